@@ -1,0 +1,235 @@
+//! Every flag and variable of the service. A doc comment here is the help text.
+
+use crate::prediction_log::{LogPolicy, LogSync};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use owner::RunAsOwner;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Scores turbine readings over HTTP and logs every prediction.
+#[derive(Debug, Clone, Parser)]
+#[command(version)]
+pub struct Config {
+    /// What to do; without a command, serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Model file; if it does not exist, the default model is trained and saved there.
+    #[arg(long, env = "MODEL_PATH", default_value = "models/turbine_iforest.json")]
+    pub model: PathBuf,
+
+    /// The model to begin with if there is no model file yet, instead of training the default one.
+    #[arg(long, env = "FIRST_MODEL")]
+    pub first_model: Option<PathBuf>,
+
+    /// Folder of the prediction log.
+    #[arg(long, env = "OUTPUTS_DIR", default_value = "outputs")]
+    pub outputs: PathBuf,
+
+    /// Address to listen on; 0.0.0.0 for every interface.
+    #[arg(long, env = "API_HOST", default_value = "127.0.0.1", global = true)]
+    pub host: String,
+
+    /// Port to listen on; 0 for any free one.
+    #[arg(long, env = "API_PORT", default_value_t = 5000, global = true)]
+    pub port: u16,
+
+    /// How the service's own log lines look.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto, global = true)]
+    pub log_format: LogFormat,
+
+    /// As whom to run.
+    #[command(flatten)]
+    pub run_as: RunAsOwner,
+
+    /// Who may call.
+    #[command(flatten)]
+    pub keys: Keys,
+
+    /// The prediction log.
+    #[command(flatten)]
+    pub log: LogFlags,
+
+    /// What one client may ask for.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// What else the program does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Ask the service on this host and port whether it is ready; exit code 0 if it is, 1 if not.
+    Health,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// Text for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Who may call.
+#[derive(Debug, Clone, Args)]
+pub struct Keys {
+    /// If set, every endpoint but /health* wants `Authorization: Bearer KEY` or `X-API-Key: KEY`.
+    #[arg(long, env = "API_KEY", hide_env_values = true)]
+    pub api_key: Option<String>,
+
+    /// File with further keys, one a line; blank lines and lines that begin with # are skipped.
+    #[arg(long, env = "API_KEYS_FILE")]
+    pub api_keys_file: Option<PathBuf>,
+}
+
+/// The prediction log.
+#[derive(Debug, Clone, Args)]
+pub struct LogFlags {
+    /// What an answer promises: none = the row is on its way, written within 100 ms; write = the row survives the death
+    /// of the process; fsync = the row survives power loss.
+    #[arg(long, env = "LOG_SYNC", value_enum, default_value_t = LogSync::Write)]
+    pub log_sync: LogSync,
+
+    /// What happens to a prediction that cannot be logged: required = 503, best-effort = answered and counted.
+    #[arg(long, env = "LOG_POLICY", value_enum, default_value_t = LogPolicy::Required)]
+    pub log_policy: LogPolicy,
+
+    /// Begin a new log file at this size, such as 512MiB; 0 = never.
+    #[arg(long, env = "LOG_MAX_BYTES", default_value = "0")]
+    pub log_max_bytes: ByteSize,
+
+    /// Begin a new log file at this age, such as 24h or 30d; 0 = never.
+    #[arg(long, env = "LOG_MAX_AGE", default_value = "0")]
+    pub log_max_age: Span,
+
+    /// How many full log files to keep; 0 = all.
+    #[arg(long, env = "LOG_KEEP", default_value_t = 0)]
+    pub log_keep: usize,
+
+    /// How many bytes of rows may wait for the disk before readings are refused.
+    #[arg(long, env = "LOG_QUEUE_BYTES", default_value = "8MiB")]
+    pub log_queue_bytes: ByteSize,
+}
+
+/// What one client may ask for.
+#[derive(Debug, Clone, Args)]
+pub struct Limits {
+    /// Largest body, such as 1MiB; of newline-delimited JSON, the longest line.
+    #[arg(long, env = "MAX_BODY_BYTES", default_value = "1MiB")]
+    pub max_body_bytes: ByteSize,
+
+    /// Longest time for the head of a request to arrive, and for a connection to be idle.
+    #[arg(long, env = "HEADER_TIMEOUT", default_value = "30s")]
+    pub header_timeout: Span,
+
+    /// Longest time for a body to arrive; of newline-delimited JSON, for its next part.
+    #[arg(long, env = "BODY_TIMEOUT", default_value = "10s")]
+    pub body_timeout: Span,
+
+    /// Longest time from the arrived body to the answer; then 503. Below the sender's 3 s, so that the sender hears it.
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "2s")]
+    pub request_timeout: Span,
+
+    /// Longest time for accepted requests to finish after SIGTERM or Ctrl-C.
+    #[arg(long, env = "DRAIN_TIMEOUT", default_value = "10s")]
+    pub drain_timeout: Span,
+
+    /// Most open connections; more wait to be accepted.
+    #[arg(long, env = "MAX_CONNECTIONS", default_value = "16384")]
+    pub max_connections: NonZeroUsize,
+
+    /// Most requests under way at once; more are answered 503.
+    #[arg(long, env = "MAX_IN_FLIGHT", default_value = "4096")]
+    pub max_in_flight: NonZeroU64,
+}
+
+/// A number of bytes: `1048576`, `1024KiB`, `1MiB`, `1GiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteSize(pub u64);
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let factor = |unit: &str| match unit.to_ascii_lowercase().as_str() {
+            "" | "b" => Some(1),
+            "kib" | "k" => Some(1 << 10),
+            "mib" | "m" => Some(1 << 20),
+            "gib" | "g" => Some(1 << 30),
+            _ => None,
+        };
+        parse_quantity(text, factor)
+            .map(ByteSize)
+            .ok_or_else(|| format!("{text:?} is no size; write a number of bytes, or one with KiB, MiB or GiB"))
+    }
+}
+
+/// A length of time: `500ms`, `10s`, `15m`, `24h`, `30d`; a bare number is seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let factor = |unit: &str| match unit {
+            "ms" => Some(1),
+            "" | "s" => Some(1_000),
+            "m" | "min" => Some(60_000),
+            "h" => Some(3_600_000),
+            "d" => Some(86_400_000),
+            _ => None,
+        };
+        parse_quantity(text, factor)
+            .map(|milliseconds| Span(Duration::from_millis(milliseconds)))
+            .ok_or_else(|| format!("{text:?} is no length of time; write a number with ms, s, m, h or d"))
+    }
+}
+
+/// A whole number with a unit, in the unit whose factor is 1.
+fn parse_quantity(text: &str, factor: impl Fn(&str) -> Option<u64>) -> Option<u64> {
+    let text = text.trim();
+    let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    number.parse::<u64>().ok()?.checked_mul(factor(unit.trim())?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn quantities_are_read_with_their_units() {
+        assert_eq!("1MiB".parse(), Ok(ByteSize(1_048_576)));
+        assert_eq!("512".parse(), Ok(ByteSize(512)));
+        assert_eq!("2 k".parse(), Ok(ByteSize(2_048)));
+        assert_eq!("500ms".parse(), Ok(Span(Duration::from_millis(500))));
+        assert_eq!("10".parse(), Ok(Span(Duration::from_secs(10))));
+        assert_eq!("24h".parse(), Ok(Span(Duration::from_secs(86_400))));
+        for bad in ["", "x", "-1", "1.5s", "1 fortnight", "99999999999999999999", "18446744073709551615d"] {
+            assert!(bad.parse::<Span>().is_err(), "{bad}");
+            assert!(bad.parse::<ByteSize>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_the_flag_the_value_and_the_remedy() {
+        let text = Config::try_parse_from(["api", "--log-max-age", "soon"]).unwrap_err().to_string();
+        assert!(
+            text.contains("--log-max-age") && text.contains("\"soon\"") && text.contains("ms, s, m, h or d"),
+            "{text}"
+        );
+    }
+}

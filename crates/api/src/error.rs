@@ -1,0 +1,226 @@
+//! The one way in which the service refuses.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::sync::Arc;
+use turbine_core::reading::{Fault, ReadingError};
+use utoipa::{IntoResponses, ToSchema};
+
+/// How long a client should wait before it asks again.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// What a client gets instead of the answer it asked for. The documentation of each variant begins with its status.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ApiError {
+    /// 400: the request is not what it should be.
+    #[error("{message}")]
+    BadRequest {
+        /// What is wrong, all of it.
+        message: String,
+        /// The same by field.
+        faults: Vec<IndexedFault>,
+    },
+    /// 401: no key, or a wrong one.
+    #[error("this needs an API key: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`")]
+    Unauthorized,
+    /// 404: nothing lives there.
+    #[error("there is no {path}; see /docs for what there is")]
+    NotFound {
+        /// What was asked for.
+        path: String,
+    },
+    /// 405: it lives there, but does not answer to that method.
+    #[error("{path} does not answer {method}; it answers {allow}")]
+    MethodNotAllowed {
+        /// What was asked for.
+        path: String,
+        /// How it was asked for.
+        method: String,
+        /// How it may be asked for.
+        allow: String,
+    },
+    /// 408: the body did not arrive in time.
+    #[error("the body did not arrive within {seconds} s")]
+    BodyTimeout {
+        /// How long it might have taken.
+        seconds: f64,
+    },
+    /// 413: the body is too large.
+    #[error("the body is larger than {limit} bytes; send less at once, or newline-delimited JSON to /predict/batch")]
+    TooLarge {
+        /// How large it may be.
+        limit: u64,
+    },
+    /// 413: a line of newline-delimited JSON is too long.
+    #[error("the line is longer than {limit} bytes, which is the most")]
+    LineTooLong {
+        /// How long it may be.
+        limit: u64,
+    },
+    /// 415: the body is of a kind that is not read here.
+    #[error("content type {content_type:?} is not read here; send {expected}")]
+    UnsupportedMediaType {
+        /// What it was said to be.
+        content_type: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// 503: there is no model to score with.
+    #[error("model not loaded")]
+    ModelNotLoaded {
+        /// Why not.
+        reason: Arc<str>,
+    },
+    /// 503: the prediction cannot be logged, so it is not given.
+    #[error("the prediction was not logged and is not given: {reason}")]
+    NotLogged {
+        /// Why it cannot be logged.
+        reason: String,
+    },
+    /// 503: too much is under way.
+    #[error("{limit} requests are under way, which is the most; ask again")]
+    Busy {
+        /// How many may be.
+        limit: u64,
+    },
+    /// 500: a defect of the service; the cause is logged and not told.
+    #[error("internal error")]
+    Internal {
+        /// What happened.
+        cause: String,
+    },
+}
+
+/// A fault and, in a batch, which reading it is of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IndexedFault {
+    /// Place in the batch, from 0; not there for a single reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// The fault.
+    #[serde(flatten)]
+    pub fault: Fault,
+}
+
+impl ApiError {
+    /// A fault that no field is to blame for.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        ApiError::BadRequest { message: message.into(), faults: Vec::new() }
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            ApiError::BadRequest { .. } => StatusCode::BAD_REQUEST,
+            ApiError::Unauthorized => StatusCode::UNAUTHORIZED,
+            ApiError::NotFound { .. } => StatusCode::NOT_FOUND,
+            ApiError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            ApiError::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
+            ApiError::TooLarge { .. } | ApiError::LineTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ApiError::ModelNotLoaded { .. } | ApiError::NotLogged { .. } | ApiError::Busy { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The body of the answer.
+    pub fn envelope(&self) -> Envelope<'_> {
+        let (faults, reason) = match self {
+            ApiError::BadRequest { faults, .. } => (faults.as_slice(), None),
+            ApiError::ModelNotLoaded { reason } => (&[][..], Some(&**reason)),
+            _ => (&[][..], None),
+        };
+        Envelope { error: self.to_string(), faults, reason }
+    }
+
+    /// The same, for the reading at `index` of a batch.
+    pub fn of_reading(error: ReadingError, index: Option<usize>) -> Self {
+        let message = match index {
+            Some(index) => format!("reading {index}: {error}"),
+            None => error.to_string(),
+        };
+        let faults = error.into_faults().into_iter().map(|fault| IndexedFault { index, fault }).collect();
+        ApiError::BadRequest { message, faults }
+    }
+}
+
+/// The one shape of every refusal.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Refusal)]
+pub struct Envelope<'a> {
+    /// What is wrong and what to do about it.
+    pub error: String,
+    /// What is wrong, field by field.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(schema_with = crate::openapi::faults, required = false)]
+    pub faults: &'a [IndexedFault],
+    /// Why the service cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    pub reason: Option<&'a str>,
+}
+
+/// How any request can be refused, for the description of the interface.
+#[derive(IntoResponses)]
+pub enum AnyRefusal {
+    /// No API key, or a wrong one; only if the service wants one.
+    #[response(status = 401)]
+    Unauthorized(Envelope<'static>),
+    /// A defect of the service; its log says more.
+    #[response(status = 500)]
+    Internal(Envelope<'static>),
+    /// It cannot now: no model, no room in the log, or too much under way. Ask again after `Retry-After` seconds.
+    #[response(status = 503)]
+    Unavailable(Envelope<'static>),
+}
+
+/// How readings can be refused besides, for the description of the interface.
+#[derive(IntoResponses)]
+pub enum ReadingRefusal {
+    /// The body is not what it should be; `faults` names every field that is wrong.
+    #[response(status = 400)]
+    BadRequest(Envelope<'static>),
+    /// The body did not arrive in time.
+    #[response(status = 408)]
+    BodyTimeout(Envelope<'static>),
+    /// The body is too large.
+    #[response(status = 413)]
+    TooLarge(Envelope<'static>),
+    /// The body is of a kind that is not read here.
+    #[response(status = 415)]
+    UnsupportedMediaType(Envelope<'static>),
+}
+
+impl From<ReadingError> for ApiError {
+    fn from(error: ReadingError) -> Self {
+        ApiError::of_reading(error, None)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status(), Json(self.envelope())).into_response();
+        let headers = response.headers_mut();
+        match &self {
+            ApiError::Unauthorized => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            ApiError::MethodNotAllowed { allow, .. } => {
+                if let Ok(allow) = HeaderValue::from_str(allow) {
+                    headers.insert(header::ALLOW, allow);
+                }
+            }
+            ApiError::ModelNotLoaded { .. } | ApiError::NotLogged { .. } | ApiError::Busy { .. } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+            }
+            _ => {}
+        }
+        // For the line that the gate logs; it knows the request.
+        response.extensions_mut().insert(self);
+        response
+    }
+}

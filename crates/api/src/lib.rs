@@ -1,0 +1,20 @@
+//! The REST service: it checks readings, scores them with a trained model, logs every prediction, and answers.
+//!
+//! One way for the data: body → [`turbine_core::reading::RawReading`] → [`turbine_core::reading::Reading`] →
+//! [`turbine_core::model::Model`] → [`prediction_log`] → answer. [`routes`] knows HTTP and no file; [`prediction_log`]
+//! knows files and no HTTP.
+
+pub mod auth;
+pub mod body;
+pub mod config;
+pub mod error;
+pub mod gate;
+pub mod health_check;
+pub mod logging;
+pub mod openapi;
+pub mod prediction_log;
+pub mod routes;
+pub mod serve;
+pub mod startup;
+pub mod state;
+pub mod telemetry;

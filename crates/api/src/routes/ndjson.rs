@@ -1,0 +1,152 @@
+//! `POST /predict/batch` with one reading a line: answered line by line while the body arrives, in bounded memory.
+
+use crate::error::ApiError;
+use crate::routes::predict::{Answer, now};
+use crate::state::{App, Scoring};
+use axum::body::{Body, BodyDataStream};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bytes::{Buf, Bytes, BytesMut};
+use futures_util::{Stream, StreamExt, stream};
+use serde::Serialize;
+use std::sync::Arc;
+use turbine_core::reading::{RawReading, Reading};
+
+const NDJSON: &str = "application/x-ndjson";
+
+/// Answers each line of `body` in its place: a prediction, or the error of the line. Blank lines are passed over.
+///
+/// # Errors
+/// 503 if there is no model; what fails later is answered in its line.
+pub fn answer(app: Arc<App>, body: Body) -> Result<Response, ApiError> {
+    app.scoring()?;
+    let answers = Body::from_stream(answers(app, body.into_data_stream()));
+    Ok(([(header::CONTENT_TYPE, NDJSON)], answers).into_response())
+}
+
+struct Lines {
+    app: Arc<App>,
+    body: BodyDataStream,
+    /// The beginning of a line whose end has not arrived.
+    rest: BytesMut,
+    /// Whether what arrives is the rest of a line that was refused for its length.
+    skipping: bool,
+    done: bool,
+}
+
+/// One piece of answer for each piece of body that completes a line.
+fn answers(app: Arc<App>, body: BodyDataStream) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
+    let lines = Lines { app, body, rest: BytesMut::new(), skipping: false, done: false };
+    stream::unfold(lines, |mut lines| async move {
+        let piece = lines.next_answers().await?;
+        Some((Ok(piece), lines))
+    })
+}
+
+impl Lines {
+    async fn next_answers(&mut self) -> Option<Bytes> {
+        while !self.done {
+            let mut answers = Vec::new();
+            match self.arrived().await {
+                Ok(complete) => {
+                    score(&self.app, &complete, &mut answers).await;
+                    self.give_up_overlong_line(&mut answers);
+                }
+                Err(refusal) => {
+                    // What came before the fault is answered; what comes behind it cannot be told apart any more.
+                    self.done = true;
+                    push_line(&mut answers, &refusal.envelope());
+                }
+            }
+            if !answers.is_empty() {
+                return Some(answers.into());
+            }
+        }
+        None
+    }
+
+    /// Whole lines that have arrived since the last call; perhaps none yet.
+    async fn arrived(&mut self) -> Result<Bytes, ApiError> {
+        let timeout = self.app.limits.body_timeout.0;
+        let Ok(frame) = tokio::time::timeout(timeout, self.body.next()).await else {
+            return Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() });
+        };
+        match frame {
+            Some(Ok(mut frame)) => {
+                if self.skipping {
+                    let end = frame.iter().position(|&byte| byte == b'\n');
+                    self.skipping = end.is_none();
+                    frame.advance(end.unwrap_or(frame.len()));
+                }
+                // What arrived earlier is not searched again: a long line may come in tiny pieces.
+                let last_end = frame.iter().rposition(|&byte| byte == b'\n');
+                let whole = last_end.map_or(0, |end| self.rest.len() + end + 1);
+                self.rest.extend_from_slice(&frame);
+                Ok(self.rest.split_to(whole).freeze())
+            }
+            Some(Err(error)) => Err(ApiError::bad_request(format!("the body broke off: {error}"))),
+            None => {
+                self.done = true;
+                Ok(std::mem::take(&mut self.rest).freeze())
+            }
+        }
+    }
+
+    /// Refuses a line that is too long before it is there, and keeps none of it.
+    fn give_up_overlong_line(&mut self, answers: &mut Vec<u8>) {
+        let limit = self.app.limits.max_body_bytes.0;
+        if self.rest.len() as u64 > limit {
+            self.rest = BytesMut::new();
+            self.skipping = true;
+            push_line(answers, &ApiError::LineTooLong { limit }.envelope());
+        }
+    }
+}
+
+/// Answers whole lines, each in its place.
+async fn score(app: &App, text: &[u8], answers: &mut Vec<u8>) {
+    let scoring = match app.scoring() {
+        Ok(scoring) => scoring,
+        Err(error) => return push_line(answers, &error.envelope()),
+    };
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let (mut readings, mut refusals) = (Vec::new(), Vec::new());
+    for text in lines {
+        refusals.push(match check(app, text, scoring) {
+            Ok(reading) => {
+                readings.push(reading);
+                None
+            }
+            Err(error) => Some(error),
+        });
+    }
+    let records = scoring.predict_all(readings, now());
+    let logged = app.log(&records).await;
+    answers.reserve(refusals.len() * 192);
+    let mut records = records.iter();
+    for refusal in &refusals {
+        match (refusal, &logged) {
+            (Some(error), _) => push_line(answers, &error.envelope()),
+            (None, logged) => {
+                let record = records.next().expect("a line that is not refused has its record");
+                match logged {
+                    Ok(()) => push_line(answers, &Answer::new(record, scoring.model.threshold())),
+                    Err(error) => push_line(answers, &error.envelope()),
+                }
+            }
+        }
+    }
+}
+
+fn check(app: &App, text: &[u8], scoring: &Scoring) -> Result<Reading, ApiError> {
+    let limit = app.limits.max_body_bytes.0;
+    if text.len() as u64 > limit {
+        return Err(ApiError::LineTooLong { limit });
+    }
+    Ok(RawReading::from_json(text)?.check(scoring.model.features())?)
+}
+
+fn push_line(lines: &mut Vec<u8>, answer: &impl Serialize) {
+    serde_json::to_writer(&mut *lines, answer).expect("answers have a JSON form");
+    lines.push(b'\n');
+}

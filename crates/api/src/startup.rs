@@ -1,0 +1,137 @@
+//! From the configuration to a service that can be served.
+
+use crate::auth::ApiKeys;
+use crate::config::Config;
+use crate::prediction_log::{LogConfig, PredictionLog};
+use crate::state::{App, Scoring};
+use anyhow::{Context, Result};
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use turbine_core::model::{Model, ModelError};
+use turbine_core::simulation::{TRAINING_READINGS, training_set};
+use turbine_core::training::{TrainingParams, train};
+
+/// The file in the outputs folder that predictions are appended to.
+const LOG_FILE: &str = "predictions_log.csv";
+
+/// Loads the model, or takes or trains a first one if there is none yet, and opens the prediction log. A model that cannot
+/// be used leaves a service that says so; a log that cannot be used does not.
+///
+/// # Errors
+/// If the API keys or the log cannot be opened, or the first model cannot be loaded, trained or saved.
+pub fn app(config: &Config) -> Result<Arc<App>> {
+    raise_file_limit();
+    let keys = ApiKeys::from_config(&config.keys)?;
+    let scoring = match model(config)? {
+        Ok(model) => Ok(Scoring { log: open_log(config, &model)?, model }),
+        Err(reason) => Err(Arc::from(reason)),
+    };
+    Ok(Arc::new(App::new(scoring, keys, config.limits.clone(), config.log.log_policy)))
+}
+
+/// Binds the address and says so in one line on standard output.
+///
+/// # Errors
+/// If the address is taken or is none.
+pub async fn listen(config: &Config) -> Result<TcpListener> {
+    let (host, port) = (config.host.as_str(), config.port);
+    let listener = TcpListener::bind((host, port)).await.with_context(|| {
+        format!("cannot listen on {host}:{port}; choose another with --host/--port (--port 0 = any free one)")
+    })?;
+    println!("listening on http://{}", listener.local_addr()?);
+    Ok(listener)
+}
+
+/// The model, or why it cannot be used.
+fn model(config: &Config) -> Result<Result<Model, String>> {
+    let path = &config.model;
+    match Model::load(path) {
+        Ok(model) => {
+            tracing::info!(model_version = model.version(), "loaded the model {}", path.display());
+            Ok(Ok(model))
+        }
+        Err(ModelError::Missing) => match &config.first_model {
+            Some(given) => taken_model(given, path).map(Ok),
+            None => trained_model(path).map(Ok),
+        },
+        Err(error) => {
+            let reason = format!("the model file {} cannot be used: {error}", path.display());
+            tracing::error!("{reason}");
+            Ok(Err(reason))
+        }
+    }
+}
+
+/// Saves the model that was given for the first run.
+fn taken_model(given: &Path, path: &Path) -> Result<Model> {
+    let model =
+        Model::load(given).with_context(|| format!("cannot use the model {} for a first run", given.display()))?;
+    model.save(path).with_context(|| format!("cannot save the first model at {}", path.display()))?;
+    tracing::info!(model_version = model.version(), "no model at {}: took {}", path.display(), given.display());
+    Ok(model)
+}
+
+/// Trains the default model and saves it, so that a first run just works.
+fn trained_model(path: &Path) -> Result<Model> {
+    tracing::info!("there is no model at {} yet: training the default one", path.display());
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let params = TrainingParams { threads, ..TrainingParams::default() };
+    let dataset = training_set(TRAINING_READINGS, params.contamination, params.forest.seed);
+    let model = train(&dataset, &params).context("cannot train the default model")?.model;
+    model.save(path).with_context(|| format!("cannot save the default model at {}", path.display()))?;
+    tracing::info!(model_version = model.version(), "trained and saved the model {}", path.display());
+    Ok(model)
+}
+
+fn open_log(config: &Config, model: &Model) -> Result<PredictionLog> {
+    let path = config.outputs.join(LOG_FILE);
+    let flags = &config.log;
+    let log_config = LogConfig {
+        path: path.clone(),
+        sync: flags.log_sync,
+        max_bytes: NonZeroU64::new(flags.log_max_bytes.0),
+        max_age: Some(flags.log_max_age.0).filter(|age| !age.is_zero()),
+        keep: NonZeroUsize::new(flags.log_keep),
+        max_queue_bytes: usize::try_from(flags.log_queue_bytes.0).unwrap_or(usize::MAX),
+    };
+    PredictionLog::open(log_config, model.features())
+        .with_context(|| format!("cannot open the prediction log {}", path.display()))
+}
+
+/// Every connection needs a file descriptor, and many systems hand out 1,024 unless asked for more.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum || limit.maximum.is_none() {
+        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::warn!("cannot raise the limit of open files: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn a_first_run_takes_the_model_it_is_given_and_a_second_one_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let run = |given: &str| {
+            let arguments = ["api", "--model", &path("models/own.json"), "--first-model", &path(given)];
+            model(&Config::parse_from(arguments)).map(|model| model.unwrap().version().to_owned())
+        };
+        let missing = format!("{:#}", run("given.json").unwrap_err());
+        assert!(missing.contains("given.json for a first run"), "{missing}");
+
+        let given = trained_model(Path::new(&path("given.json"))).unwrap();
+        assert_eq!(run("given.json").unwrap(), given.version());
+        assert_eq!(std::fs::read(path("models/own.json")).unwrap(), std::fs::read(path("given.json")).unwrap());
+        assert_eq!(run("not-there.json").unwrap(), given.version());
+    }
+}

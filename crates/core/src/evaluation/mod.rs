@@ -1,0 +1,149 @@
+//! How good scores are, given labels: confusion counts, precision, recall, F1, ROC AUC.
+//!
+//! What is undefined, such as the precision where nothing was flagged, is `None` and never 0.
+
+mod curve;
+
+pub use curve::{F1Point, RocPoint, f1_curve, roc_auc, roc_curve};
+
+use serde::{Deserialize, Serialize};
+
+/// How often verdict and label agreed and disagreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confusion {
+    /// Anomalies that were flagged.
+    pub true_positives: u64,
+    /// Normal readings that were flagged.
+    pub false_positives: u64,
+    /// Normal readings that were passed.
+    pub true_negatives: u64,
+    /// Anomalies that were passed.
+    pub false_negatives: u64,
+}
+
+impl Confusion {
+    /// Counts verdicts against labels.
+    pub fn count(pairs: impl IntoIterator<Item = (bool, bool)>) -> Self {
+        let mut confusion = Confusion::default();
+        pairs.into_iter().for_each(|(flagged, is_anomaly)| confusion.add(flagged, is_anomaly));
+        confusion
+    }
+
+    /// Counts the verdicts "score above `threshold`" against labels.
+    pub fn at_threshold(scores: &[f64], labels: &[bool], threshold: f64) -> Self {
+        Confusion::count(scores.iter().zip(labels).map(|(&score, &label)| (score > threshold, label)))
+    }
+
+    /// Adds one verdict and its label.
+    pub fn add(&mut self, flagged: bool, is_anomaly: bool) {
+        *match (flagged, is_anomaly) {
+            (true, true) => &mut self.true_positives,
+            (true, false) => &mut self.false_positives,
+            (false, false) => &mut self.true_negatives,
+            (false, true) => &mut self.false_negatives,
+        } += 1;
+    }
+
+    /// All verdicts.
+    pub fn total(&self) -> u64 {
+        self.true_positives + self.false_positives + self.true_negatives + self.false_negatives
+    }
+
+    /// Share of verdicts that were right; `None` without verdicts.
+    pub fn accuracy(&self) -> Option<f64> {
+        ratio(self.true_positives + self.true_negatives, self.total())
+    }
+
+    /// Share of the flagged that are anomalies; `None` if nothing was flagged.
+    pub fn precision(&self) -> Option<f64> {
+        ratio(self.true_positives, self.true_positives + self.false_positives)
+    }
+
+    /// Share of the anomalies that were flagged; `None` if there were none.
+    pub fn recall(&self) -> Option<f64> {
+        ratio(self.true_positives, self.true_positives + self.false_negatives)
+    }
+
+    /// Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN); `None` if nothing was flagged and nothing should
+    /// have been.
+    pub fn f1(&self) -> Option<f64> {
+        ratio(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// How a model did on one part of the data; each figure 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluation {
+    /// The counts behind the figures.
+    pub confusion: Confusion,
+    /// See [`Confusion::accuracy`].
+    pub accuracy: Option<f64>,
+    /// See [`Confusion::precision`].
+    pub precision: Option<f64>,
+    /// See [`Confusion::recall`].
+    pub recall: Option<f64>,
+    /// See [`Confusion::f1`].
+    pub f1: Option<f64>,
+    /// See [`roc_auc`].
+    pub roc_auc: Option<f64>,
+}
+
+impl Evaluation {
+    /// Holds scores against labels at a threshold.
+    ///
+    /// # Panics
+    /// If there is not one label a score.
+    pub fn new(scores: &[f64], labels: &[bool], threshold: f64) -> Self {
+        assert_eq!(scores.len(), labels.len(), "one label a score");
+        let confusion = Confusion::at_threshold(scores, labels, threshold);
+        Evaluation {
+            confusion,
+            accuracy: confusion.accuracy(),
+            precision: confusion.precision(),
+            recall: confusion.recall(),
+            f1: confusion.f1(),
+            roc_auc: roc_auc(scores, labels),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_figure_from_unequal_counts() {
+        // 6 TP, 2 FP, 9 TN, 3 FN: accuracy 15/20, precision 6/8, recall 6/9, F1 12/17.
+        let cells = [((true, true), 6), ((true, false), 2), ((false, false), 9), ((false, true), 3)];
+        let pairs = cells.into_iter().flat_map(|(pair, times)| std::iter::repeat_n(pair, times));
+        let confusion = Confusion::count(pairs);
+        assert_eq!(
+            confusion,
+            Confusion { true_positives: 6, false_positives: 2, true_negatives: 9, false_negatives: 3 }
+        );
+        assert_eq!(confusion.accuracy(), Some(0.75));
+        assert_eq!(confusion.precision(), Some(0.75));
+        assert_eq!(confusion.recall(), Some(6.0 / 9.0));
+        assert_eq!(confusion.f1(), Some(12.0 / 17.0));
+    }
+
+    #[test]
+    fn what_is_undefined_is_none() {
+        let nothing = Confusion::default();
+        assert_eq!((nothing.accuracy(), nothing.precision(), nothing.recall(), nothing.f1()), (None, None, None, None));
+        let silent = Confusion::count([(false, true), (false, false)]);
+        assert_eq!((silent.precision(), silent.recall(), silent.f1()), (None, Some(0.0), Some(0.0)));
+    }
+
+    #[test]
+    fn a_score_at_the_threshold_is_no_anomaly() {
+        let confusion = Confusion::at_threshold(&[0.5, 0.6], &[true, true], 0.5);
+        assert_eq!((confusion.true_positives, confusion.false_negatives), (1, 1));
+    }
+}

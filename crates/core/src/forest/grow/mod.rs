@@ -1,0 +1,98 @@
+//! Growing trees from random samples of the readings.
+
+mod plane;
+mod sample;
+mod value;
+
+pub(super) use plane::is_right;
+
+use plane::PlaneSplitter;
+use sample::Sampler;
+use value::ValueSplitter;
+
+use super::{
+    data::{Child, TreeData},
+    rng::TreeRng,
+};
+
+/// Grows the trees of one forest, one after the other, without allocating for each node.
+pub(super) struct Grower<'a> {
+    sampler: Sampler<'a>,
+    splitter: Splitter,
+    max_depth: u32,
+    /// The order in which the nodes hold the sample's readings.
+    order: Vec<u32>,
+    tree: TreeData,
+}
+
+enum Splitter {
+    /// Of classic trees.
+    Value(ValueSplitter),
+    /// Of extended ones.
+    Plane(PlaneSplitter),
+}
+
+impl<'a> Grower<'a> {
+    /// `sample_size` is at most the number of readings, all of which are finite.
+    pub(super) fn new(readings: &'a [f64], n_features: usize, sample_size: usize, extension_level: usize) -> Self {
+        Self {
+            sampler: Sampler::new(readings, n_features, sample_size),
+            splitter: match extension_level {
+                0 => Splitter::Value(ValueSplitter::new(n_features, sample_size)),
+                _ => Splitter::Plane(PlaneSplitter::new(n_features, sample_size, extension_level + 1)),
+            },
+            // ⌈log2(sample_size)⌉
+            max_depth: sample_size.next_power_of_two().ilog2(),
+            order: Vec::with_capacity(sample_size),
+            tree: TreeData::default(),
+        }
+    }
+
+    pub(super) fn grow(&mut self, mut rng: TreeRng) -> TreeData {
+        let drawn = self.sampler.draw(&mut rng);
+        match &mut self.splitter {
+            Splitter::Value(splitter) => splitter.take(drawn),
+            Splitter::Plane(splitter) => splitter.take(drawn),
+        }
+        self.order.clear();
+        self.order.extend(0..drawn.len() as u32);
+        // Grown where there is room from the trees before, then copied to its own size.
+        self.tree.clear();
+        let root = self.grow_node(0, self.order.len(), 0, &mut rng);
+        debug_assert_eq!(root, self.tree.root());
+        self.tree.clone()
+    }
+
+    fn grow_node(&mut self, start: usize, end: usize, depth: u32, rng: &mut TreeRng) -> Child {
+        let node = &mut self.order[start..end];
+        let n_left = match &mut self.splitter {
+            _ if node.len() <= 1 || depth >= self.max_depth => None,
+            Splitter::Value(splitter) => splitter.split(node, &mut self.tree, rng),
+            Splitter::Plane(splitter) => splitter.split(node, &mut self.tree, rng),
+        };
+        let Some(n_left) = n_left else {
+            self.tree.n_samples.push((end - start) as u32);
+            return Child::Leaf(self.tree.n_samples.len() - 1);
+        };
+        let split = self.tree.left.len();
+        self.tree.left.push(0);
+        self.tree.right.push(0);
+        self.tree.left[split] = self.grow_node(start, start + n_left, depth + 1, rng).encode();
+        self.tree.right[split] = self.grow_node(start + n_left, end, depth + 1, rng).encode();
+        Child::Split(split)
+    }
+}
+
+/// Moves what goes left before what goes right; returns how many go left.
+// Not inlined: within the recursion it would be short of registers.
+#[inline(never)]
+fn partition(node: &mut [u32], is_right: impl Fn(u32) -> bool) -> usize {
+    let mut n_left = 0;
+    for i in 0..node.len() {
+        // Swaps always and keeps the swap or not, which costs less than a branch that cannot be foreseen.
+        let row = node[i];
+        node.swap(i, n_left);
+        n_left += usize::from(!is_right(row));
+    }
+    n_left
+}

@@ -1,0 +1,28 @@
+//! What the turbine programs share: readings and their features, simulated and recorded data, an isolation forest,
+//! its evaluation, and the model file.
+//!
+//! Everything here is pure and synchronous: no sockets, no clocks, no environment, no global randomness. Files are
+//! touched in two rooms only, [`model`] and [`prediction`], and only at the path that is passed in.
+//!
+//! ```
+//! use turbine_core::{dataset::Dataset, simulation, training::{self, TrainingParams}};
+//!
+//! let dataset = simulation::training_set(2_000, 0.05, 42);
+//! let trained = training::train(&dataset, &TrainingParams::default())?;
+//! let test = &trained.evaluation.as_ref().expect("simulated readings are labelled").test;
+//! assert!(test.roc_auc.expect("both classes are present") > 0.99);
+//! # Ok::<(), training::TrainingError>(())
+//! ```
+
+pub mod dataset;
+pub mod evaluation;
+pub mod feature;
+pub mod forest;
+pub mod interop;
+pub mod model;
+pub mod prediction;
+pub mod reading;
+pub mod scaler;
+pub mod simulation;
+pub mod threshold;
+pub mod training;

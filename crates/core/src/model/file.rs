@@ -1,0 +1,237 @@
+//! The model file: one JSON object.
+//!
+//! ```json
+//! {"format": "turbine-iforest", "format_version": 1, "model_version": "0123456789ab", "model": {…}}
+//! ```
+//!
+//! `model_version` is the first 12 hexadecimal digits of the SHA-256 of the text of `model` as it stands in the file, so
+//! that it names the content and betrays an edit. Nothing in the file depends on the time, the machine or the threads.
+
+use super::{FeatureSummary, GoldenSet, Model, ModelParams, ModelParts, TrainingSummary, golden};
+use crate::feature::FeatureSet;
+use crate::forest::{Forest, ForestData};
+use crate::scaler::StandardScaler;
+use crate::threshold::check_contamination;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+const FORMAT: &str = "turbine-iforest";
+
+/// The version of the format that is written, and the newest that is read.
+pub const FORMAT_VERSION: u64 = 1;
+
+/// Why a model file cannot be used. None of these touches the file.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// There is no such file.
+    #[error("there is no such file; train a model with `cargo run -p train`")]
+    Missing,
+    /// The file cannot be read or written.
+    #[error("{0}; check the path and its permissions")]
+    Io(io::Error),
+    /// The text is not JSON: cut off, or damaged.
+    #[error("it is not whole JSON ({0}); restore it from a backup or train anew with `cargo run -p train`")]
+    NotJson(serde_json::Error),
+    /// It is JSON, but no model.
+    #[error(
+        "field `format` is {found}, not \"{FORMAT}\": this is no model file; name one with --model, or train one with `cargo run -p train`"
+    )]
+    Foreign {
+        /// What stands there.
+        found: String,
+    },
+    /// A later release wrote it.
+    #[error(
+        "field `format_version` is {found}, and this release reads up to {FORMAT_VERSION}; update the service, or train anew with `cargo run -p train`"
+    )]
+    Newer {
+        /// What stands there.
+        found: u64,
+    },
+    /// A field is not what it should be.
+    #[error("field `{field}` {problem}; restore the file from a backup or train anew with `cargo run -p train`")]
+    Invalid {
+        /// Where in the file, from the object `model` on.
+        field: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a> {
+    format: String,
+    format_version: u64,
+    model_version: String,
+    #[serde(borrow)]
+    model: &'a RawValue,
+}
+
+/// `model`, as it stands in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    features: FeatureSet,
+    params: ModelParams,
+    scaler: StandardScaler,
+    threshold: f64,
+    training: TrainingSummary,
+    golden: GoldenSet,
+    forest: ForestData,
+}
+
+impl Model {
+    /// Puts a model together and proves it.
+    ///
+    /// # Errors
+    /// [`ModelError::Invalid`] if the parts do not fit each other.
+    pub fn new(parts: ModelParts) -> Result<Self, ModelError> {
+        check(&parts)?;
+        Ok(Model { version: version_of(&text_of(&parts)), parts })
+    }
+
+    /// Reads the text of a model file and proves all of it: shape, numbers, every path of every tree, the golden readings,
+    /// the version.
+    ///
+    /// # Errors
+    /// A [`ModelError`] that names the field and the remedy.
+    pub fn from_json(json: &str) -> Result<Self, ModelError> {
+        let envelope = open(json)?;
+        let body = &mut serde_json::Deserializer::from_str(envelope.model.get());
+        let Body { features, params, scaler, threshold, training, golden, forest } =
+            serde_path_to_error::deserialize(body).map_err(|error| {
+                let field = if error.path().iter().len() == 0 { "model".to_owned() } else { error.path().to_string() };
+                ModelError::Invalid { field, problem: format!("cannot be read: {}", error.into_inner()) }
+            })?;
+        let forest = Forest::try_from(forest).map_err(|error| invalid("forest", error.to_string()))?;
+        let parts = ModelParts { features, params, scaler, threshold, training, golden, forest };
+        check(&parts)?;
+        let version = version_of(envelope.model.get());
+        if version != envelope.model_version {
+            let problem =
+                format!("is {:?}, but the content's is {version:?}: the file was edited", envelope.model_version);
+            return Err(invalid("model_version", problem));
+        }
+        Ok(Model { parts, version })
+    }
+
+    /// The text of the model file. A model that another program wrote may get another version, since the version is that
+    /// of the text.
+    pub fn to_json(&self) -> String {
+        let text = text_of(&self.parts);
+        let version = version_of(&text);
+        format!(
+            "{{\"format\":\"{FORMAT}\",\"format_version\":{FORMAT_VERSION},\"model_version\":\"{version}\",\"model\":{text}}}\n"
+        )
+    }
+
+    /// Reads and proves the model file at `path`.
+    ///
+    /// # Errors
+    /// As [`Model::from_json`], and [`ModelError::Missing`] or [`ModelError::Io`]. The caller names the file.
+    pub fn load(path: &Path) -> Result<Self, ModelError> {
+        let bytes = fs::read(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => ModelError::Missing,
+            _ => ModelError::Io(error),
+        })?;
+        let json = String::from_utf8(bytes).map_err(|_| invalid("model", "is not UTF-8 text".to_owned()))?;
+        Model::from_json(&json)
+    }
+
+    /// Writes the model file at `path`: whole or not at all, also if the machine stops meanwhile.
+    ///
+    /// # Errors
+    /// [`ModelError::Io`]; a file that was there before is then as it was.
+    pub fn save(&self, path: &Path) -> Result<(), ModelError> {
+        write_atomically(path, self.to_json().as_bytes()).map_err(ModelError::Io)
+    }
+}
+
+fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    // Named by the process, so that two that write at once do not write into each other's file.
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    let result = File::create(&temporary)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| File::open(folder)?.sync_all());
+    if result.is_err() {
+        // The first error is the one to report, and the file may not even exist.
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+fn open(json: &str) -> Result<Envelope<'_>, ModelError> {
+    #[derive(Deserialize)]
+    struct Head {
+        #[serde(default)]
+        format: serde_json::Value,
+        #[serde(default)]
+        format_version: serde_json::Value,
+    }
+    let foreign = |found: String| ModelError::Foreign { found };
+    let head: Head = match serde_json::from_str(json) {
+        Ok(head) => head,
+        Err(error) if error.is_data() => return Err(foreign("missing".to_owned())),
+        Err(error) => return Err(ModelError::NotJson(error)),
+    };
+    if head.format != FORMAT {
+        return Err(foreign(if head.format.is_null() { "missing".to_owned() } else { head.format.to_string() }));
+    }
+    match head.format_version.as_u64() {
+        Some(version) if (1..=FORMAT_VERSION).contains(&version) => {}
+        Some(found) if found > FORMAT_VERSION => return Err(ModelError::Newer { found }),
+        _ => return Err(invalid("format_version", format!("is {}, not {FORMAT_VERSION}", head.format_version))),
+    }
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json))
+        .map_err(|error| invalid(&error.path().to_string(), format!("cannot be read: {}", error.into_inner())))
+}
+
+fn invalid(field: &str, problem: String) -> ModelError {
+    ModelError::Invalid { field: field.to_owned(), problem }
+}
+
+fn check(parts: &ModelParts) -> Result<(), ModelError> {
+    let ModelParts { features, params, scaler, threshold, training, forest, .. } = parts;
+    let n = features.len();
+    check_contamination(params.contamination)
+        .map_err(|error| invalid("params.contamination", format!("is wrong: {error}")))?;
+    for (field, length) in [("scaler.mean", scaler.mean().len()), ("scaler.std", scaler.std().len())] {
+        if length != n {
+            return Err(invalid(field, format!("has {length} entries for {n} features")));
+        }
+    }
+    scaler.clone().checked().map_err(|error| invalid("scaler", format!("is unusable: {error}")))?;
+    if !(0.0..1.0).contains(threshold) {
+        return Err(invalid("threshold", format!("is {threshold}; it must be 0 to 1")));
+    }
+    for (field, stated, actual) in [
+        ("forest.n_features", n, forest.n_features()),
+        ("params.n_estimators", params.n_estimators, forest.n_estimators()),
+        ("params.sample_size", params.sample_size, forest.sample_size()),
+        ("params.extension_level", params.extension_level, forest.extension_level()),
+    ] {
+        if stated != actual {
+            return Err(invalid(field, format!("does not agree: {stated} is stated, the forest has {actual}")));
+        }
+    }
+    FeatureSummary::check(&training.features, features).map_err(|(field, problem)| invalid(&field, problem))?;
+    golden::prove(parts)
+}
+
+fn text_of(parts: &ModelParts) -> String {
+    let ModelParts { features, params, scaler, threshold, training, golden, forest } = parts.clone();
+    let body = Body { features, params, scaler, threshold, training, golden, forest: forest.to_data() };
+    serde_json::to_string(&body).expect("numbers, strings and lists have a JSON form")
+}
+
+fn version_of(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}

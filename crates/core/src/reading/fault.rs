@@ -1,0 +1,133 @@
+//! What can be wrong with a reading, field by field.
+
+use crate::feature::{Feature, Range};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use std::fmt;
+
+/// Why something that arrived is no reading.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ReadingError {
+    /// The text is not JSON.
+    #[error("the body is not JSON: {0}")]
+    NotJson(String),
+    /// The JSON is of another shape.
+    #[error("a reading must be a JSON object such as {{\"temperature\": 25.1, …}}, got {0}")]
+    NotAnObject(&'static str),
+    /// The object has faults; every one of them is listed.
+    #[error("{}", join(.0))]
+    Faults(Vec<Fault>),
+}
+
+impl ReadingError {
+    /// The faults by field; empty if the text had no fields to find fault with.
+    pub fn into_faults(self) -> Vec<Fault> {
+        match self {
+            ReadingError::Faults(faults) => faults,
+            ReadingError::NotJson(_) | ReadingError::NotAnObject(_) => Vec::new(),
+        }
+    }
+}
+
+fn join(faults: &[Fault]) -> String {
+    faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// One field that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fault {
+    /// The key in the reading.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+    /// What was sent; null for a missing field.
+    pub value: Value,
+}
+
+impl Fault {
+    pub(super) fn new(field: &str, problem: Problem, value: Value) -> Self {
+        Fault { field: field.to_owned(), problem, value }
+    }
+
+    /// The fault of a number as the value of `feature`, if there is one.
+    pub(super) fn of_number(feature: &Feature, value: f64) -> Option<Self> {
+        if !value.is_finite() {
+            return Some(Fault::new(&feature.name, Problem::NotFinite, Value::from(value.to_string())));
+        }
+        let range = feature.range.filter(|range| !range.contains(value))?;
+        let problem = Problem::OutOfRange { range, unit: feature.unit.clone() };
+        Some(Fault::new(&feature.name, problem, Value::from(value)))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.problem)?;
+        match (&self.problem, &self.value) {
+            (Problem::Missing | Problem::Null, _) => Ok(()),
+            (_, Value::Number(number)) if number.is_f64() => {
+                let value = number.as_f64().unwrap_or(f64::NAN);
+                // Written out, the smallest floats are more than 300 digits long.
+                let legible = value == 0.0 || (1e-6..1e16).contains(&value.abs());
+                if legible { write!(f, ", got {value}") } else { write!(f, ", got {value:e}") }
+            }
+            (_, value) => write!(f, ", got {}", shortened(value)),
+        }
+    }
+}
+
+/// A value as it is quoted in a message: no longer than a person wants to read.
+fn shortened(value: &Value) -> String {
+    const MOST: usize = 80;
+    let text = value.to_string();
+    if text.chars().count() <= MOST { text } else { text.chars().take(MOST).chain(['…']).collect() }
+}
+
+/// What is wrong with a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Problem {
+    /// The key is not there.
+    Missing,
+    /// The value is `null`.
+    Null,
+    /// The value is a string, a boolean, a list or an object.
+    NotANumber,
+    /// The value is NaN, infinite, or too large for a number.
+    NotFinite,
+    /// The value is not one that the sensor can report.
+    OutOfRange {
+        /// What it can report.
+        range: Range,
+        /// In which unit.
+        unit: String,
+    },
+    /// The event time is not RFC 3339.
+    Timestamp,
+    /// The turbine's name has other characters than it may have.
+    TurbineId,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Missing => f.write_str("is missing"),
+            Problem::Null => f.write_str("is null"),
+            Problem::NotANumber => f.write_str("must be a number"),
+            Problem::NotFinite => f.write_str("must be a finite number"),
+            Problem::OutOfRange { range: Range { min, max }, unit } => {
+                write!(f, "is outside {min} to {max}")?;
+                if unit.is_empty() { Ok(()) } else { write!(f, " {unit}") }
+            }
+            Problem::Timestamp => f.write_str("must be an RFC 3339 time such as \"2026-01-31T12:00:00Z\""),
+            Problem::TurbineId => {
+                f.write_str("must be 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or a digit")
+            }
+        }
+    }
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

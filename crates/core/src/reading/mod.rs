@@ -1,0 +1,110 @@
+//! From the wire to a checked reading: [`RawReading`] is whatever arrived, [`Reading`] is complete, finite and in range.
+//!
+//! ```
+//! use turbine_core::{feature::FeatureSet, reading::RawReading};
+//!
+//! let features = FeatureSet::turbine();
+//! let raw = RawReading::from_json(br#"{"temperature": 25.1, "humidity": 60.2, "sound_volume": 0.51}"#)?;
+//! assert_eq!(raw.check(&features)?.values(), [25.1, 60.2, 0.51]);
+//!
+//! let raw = RawReading::from_json(br#"{"temperature": "abc", "humidity": 130}"#)?;
+//! assert_eq!(
+//!     raw.check(&features).unwrap_err().to_string(),
+//!     "temperature must be a number, got \"abc\"; humidity is outside 0 to 100 %, got 130; sound_volume is missing"
+//! );
+//! # Ok::<(), turbine_core::reading::ReadingError>(())
+//! ```
+
+mod fault;
+pub mod lenient;
+mod raw;
+
+pub use fault::{Fault, Problem, ReadingError};
+pub use raw::RawReading;
+
+use crate::feature::FeatureSet;
+use jiff::Timestamp;
+use serde::Serialize;
+
+const MAX_TURBINE_ID_CHARS: usize = 64;
+
+/// A reading with every feature present, finite and in its range.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    values: Vec<f64>,
+    timestamp: Option<Timestamp>,
+    turbine_id: Option<TurbineId>,
+}
+
+impl Reading {
+    /// Checks values that did not come over the wire, such as the cells of a CSV row.
+    ///
+    /// # Errors
+    /// [`ReadingError::Faults`] with every value that is not finite or not in its range.
+    ///
+    /// # Panics
+    /// If `values` and `features` differ in length.
+    pub fn new(values: Vec<f64>, features: &FeatureSet) -> Result<Self, ReadingError> {
+        assert_eq!(values.len(), features.len(), "one value a feature");
+        let faults: Vec<Fault> =
+            features.iter().zip(&values).filter_map(|(feature, &value)| Fault::of_number(feature, value)).collect();
+        if faults.is_empty() {
+            Ok(Reading { values, timestamp: None, turbine_id: None })
+        } else {
+            Err(ReadingError::Faults(faults))
+        }
+    }
+
+    /// One value a feature, in the feature set's order and units.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// When the reading was taken, if its sender said so.
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        self.timestamp
+    }
+
+    /// The turbine it was taken at, if its sender said so.
+    pub fn turbine_id(&self) -> Option<&TurbineId> {
+        self.turbine_id.as_ref()
+    }
+
+    pub(crate) fn into_parts(self) -> (Vec<f64>, Option<Timestamp>, Option<TurbineId>) {
+        (self.values, self.timestamp, self.turbine_id)
+    }
+}
+
+/// The name of a turbine: 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or a digit, so that it can
+/// neither break a CSV row nor be taken for a formula.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct TurbineId(String);
+
+impl TurbineId {
+    /// The name itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for TurbineId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for TurbineId {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let usable = text.len() <= MAX_TURBINE_ID_CHARS
+            && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.chars().all(safe);
+        if usable { Ok(TurbineId(text.to_owned())) } else { Err(Problem::TurbineId) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Standardising: zero mean and unit standard deviation, feature by feature.
+
+use serde::{Deserialize, Serialize};
+
+/// The mean and the population standard deviation of each feature, as scikit-learn's `StandardScaler` has them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StandardScaler {
+    mean: Vec<f64>,
+    std: Vec<f64>,
+}
+
+/// Why readings cannot be standardised.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ScalerError {
+    /// A feature has one value only, or one so large that its spread is not finite.
+    #[error("feature {feature} has no usable spread (standard deviation {std})")]
+    Spread {
+        /// Which one, from 0.
+        feature: usize,
+        /// Its standard deviation.
+        std: f64,
+    },
+}
+
+impl StandardScaler {
+    /// Measures `readings` (row-major, n_readings × n_features, finite).
+    ///
+    /// # Errors
+    /// [`ScalerError::Spread`] for the first feature that does not vary.
+    pub fn fit(readings: &[f64], n_features: usize) -> Result<Self, ScalerError> {
+        let n = (readings.len() / n_features) as f64;
+        let column = |feature: usize| readings.iter().skip(feature).step_by(n_features);
+        let mean: Vec<f64> = (0..n_features).map(|feature| column(feature).sum::<f64>() / n).collect();
+        let std = (0..n_features).map(|feature| {
+            let varies = column(feature).any(|value| *value != readings[feature]);
+            let squares: f64 = column(feature).map(|value| (value - mean[feature]).powi(2)).sum();
+            if varies { (squares / n).sqrt() } else { 0.0 }
+        });
+        let std = std.collect();
+        StandardScaler { mean, std }.checked()
+    }
+
+    /// The scaler itself, if every spread is usable.
+    ///
+    /// # Errors
+    /// [`ScalerError::Spread`] for the first feature whose is not.
+    pub fn checked(self) -> Result<Self, ScalerError> {
+        for (feature, (&std, &mean)) in self.std.iter().zip(&self.mean).enumerate() {
+            if !(std > 0.0 && std.is_finite() && mean.is_finite()) {
+                return Err(ScalerError::Spread { feature, std });
+            }
+        }
+        Ok(self)
+    }
+
+    /// Each feature's mean, in its unit.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// Each feature's population standard deviation, in its unit.
+    pub fn std(&self) -> &[f64] {
+        &self.std
+    }
+
+    /// Writes the standardised `readings` (row-major) into `scaled`.
+    ///
+    /// # Panics
+    /// If the two differ in length.
+    pub fn transform_into(&self, readings: &[f64], scaled: &mut [f64]) {
+        assert_eq!(readings.len(), scaled.len(), "one place a value");
+        let n_features = self.mean.len();
+        for (reading, scaled) in readings.chunks_exact(n_features).zip(scaled.chunks_exact_mut(n_features)) {
+            for (i, scaled) in scaled.iter_mut().enumerate() {
+                *scaled = (reading[i] - self.mean[i]) / self.std[i];
+            }
+        }
+    }
+
+    /// The standardised `readings` (row-major).
+    pub fn transform(&self, readings: &[f64]) -> Vec<f64> {
+        let mut scaled = vec![0.0; readings.len()];
+        self.transform_into(readings, &mut scaled);
+        scaled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn mean_and_population_deviation() {
+        // Feature 0: 1, 3, 5: mean 3, variance (4 + 0 + 4) / 3 = 8/3. Feature 1: 0, 0, 6: mean 2, variance (4+4+16)/3 = 8.
+        let scaler = StandardScaler::fit(&[1.0, 0.0, 3.0, 0.0, 5.0, 6.0], 2).unwrap();
+        assert_eq!(scaler.mean(), [3.0, 2.0]);
+        assert_eq!(scaler.std(), [(8.0_f64 / 3.0).sqrt(), 8.0_f64.sqrt()]);
+        // (5 - 3) / sqrt(8/3) = 1.2247…, (6 - 2) / sqrt(8) = sqrt(2).
+        let scaled = scaler.transform(&[5.0, 6.0]);
+        assert!(
+            (scaled[0] - 1.224_744_871).abs() < 1e-9 && (scaled[1] - std::f64::consts::SQRT_2).abs() < 1e-9,
+            "{scaled:?}"
+        );
+    }
+
+    #[test]
+    fn a_constant_feature_is_refused_even_if_its_mean_is_rounded() {
+        let readings: Vec<f64> = (0..7).flat_map(|i| [f64::from(i), 0.1]).collect();
+        assert_eq!(StandardScaler::fit(&readings, 2), Err(ScalerError::Spread { feature: 1, std: 0.0 }));
+        let huge = [1e308, -1e308, 1e308];
+        assert!(StandardScaler::fit(&huge, 1).is_err());
+    }
+}

@@ -1,0 +1,122 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches};
+
+fn parse(flags: &str) -> Result<Config, String> {
+    // A value with a blank is written with '+'.
+    let flags = flags.split_whitespace().map(|flag| flag.replace('+', " "));
+    // What this machine's environment says is no part of the test.
+    let command = Config::command().mut_args(|arg| arg.env(Resettable::Reset));
+    let matches = command.try_get_matches_from(std::iter::once("sender".to_owned()).chain(flags));
+    matches.and_then(|matches| Config::from_arg_matches(&matches)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Config::command().debug_assert();
+}
+
+#[test]
+fn the_defaults_are_the_contracts() {
+    let config = parse("").unwrap();
+    assert_eq!(config.api_url.predict.as_str(), "http://localhost:5000/predict");
+    assert_eq!((config.count, config.is_endless()), (0, true));
+    assert_eq!(config.interval, Duration::from_millis(500));
+    assert_eq!(config.timeout, Duration::from_secs(3));
+    assert_eq!((config.anom_rate, config.profile, config.seed), (0.05, Profile::Stream, 42));
+    assert_eq!((config.concurrency, config.retries), (1, 8));
+    assert_eq!(config.api_key.authorization(), None);
+}
+
+#[test]
+fn every_variable_has_its_name() {
+    let expected = [
+        ("api-url", "API_URL"),
+        ("api-key", "API_KEY"),
+        ("count", "SENDER_COUNT"),
+        ("interval", "SENDER_INTERVAL_SEC"),
+        ("timeout", "SENDER_TIMEOUT_SEC"),
+        ("retries", "SENDER_RETRIES"),
+        ("anom-rate", "SENDER_ANOM_RATE"),
+        ("profile", "SENDER_PROFILE"),
+        ("seed", "SENDER_SEED"),
+        ("replay", "SENDER_REPLAY"),
+        ("label", "SENDER_LABEL"),
+        ("timestamp", "SENDER_TIMESTAMP"),
+        ("turbines", "SENDER_TURBINES"),
+        ("batch", "SENDER_BATCH"),
+        ("ndjson", "SENDER_NDJSON"),
+        ("concurrency", "SENDER_CONCURRENCY"),
+        ("quiet", "SENDER_QUIET"),
+    ];
+    let command = Config::command();
+    let actual: Vec<_> = command
+        .get_arguments()
+        .filter_map(|arg| Some((arg.get_long()?.to_owned(), arg.get_env()?.to_str()?.to_owned())))
+        .collect();
+    assert_eq!(actual, expected.map(|(flag, variable)| (flag.to_owned(), variable.to_owned())));
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused_by_name() {
+    let cases = [
+        ("--interval -1", "--interval", "it must be 0 to 86400 seconds"),
+        ("--interval NaN", "--interval", "it must be 0 to 86400 seconds"),
+        ("--interval inf", "--interval", "it must be 0 to 86400 seconds"),
+        ("--interval soon", "--interval", "it is no number"),
+        ("--timeout 0", "--timeout", "it must be 0.001 to 3600 seconds"),
+        ("--timeout NaN", "--timeout", "it must be 0.001 to 3600 seconds"),
+        ("--anom-rate 1.1", "--anom-rate", "it must be 0 to 1"),
+        ("--anom-rate -0.1", "--anom-rate", "it must be 0 to 1"),
+        ("--anom-rate nan", "--anom-rate", "it must be 0 to 1"),
+        ("--turbines 0", "--turbines", "0 is not in 1..=10000"),
+        ("--batch 10001", "--batch", "10001 is not in 1..=10000"),
+        ("--concurrency 0", "--concurrency", "0 is not in 1..=1000"),
+        ("--count -3", "-3", "unexpected argument"),
+        ("--profile loud", "--profile", "[possible values: stream, training]"),
+        ("--api-url http://localhost:5000", "--api-url", "it must end in /predict"),
+        ("--api-key two+words", "--api-key", "printable ASCII characters without blanks"),
+    ];
+    for (flags, name, why) in cases {
+        let error = parse(flags).unwrap_err();
+        assert!(error.contains(name) && error.contains(why), "{flags}: {error}");
+    }
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let cases = [
+        ("--replay x.csv --profile training", "--replay <FILE>' cannot be used with '--profile"),
+        ("--replay x.csv --anom-rate 0.1", "--replay <FILE>' cannot be used with '--anom-rate"),
+        ("--label is_fault", "--replay <FILE>"),
+        ("--timestamp time", "--replay <FILE>"),
+    ];
+    for (flags, why) in cases {
+        let error = parse(flags).unwrap_err();
+        assert!(error.contains(why), "{flags}: {error}");
+    }
+    assert!(parse("--replay x.csv --label is_fault --timestamp time --turbines 3").is_ok());
+}
+
+#[test]
+fn a_delivery_waits_only_if_its_size_was_asked_for() {
+    let cases = [
+        ("", DeliverySize { most: 1, wait: false }),
+        ("--batch 7", DeliverySize { most: 7, wait: true }),
+        ("--ndjson", DeliverySize { most: 1_000, wait: false }),
+        ("--ndjson --batch 7", DeliverySize { most: 7, wait: true }),
+    ];
+    for (flags, size) in cases {
+        assert_eq!(parse(flags).unwrap().delivery_size(), size, "{flags}");
+    }
+}
+
+#[test]
+fn a_key_is_never_shown() {
+    let config = parse("--api-key s3cret").unwrap();
+    assert_eq!(config.api_key.authorization().unwrap().to_str().unwrap(), "Bearer s3cret");
+    assert!(!format!("{config:?}").contains("s3cret"));
+    assert!(!Config::command().render_long_help().to_string().contains("s3cret"));
+}

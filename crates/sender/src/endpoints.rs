@@ -1,0 +1,127 @@
+//! The API's addresses, all derived from that of `/predict`.
+
+use reqwest::Url;
+
+/// Where the API is asked what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    /// One reading.
+    pub predict: Url,
+    /// Many readings.
+    pub batch: Url,
+    /// Whether the service is well.
+    pub health: Url,
+    /// What the model reads.
+    pub model_info: Url,
+}
+
+/// Why an address is none of a prediction service.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// It is no address at all.
+    #[error("it is no address such as http://localhost:5000/predict: {0}")]
+    NotAUrl(String),
+    /// It is of another protocol.
+    #[error("it begins with {0}:, only http: and https: are spoken")]
+    Scheme(String),
+    /// This build cannot encrypt.
+    #[error("https needs a sender built with it: cargo run -p sender --features tls")]
+    NoTls,
+    /// It does not name the prediction endpoint.
+    #[error("it must end in /predict, as {0} does")]
+    NotPredict(String),
+}
+
+impl Endpoints {
+    /// Derives the addresses from `…/predict`.
+    ///
+    /// # Errors
+    /// An [`EndpointError`] if `predict` is not an http address that ends in `/predict`.
+    pub fn new(predict: &str) -> Result<Self, EndpointError> {
+        let predict = Url::parse(predict.trim()).map_err(|error| EndpointError::NotAUrl(error.to_string()))?;
+        match predict.scheme() {
+            "http" => {}
+            "https" if cfg!(feature = "tls") => {}
+            "https" => return Err(EndpointError::NoTls),
+            other => return Err(EndpointError::Scheme(other.to_owned())),
+        }
+        let path = predict.path().trim_end_matches('/').to_owned();
+        let at = |path: String| {
+            let mut url = predict.clone();
+            url.set_path(&path);
+            url
+        };
+        let Some(base) = path.strip_suffix("/predict") else {
+            return Err(EndpointError::NotPredict(at(format!("{path}/predict")).into()));
+        };
+        Ok(Endpoints {
+            batch: at(format!("{base}/predict/batch")),
+            health: at(format!("{base}/health")),
+            model_info: at(format!("{base}/model/info")),
+            predict: at(path.clone()),
+        })
+    }
+
+    /// Whether the API is on this machine, so that no proxy stands between.
+    pub fn is_local(&self) -> bool {
+        let host = self.predict.host_str().unwrap_or_default();
+        host == "localhost" || host == "[::1]" || host.starts_with("127.")
+    }
+}
+
+impl std::str::FromStr for Endpoints {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        Endpoints::new(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_other_addresses_follow_from_predict() {
+        let cases = [
+            ("http://localhost:5000/predict", "http://localhost:5000"),
+            ("http://localhost:5000/predict/", "http://localhost:5000"),
+            ("http://api/site-7/v1/predict", "http://api/site-7/v1"),
+        ];
+        for (predict, base) in cases {
+            let endpoints = Endpoints::new(predict).unwrap();
+            assert_eq!(endpoints.predict.as_str(), format!("{base}/predict"));
+            assert_eq!(endpoints.batch.as_str(), format!("{base}/predict/batch"));
+            assert_eq!(endpoints.health.as_str(), format!("{base}/health"));
+            assert_eq!(endpoints.model_info.as_str(), format!("{base}/model/info"));
+        }
+    }
+
+    #[test]
+    fn other_addresses_are_refused_with_the_remedy() {
+        let cases = [
+            ("localhost:5000/predict", "it begins with localhost:, only http: and https: are spoken"),
+            ("http://localhost:5000", "it must end in /predict, as http://localhost:5000/predict does"),
+            ("http://x/batch", "it must end in /predict, as http://x/batch/predict does"),
+            ("predict", "it is no address such as http://localhost:5000/predict: relative URL without a base"),
+        ];
+        for (predict, message) in cases {
+            assert_eq!(Endpoints::new(predict).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn https_is_there_only_with_its_feature() {
+        assert_eq!(Endpoints::new("https://x/predict").is_ok(), cfg!(feature = "tls"));
+    }
+
+    #[test]
+    fn local_addresses_are_known() {
+        for (host, local) in
+            [("localhost", true), ("127.0.0.1", true), ("[::1]", true), ("api", false), ("10.1.2.3", false)]
+        {
+            assert_eq!(Endpoints::new(&format!("http://{host}:5000/predict")).unwrap().is_local(), local, "{host}");
+        }
+    }
+}

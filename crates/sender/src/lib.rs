@@ -1,0 +1,26 @@
+//! Streams turbine readings at the API: simulated ones, or the rows of a CSV.
+//!
+//! A [`source`] makes readings, a [`Schedule`](schedule::Schedule) says when each is due, a [`Feed`](feed::Feed) puts the
+//! two together into deliveries, one request each, and a [`Client`](client::Client) gets a delivery answered, retrying
+//! while the service is away. [`run()`] is the one loop that joins them and keeps the [`Tally`](tally::Tally).
+
+pub mod client;
+pub mod config;
+pub mod endpoints;
+pub mod error;
+pub mod feed;
+pub mod lines;
+pub mod model_info;
+pub mod retry;
+pub mod run;
+pub mod schedule;
+pub mod shift;
+mod shutdown;
+pub mod source;
+pub mod summary;
+pub mod tally;
+
+pub use config::Config;
+pub use error::SenderError;
+pub use run::run;
+pub use shutdown::shutdown_signal;

@@ -1,0 +1,126 @@
+//! What `/model/info` and `/health` say.
+
+use serde::Deserialize;
+use turbine_core::feature::{Feature, FeatureError, FeatureSet, Range};
+
+/// What the sender wants to know of the model that is served.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelInfo {
+    /// What it reads.
+    pub features: FeatureSet,
+    /// How each feature was distributed in training; `None` where the service does not say.
+    pub training: Vec<Option<Moments>>,
+    /// Which model it is; empty if the service does not say.
+    pub version: String,
+}
+
+/// Mean and standard deviation of a feature, in its unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moments {
+    /// Its mean.
+    pub mean: f64,
+    /// Its standard deviation, above 0.
+    pub std: f64,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    feature_names: Vec<String>,
+    #[serde(default)]
+    features: Vec<FeatureAnswer>,
+    #[serde(default)]
+    model_version: String,
+}
+
+#[derive(Deserialize)]
+struct FeatureAnswer {
+    name: String,
+    #[serde(default)]
+    unit: String,
+    range: Option<Range>,
+    mean: Option<f64>,
+    std: Option<f64>,
+}
+
+/// Why an answer tells nothing about the model.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelInfoError {
+    /// It is not JSON, or of another shape.
+    #[error("its answer is not understood: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The features cannot be used.
+    #[error("its features cannot be used: {0}")]
+    Features(#[from] FeatureError),
+}
+
+impl ModelInfo {
+    /// Reads the answer of `/model/info`; the names of the features are enough.
+    ///
+    /// # Errors
+    /// A [`ModelInfoError`] if there are no names, or they cannot be used.
+    pub fn from_json(body: &[u8]) -> Result<Self, ModelInfoError> {
+        let Answer { feature_names, features, model_version } = serde_json::from_slice(body)?;
+        let described = |name: String| match features.iter().find(|feature| feature.name == name) {
+            Some(FeatureAnswer { unit, range, .. }) => Feature { name, unit: unit.clone(), range: *range },
+            None => Feature::unbounded(name),
+        };
+        let set = FeatureSet::new(feature_names.into_iter().map(described).collect())?;
+        let moments = |name: &str| {
+            let feature = features.iter().find(|feature| feature.name == name)?;
+            let (mean, std) = (feature.mean?, feature.std?);
+            (mean.is_finite() && std > 0.0 && std.is_finite()).then_some(Moments { mean, std })
+        };
+        let training = set.names().map(moments).collect();
+        Ok(ModelInfo { features: set, training, version: model_version })
+    }
+
+    /// The names of the features, for a message.
+    pub fn feature_list(&self) -> String {
+        self.features.names().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The answer of `/health`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Health {
+    /// `healthy` or `degraded`.
+    pub status: String,
+    /// Why it is degraded.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn names_are_enough() {
+        let info = ModelInfo::from_json(br#"{"model_type":"IsolationForest","feature_names":["a","b"]}"#).unwrap();
+        assert_eq!(info.features, FeatureSet::from_names(["a", "b"]).unwrap());
+        assert_eq!(info.training, [None, None]);
+        assert_eq!(info.feature_list(), "a, b");
+    }
+
+    #[test]
+    fn units_ranges_and_moments_are_taken_by_name() {
+        let info = ModelInfo::from_json(
+            r#"{"feature_names":["a","b"],"model_version":"v1","features":[
+                {"name":"b","unit":"","range":null,"mean":1.5,"std":0},
+                {"name":"a","unit":"°C","range":{"min":0,"max":9},"mean":2.5,"std":0.5}]}"#
+                .as_bytes(),
+        )
+        .unwrap();
+        assert_eq!((info.features[0].label().as_str(), info.version.as_str()), ("a (°C)", "v1"));
+        assert_eq!(info.features[0].range, Some(Range { min: 0.0, max: 9.0 }));
+        assert_eq!(info.training, [Some(Moments { mean: 2.5, std: 0.5 }), None]);
+    }
+
+    #[test]
+    fn other_answers_are_errors() {
+        for other in [&b"{}"[..], b"[]", b"<html>", br#"{"feature_names":[]}"#, br#"{"feature_names":["a","a"]}"#] {
+            assert!(ModelInfo::from_json(other).is_err());
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What the sender does when the service is away, overloaded, or does not like what it gets.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use serde_json::{Value, json};
+use std::io::Write;
+use std::net::TcpListener;
+use support::{FakeApi, Reply, Run, Running, ab_model, turbine_model};
+use tempfile::NamedTempFile;
+
+/// A file of `rows` rows in which `b` counts up.
+fn rows(rows: u32) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    let text: String = (0..rows).map(|i| format!("1,{i}\n")).collect();
+    file.write_all(("a,b\n".to_owned() + &text).as_bytes()).unwrap();
+    file
+}
+
+fn replay<'a>(file: &'a NamedTempFile, flags: &[&'a str]) -> Vec<&'a str> {
+    [&["--replay", file.path().to_str().unwrap(), "--interval", "0"], flags].concat()
+}
+
+fn count(n: u32) -> Vec<f64> {
+    (0..n).map(f64::from).collect()
+}
+
+const FORMS: [&[&str]; 3] = [&[], &["--batch", "4"], &["--ndjson", "--batch", "4"]];
+
+fn busy() -> Reply {
+    Reply::Status(503, "retry-after: 1\r\n", json!({"error": "the log is full"}))
+}
+
+#[test]
+fn the_service_gets_the_pause_it_asks_for_and_every_reading_once() {
+    for form in FORMS {
+        let api = FakeApi::start(ab_model(), |request| if request.number == 1 { busy() } else { Reply::Scores });
+        let file = rows(10);
+        let run = Run::of(api.address, &replay(&file, form));
+        run.assert_counts(10, 0, 0, 0, 1);
+        assert_eq!(api.scored("b"), count(10), "{form:?}");
+        assert_eq!(run.lines("[sender] 503"), ["[sender] 503 the log is full; attempt 2 of 9 in 1.00 s"]);
+        assert_eq!(run.lines("[200]").len(), 10);
+    }
+}
+
+#[test]
+fn silence_and_broken_connections_are_tried_again() {
+    for form in FORMS {
+        let api = FakeApi::start(ab_model(), |request| match request.number {
+            0 => Reply::Silence,
+            2 => Reply::BreakAfter(0),
+            _ => Reply::Scores,
+        });
+        let file = rows(10);
+        let run = Run::of(api.address, &replay(&file, &[form, &["--timeout", "1.5"]].concat()));
+        run.assert_counts(10, 0, 0, 0, 2);
+        assert_eq!(api.scored("b"), count(10), "{form:?}");
+        assert_eq!(run.lines("[sender] no answer within 1.5 s; attempt 2 of 9 in 0.").len(), 1, "{}", run.stdout);
+        assert_eq!(run.lines("[sender] the connection broke").len(), 1, "{}", run.stdout);
+    }
+}
+
+#[test]
+fn lines_that_were_answered_before_a_break_are_not_sent_again() {
+    for (answered, requests) in [(7, 2), (20, 1)] {
+        let api = FakeApi::start(ab_model(), move |request| match request.number {
+            0 => Reply::BreakAfter(answered),
+            _ => Reply::Scores,
+        });
+        let file = rows(20);
+        let run = Run::of(api.address, &replay(&file, &["--ndjson"]));
+        run.assert_counts(20, 0, 0, 0, requests - 1);
+        assert_eq!(api.scored("b"), count(20));
+        let sizes: Vec<usize> = api.requests().iter().map(|request| request.readings.len()).collect();
+        assert_eq!(sizes, [20, 13][..requests as usize]);
+    }
+}
+
+#[test]
+fn a_line_that_blames_the_reading_is_final_and_one_that_does_not_is_tried_again() {
+    let refusal = json!({"error": "a is outside 0 to 9", "faults": [{"field": "a", "problem": "is outside 0 to 9"}]});
+    let trouble = json!({"error": "the prediction was not logged"});
+    let api = FakeApi::start(ab_model(), move |request| match request.number {
+        0 => Reply::Lines(vec![None, Some(refusal.clone()), Some(trouble.clone()), None]),
+        _ => Reply::Scores,
+    });
+    let file = rows(4);
+    let run = Run::of(api.address, &replay(&file, &["--ndjson"]));
+    run.assert_counts(3, 1, 0, 0, 1);
+    assert_eq!(api.scored("b"), [0.0, 2.0, 3.0]);
+    assert_eq!(run.lines("[400]"), [r#"[400] error="a is outside 0 to 9" inputs={"a":1.0,"b":1.0}"#]);
+    assert_eq!(run.lines("[sender] 503 the prediction was not logged; attempt 2").len(), 1, "{}", run.stdout);
+}
+
+#[test]
+fn what_is_refused_is_printed_counted_and_not_sent_again() {
+    let api = FakeApi::start(ab_model(), |request| match request.readings[0]["b"].as_f64() {
+        Some(2.0) => Reply::Status(400, "", json!({"error": "b must not be 2", "faults": []})),
+        _ => Reply::Scores,
+    });
+    let file = rows(4);
+    let run = Run::of(api.address, &replay(&file, &[]));
+    run.assert_counts(3, 1, 0, 0, 0);
+    assert_eq!(api.requests().len(), 4);
+    assert_eq!(run.lines("[400]"), [r#"[400] error="b must not be 2" inputs={"a":1.0,"b":2.0}"#]);
+}
+
+#[test]
+fn of_a_refused_batch_only_what_is_to_blame_fails() {
+    let blame = |request: &support::Request| {
+        let fault = |(index, reading): (usize, &Value)| match reading["b"].as_f64() {
+            Some(2.0) => vec![("a", index), ("b", index)],
+            Some(5.0) => vec![("b", index)],
+            _ => vec![],
+        };
+        let faults: Vec<Value> = request
+            .readings
+            .iter()
+            .enumerate()
+            .flat_map(fault)
+            .map(|(field, index)| json!({"index": index, "field": field, "problem": "is odd", "value": 0}))
+            .collect();
+        if faults.is_empty() {
+            return Reply::Scores;
+        }
+        Reply::Status(400, "", json!({"error": "some are odd", "faults": faults}))
+    };
+    let api = FakeApi::start(ab_model(), blame);
+    let file = rows(8);
+    let run = Run::of(api.address, &replay(&file, &["--batch", "8"]));
+    run.assert_counts(6, 2, 0, 0, 0);
+    assert_eq!(api.scored("b"), [0.0, 1.0, 3.0, 4.0, 6.0, 7.0]);
+    let refused = [
+        r#"[400] error="a is odd; b is odd" inputs={"a":1.0,"b":2.0}"#,
+        r#"[400] error="b is odd" inputs={"a":1.0,"b":5.0}"#,
+    ];
+    assert_eq!(run.lines("[400]"), refused);
+}
+
+#[test]
+fn a_wrong_key_fails_every_reading_once() {
+    let api = FakeApi::start(ab_model(), |_| Reply::Status(401, "", json!({"error": "this needs an API key"})));
+    let file = rows(3);
+    for form in FORMS {
+        Run::of(api.address, &replay(&file, form)).assert_counts(0, 3, 0, 0, 0);
+    }
+}
+
+#[test]
+fn an_answer_that_is_not_understood_is_a_failure() {
+    let api = FakeApi::start(ab_model(), |_| Reply::Status(200, "", json!({"hello": "world"})));
+    let file = rows(1);
+    for form in FORMS {
+        let run = Run::of(api.address, &replay(&file, form));
+        run.assert_counts(0, 1, 0, 0, 0);
+        assert_eq!(run.lines("[200] error=\"the answer is not understood: ").len(), 1, "{}", run.stdout);
+    }
+}
+
+#[test]
+fn what_stays_unsent_is_counted_and_the_stream_goes_on() {
+    let api = FakeApi::start(ab_model(), |request| match request.readings[0]["b"].as_f64() {
+        Some(1.0) => Reply::Status(500, "", json!({"error": "internal error"})),
+        _ => Reply::Scores,
+    });
+    let file = rows(3);
+    let run = Run::of(api.address, &replay(&file, &["--retries", "1"]));
+    run.assert_counts(2, 0, 1, 0, 1);
+    assert_eq!(run.lines("[unsent]"), [r#"[unsent] error="500 internal error" inputs={"a":1.0,"b":1.0}"#]);
+    assert_eq!(api.requests().len(), 4);
+}
+
+/// An address at which nobody listens.
+fn nobody() -> std::net::SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[test]
+fn a_counted_stream_ends_without_the_service() {
+    let run = Run::of(nobody(), &["--count", "2", "--interval", "0", "--retries", "1"]);
+    run.assert_counts(0, 0, 2, 0, 2);
+    assert_eq!(run.lines("[sender] health: unreachable: cannot connect: ").len(), 1, "{}", run.stdout);
+    assert_eq!(run.lines("[unsent] error=\"cannot connect: ").len(), 2, "{}", run.stdout);
+}
+
+#[test]
+fn a_replay_cannot_do_without_the_service() {
+    let (address, file) = (nobody(), rows(3));
+    let run = Run::of(address, &replay(&file, &["--retries", "1"]));
+    assert_eq!(run.code, Some(1));
+    let expected =
+        format!("error: cannot learn the model's features from http://{address}/model/info: cannot connect: ");
+    assert!(run.stderr.contains(&expected), "{}", run.stderr);
+}
+
+#[test]
+fn a_service_that_comes_late_is_waited_for() {
+    let address = nobody();
+    let mut running = Running::start(address, &["--count", "3", "--interval", "0"]);
+    running.wait_for("attempt 2 of 9", 1);
+    let api = FakeApi::on(TcpListener::bind(address).unwrap(), turbine_model(), |_| Reply::Scores);
+    let run = running.end();
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    assert_eq!(run.lines("[sender] sent=3 failed=0 unsent=0 ").len(), 1, "{}", run.stdout);
+    assert_eq!(run.lines("[sender] model: version 0123456789ab").len(), 1, "{}", run.stdout);
+    assert_eq!(api.requests().len(), 3);
+}
+
+#[test]
+fn a_model_of_other_features_is_refused_with_the_remedy() {
+    let api = FakeApi::kind(ab_model());
+    let run = Run::of(api.address, &["--count", "3"]);
+    assert_eq!(run.code, Some(1));
+    let expected = "error: the model reads a, b, but the simulator makes temperature, humidity, sound_volume; stream a file with \
+                    the model's columns: --replay FILE";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+    assert!(api.requests().is_empty());
+}
+
+#[test]
+fn a_file_without_the_models_columns_or_without_rows_is_refused() {
+    let api = FakeApi::kind(turbine_model());
+    let file = rows(3);
+    let run = Run::of(api.address, &replay(&file, &[]));
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("there is no column \"temperature\"; the columns are a, b"), "{}", run.stderr);
+
+    let api = FakeApi::kind(ab_model());
+    let mut file = rows(0);
+    file.write_all(b"x,1\n,2\n").unwrap();
+    let run = Run::of(api.address, &replay(&file, &[]));
+    assert_eq!(run.code, Some(1));
+    let expected = "has no row with a number in every column that is read (unusable rows by column: a: 2)";
+    assert!(run.stdout.contains(expected), "{}", run.stdout);
+}
+
+#[test]
+fn a_file_that_breaks_off_is_sent_up_to_there() {
+    let api = FakeApi::kind(ab_model());
+    let mut file = rows(5);
+    file.write_all(b"1,\xff\n1,6\n").unwrap();
+    let run = Run::of(api.address, &replay(&file, &["--batch", "4"]));
+    assert_eq!(run.code, Some(1));
+    assert_eq!(api.scored("b"), count(5));
+    assert_eq!(run.lines("[sender] sent=5 failed=0 unsent=0").len(), 1, "{}", run.stdout);
+    assert_eq!(run.lines("[sender] broken off: ").len(), 1, "{}", run.stdout);
+}

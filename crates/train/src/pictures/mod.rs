@@ -1,0 +1,54 @@
+//! The five pictures of a training.
+
+mod correlation;
+mod dashboard;
+mod density;
+mod heatmaps;
+mod histograms;
+mod scores;
+
+use crate::learning::LearningCurves;
+use crate::metrics::MetricsTable;
+use std::path::{Path, PathBuf};
+use turbine_core::dataset::Dataset;
+use turbine_core::training::Trained;
+use viz::chart::{ChartError, Picture};
+
+/// What stands in a panel that cannot be drawn without labels.
+const NEEDS_LABELS: &str = "Needs labels: name their column with --label.";
+
+/// Draws all pictures into `folder` and returns their paths.
+pub fn draw(
+    dataset: &Dataset,
+    trained: &Trained,
+    curves: &LearningCurves,
+    table: &MetricsTable,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, ChartError> {
+    let pictures = [
+        ("metrics_table.png", metrics(trained, table)),
+        ("histograms.png", histograms::picture(dataset)),
+        ("heatmaps_grid.png", heatmaps::picture(trained)),
+        ("learning_dashboard_2x2.png", dashboard::picture(trained, curves)),
+        ("score_distributions.png", scores::picture(trained)),
+    ];
+    pictures
+        .into_iter()
+        .map(|(name, picture)| {
+            let path = folder.join(name);
+            picture.save(&path)?;
+            Ok(path)
+        })
+        .collect()
+}
+
+fn metrics(trained: &Trained, table: &MetricsTable) -> Picture<'static> {
+    let mut picture = Picture::new("How well the model tells anomalies from normal readings");
+    picture.note(match trained.evaluation {
+        Some(_) => format!("At the threshold {:.4}; ROC_AUC at all thresholds.", trained.model.threshold()),
+        None => format!("The readings are not labelled, so there are no figures. {NEEDS_LABELS}"),
+    });
+    let table = table.chart();
+    picture.row(table.height(), vec![(1.0, Box::new(table))]);
+    picture
+}

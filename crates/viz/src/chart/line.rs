@@ -1,0 +1,193 @@
+//! Lines through points, reference lines, and shaded spans.
+
+use super::ChartError;
+use super::axis::Axes;
+use super::canvas::{Anchor, Canvas, Rect, TextStyle};
+use super::legend::{Entry, Key};
+use super::plot::Layer;
+use super::style::{self, Color, TICK};
+use super::text::Weight;
+
+/// A line through points, from left to right.
+#[derive(Debug, Clone)]
+pub struct Line {
+    label: String,
+    color: Color,
+    points: Vec<(f64, f64)>,
+    width: f64,
+    markers: bool,
+    filled: bool,
+}
+
+impl Line {
+    /// A line through `points` (x, y). A y of NaN breaks it; an empty `label` keeps it out of the
+    /// legend.
+    pub fn new(label: impl Into<String>, color: Color, points: Vec<(f64, f64)>) -> Self {
+        Self { label: label.into(), color, points, width: 2.0, markers: false, filled: false }
+    }
+
+    /// The line at another width, in logical pixels.
+    pub fn width(self, width: f64) -> Self {
+        Self { width, ..self }
+    }
+
+    /// The line with a dot on every point: what was measured.
+    pub fn with_markers(self) -> Self {
+        Self { markers: true, ..self }
+    }
+
+    /// The line with the area down to y = 0 tinted.
+    pub fn filled(self) -> Self {
+        Self { filled: true, ..self }
+    }
+}
+
+impl Layer for Line {
+    fn extent(&self) -> Vec<(f64, f64)> {
+        let mut all = self.points.clone();
+        if self.filled {
+            all.push((f64::NAN, 0.0));
+        }
+        all
+    }
+
+    fn draw(&self, canvas: &Canvas<'_>, axes: &Axes) -> Result<(), ChartError> {
+        for run in self.points.split(|(x, y)| !(x.is_finite() && y.is_finite())) {
+            let run: Vec<_> = run.iter().map(|&(x, y)| axes.at(x, y)).collect();
+            if let (true, [first, ..], [.., last]) = (self.filled, &run[..], &run[..]) {
+                let floor = axes.down(0.0);
+                let corners = [&[(first.0, floor)][..], &run, &[(last.0, floor)]].concat();
+                canvas.polygon(&corners, self.color.with_alpha(0.12))?;
+            }
+            canvas.polyline(&run, self.width, self.color)?;
+            if let [alone] = run[..] {
+                canvas.circle(alone, self.width * 2.0, self.color)?;
+            }
+            if self.markers {
+                for at in run {
+                    canvas.circle(at, self.width * 1.7, self.color)?;
+                    canvas.circle(at, self.width * 0.8, style::WHITE)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn legend(&self) -> Vec<Entry> {
+        entry(Key::Line(self.width), self.color, &self.label)
+    }
+}
+
+fn entry(key: Key, color: Color, label: &str) -> Vec<Entry> {
+    if label.is_empty() { Vec::new() } else { vec![Entry { key, color, label: label.to_owned() }] }
+}
+
+/// A dashed reference line across the whole plot.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    label: String,
+    from: (f64, f64),
+    to: (f64, f64),
+}
+
+impl Rule {
+    /// An upright line at `x`.
+    pub fn upright(label: impl Into<String>, x: f64) -> Self {
+        Self { label: label.into(), from: (x, f64::NEG_INFINITY), to: (x, f64::INFINITY) }
+    }
+
+    /// A straight line between two points.
+    pub fn between(label: impl Into<String>, from: (f64, f64), to: (f64, f64)) -> Self {
+        Self { label: label.into(), from, to }
+    }
+}
+
+impl Layer for Rule {
+    fn extent(&self) -> Vec<(f64, f64)> {
+        vec![self.from, self.to]
+    }
+
+    fn draw(&self, canvas: &Canvas<'_>, axes: &Axes) -> Result<(), ChartError> {
+        const DASH: f64 = 5.0;
+        const GAP: f64 = 3.0;
+        let (from, to) = (axes.at(self.from.0, self.from.1), axes.at(self.to.0, self.to.1));
+        let length = (to.0 - from.0).hypot(to.1 - from.1);
+        let along = |d: f64| {
+            let share = (d / length).min(1.0);
+            (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share)
+        };
+        let dashes = (length / (DASH + GAP)).ceil() as usize;
+        (0..dashes).try_for_each(|i| {
+            let start = i as f64 * (DASH + GAP);
+            canvas.polyline(&[along(start), along(start + DASH)], 1.5, style::MUTED)
+        })
+    }
+
+    fn legend(&self) -> Vec<Entry> {
+        entry(Key::Dashes, style::MUTED, &self.label)
+    }
+}
+
+/// Upright bands of shade behind the data, such as spans without readings.
+#[derive(Debug, Clone)]
+pub struct Band {
+    label: String,
+    spans: Vec<(f64, f64)>,
+}
+
+impl Band {
+    /// Shades each span (from, to) of the horizontal axis.
+    pub fn new(label: impl Into<String>, spans: Vec<(f64, f64)>) -> Self {
+        Self { label: label.into(), spans }
+    }
+}
+
+impl Layer for Band {
+    fn extent(&self) -> Vec<(f64, f64)> {
+        self.spans.iter().flat_map(|&(from, to)| [(from, f64::NAN), (to, f64::NAN)]).collect()
+    }
+
+    fn draw(&self, canvas: &Canvas<'_>, axes: &Axes) -> Result<(), ChartError> {
+        self.spans.iter().try_for_each(|&(from, to)| {
+            let (left, right) = (axes.across(from), axes.across(to));
+            // The axis line stays free.
+            canvas.rect(Rect { x: left, w: right - left, h: axes.plot.h - 0.5, ..axes.plot }, SHADED)
+        })
+    }
+
+    fn legend(&self) -> Vec<Entry> {
+        let label = if self.spans.is_empty() { "" } else { &self.label };
+        entry(Key::Square, SHADED, label)
+    }
+}
+
+const SHADED: Color = Color::rgb(0xED, 0xED, 0xED);
+
+/// A remark inside the plot, in its lower right corner.
+#[derive(Debug, Clone)]
+pub struct Remark(String);
+
+impl Remark {
+    /// A remark of a few words, such as a figure the curve comes to.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Layer for Remark {
+    fn extent(&self) -> Vec<(f64, f64)> {
+        Vec::new()
+    }
+
+    fn draw(&self, canvas: &Canvas<'_>, axes: &Axes) -> Result<(), ChartError> {
+        let at = (axes.plot.right() - 10.0, axes.plot.bottom() - 12.0);
+        let width = canvas.text_width(&self.0, TICK + 1.0, Weight::Bold)?;
+        let plate = Rect { x: at.0 - width - 5.0, y: at.1 - 14.0, w: width + 10.0, h: 20.0 };
+        canvas.rect(plate, style::WHITE.with_alpha(0.85))?;
+        canvas.text(at, &self.0, TextStyle::new(TICK + 1.0, style::INK, Anchor::Right).bold()).map(|_| ())
+    }
+
+    fn legend(&self) -> Vec<Entry> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,110 @@
+//! The readings that are drawn as bubbles: all of a short log, an even draw of a long one.
+
+use super::survey::Survey;
+use crate::chart::Bubble;
+use jiff::Timestamp;
+use turbine_core::prediction::PredictionRecord;
+
+/// More bubbles than this hide each other.
+const MOST_NORMALS: u64 = 20_000;
+const MOST_ANOMALIES: u64 = 8_000;
+
+/// The bubbles of one predicted class.
+#[derive(Debug, Clone)]
+pub struct Class {
+    /// Readings of the class in the log.
+    pub rows: u64,
+    most: u64,
+    seen: u64,
+    /// Those that are drawn.
+    pub bubbles: Vec<Bubble>,
+}
+
+impl Class {
+    fn new(rows: u64, most: u64) -> Self {
+        Self { rows, most, seen: 0, bubbles: Vec::new() }
+    }
+
+    fn add(&mut self, bubble: Bubble) {
+        self.seen += 1;
+        if is_kept(self.seen, self.most, self.rows) {
+            self.bubbles.push(bubble);
+        }
+    }
+}
+
+/// Both predicted classes.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    pub normals: Class,
+    pub anomalies: Class,
+    n_features: usize,
+}
+
+impl Sample {
+    pub fn new(survey: &Survey, n_features: usize) -> Self {
+        Self {
+            normals: Class::new(survey.normals.rows, MOST_NORMALS),
+            anomalies: Class::new(survey.anomalies.rows, MOST_ANOMALIES),
+            n_features,
+        }
+    }
+
+    pub fn add(&mut self, record: &PredictionRecord) {
+        let bubble = bubble(self.n_features, record.timestamp, &record.values);
+        let class = if record.prediction.is_anomaly { &mut self.anomalies } else { &mut self.normals };
+        class.add(bubble);
+    }
+}
+
+/// The first three features; a single one stands over time.
+fn bubble(n_features: usize, at: Timestamp, values: &[f64]) -> Bubble {
+    match n_features {
+        1 => Bubble { x: at.as_millisecond() as f64 / 1000.0, y: values[0], size: 0.0 },
+        2 => Bubble { x: values[0], y: values[1], size: 0.0 },
+        _ => Bubble { x: values[0], y: values[1], size: values[2] },
+    }
+}
+
+/// Whether the row of this number is among the about `most` that are drawn of `rows`. Every run draws the same; every
+/// tenth row would show one turbine of ten that take turns.
+fn is_kept(number: u64, most: u64, rows: u64) -> bool {
+    if rows <= most {
+        return true;
+    }
+    // The finaliser of SplitMix64: neighbouring numbers give unrelated ones.
+    let mut z = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^= z >> 31;
+    (z as f64 / u64::MAX as f64) < most as f64 / rows as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_log_is_drawn_whole() {
+        assert!((1..=500).all(|number| is_kept(number, 500, 500)));
+    }
+
+    #[test]
+    fn a_long_log_is_thinned_evenly() {
+        let kept: Vec<u64> = (1..=100_000).filter(|&number| is_kept(number, 20_000, 100_000)).collect();
+        // Binomial(100,000, 0.2): 20,000 ± 126; five deviations are 632.
+        assert!((19_368..=20_632).contains(&kept.len()), "{}", kept.len());
+        // Of each residue modulo 10 about 2,000: every turbine of ten that take turns is drawn.
+        for turbine in 0..10 {
+            let rows = kept.iter().filter(|&&number| number % 10 == turbine).count();
+            assert!((1_800..=2_200).contains(&rows), "turbine {turbine}: {rows}");
+        }
+    }
+
+    #[test]
+    fn one_feature_stands_over_time() {
+        let at = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_millis(1_500);
+        assert_eq!(bubble(1, at, &[7.0]), Bubble { x: 1.5, y: 7.0, size: 0.0 });
+        assert_eq!(bubble(4, at, &[1.0, 2.0, 3.0, 4.0]), Bubble { x: 1.0, y: 2.0, size: 3.0 });
+    }
+}

@@ -1,0 +1,42 @@
+//! The readings as bubbles.
+
+use super::Drawing;
+use super::sample::Class;
+use crate::chart::{Axis, Bubbles, ChartError, Picture, Plot, SizeScale, count, style};
+use std::path::Path;
+
+/// Second feature over the first, the third as size; a single feature over time.
+pub fn bubbles(drawing: &Drawing, path: &Path) -> Result<(), ChartError> {
+    let Drawing { features, sample, .. } = drawing;
+    let (normals, anomalies) = (&sample.normals, &sample.anomalies);
+    let label = |i: usize| features[i].label();
+    let (x, y) = match features.len() {
+        1 => (Axis::time("time (UTC)"), Axis::number(label(0))),
+        _ => (Axis::number(label(0)).margin(0.04), Axis::number(label(1))),
+    };
+    let drawn = normals.bubbles.len() + anomalies.bubbles.len();
+    let sizes = match features.len() {
+        1 | 2 => SizeScale::equal(drawn),
+        _ => SizeScale::new(label(2), normals.bubbles.iter().chain(&anomalies.bubbles).map(|b| b.size)),
+    };
+    let legend = |what: &str, class: &Class| format!("predicted {what} ({})", count(class.rows));
+    let plot = Plot::new("", x, y.margin(0.05))
+        .with(Bubbles::new(legend("normal", normals), style::BLUE, &normals.bubbles, &sizes))
+        .with(
+            Bubbles::new(legend("anomaly", anomalies), style::VERMILLION, &anomalies.bubbles, &sizes)
+                .emphasised()
+                .explaining_sizes(),
+        );
+    let mut picture = Picture::new("Readings by predicted class");
+    for (what, class) in [("normal", normals), ("anomalous", anomalies)] {
+        if (class.bubbles.len() as u64) < class.rows {
+            let (some, all) = (count(class.bubbles.len() as u64), count(class.rows));
+            picture.note(format!("Drawn are {some} of the {all} {what} readings, picked evenly at random."));
+        }
+    }
+    if features.len() > 3 {
+        picture.note(format!("The first 3 of {} features.", features.len()));
+    }
+    picture.row(540.0, vec![(1.0, Box::new(plot))]);
+    picture.save(path)
+}

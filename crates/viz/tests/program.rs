@@ -1,0 +1,193 @@
+//! The program `viz`, as it is run: its pictures, its lines, its errors.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const PICTURES: [&str; 3] = ["anomalies_over_time.png", "anomalies_over_time_from_log.png", "bubble_scatter_pred.png"];
+
+fn viz(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_viz"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("MODEL_PATH")
+        .env_remove("OUTPUTS_DIR")
+        .env_remove("RUST_BACKTRACE")
+        .output()
+        .unwrap()
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn error(output: &Output) -> String {
+    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A row a minute from 10:00 on; every tenth is predicted anomalous, and so far off that it is.
+fn log(features: &[&str], rows: usize) -> String {
+    let mut text = format!("timestamp,{},is_anomaly,anomaly_score,turbine_id,model_version\n", features.join(","));
+    for i in 0..rows {
+        let anomalous = i % 10 == 9;
+        let values: Vec<String> = (0..features.len())
+            .map(|k| if anomalous { 900.0 } else { 20.0 + k as f64 + ((i * 7 + k) % 5) as f64 })
+            .map(|value| value.to_string())
+            .collect();
+        let (hour, minute) = (10 + i / 60, i % 60);
+        let verdict = if anomalous { "1,0.71" } else { "0,0.42" };
+        text += &format!("2026-03-01T{hour:02}:{minute:02}:00Z,{},{verdict},T1,v1\n", values.join(","));
+    }
+    text
+}
+
+fn write_log(folder: &Path, text: &str) {
+    fs::create_dir_all(folder.join("outputs")).unwrap();
+    fs::write(folder.join("outputs/predictions_log.csv"), text).unwrap();
+}
+
+/// Width and height as the PNG header says them.
+fn dimensions(path: &Path) -> (u32, u32) {
+    let bytes = fs::read(path).unwrap();
+    assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n", "{}", path.display());
+    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    (number(16), number(20))
+}
+
+#[test]
+fn three_pictures_and_a_line_from_the_default_places() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &log(&["temperature", "humidity", "sound_volume"], 300));
+    let lines = lines(&viz(folder.path(), &[]));
+    // 300 rows, every tenth anomalous: 30, 10 %.
+    assert_eq!(lines[0], "[viz] rows=300 anomalies=30 rate=10.00%");
+    for (line, name) in lines[1..].iter().zip(PICTURES) {
+        assert!(line.starts_with("[viz] wrote ") && line.ends_with(name), "{line}");
+        let (width, height) = dimensions(&folder.path().join("outputs").join(name));
+        assert_eq!(width, 1800, "{name}");
+        assert!((600..=1600).contains(&height), "{name}: {height}");
+    }
+    assert_eq!(lines.len(), 4);
+    // The log and three pictures: no draft is left behind.
+    assert_eq!(fs::read_dir(folder.path().join("outputs")).unwrap().count(), 4);
+}
+
+#[test]
+fn any_number_of_features_is_drawn() {
+    for n in [1, 2, 7, 64] {
+        let folder = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (0..n).map(|i| format!("gearbox_high_speed_shaft_bearing_temperature_{i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        write_log(folder.path(), &log(&names, 60));
+        lines(&viz(folder.path(), &[]));
+        for name in PICTURES {
+            assert_eq!(dimensions(&folder.path().join("outputs").join(name)).0, 1800, "{n} features: {name}");
+        }
+    }
+}
+
+#[test]
+fn torn_and_foreign_lines_are_skipped_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = log(&["a", "b", "c"], 20);
+    text += "2026-03-01T11:00:00Z,1,2\n";
+    text += "2026-03-01T11:00:00Z,1,2,three,0,0.4,T1,v1\n";
+    text += "2026-03-01T11:0";
+    write_log(folder.path(), &text);
+    let lines = lines(&viz(folder.path(), &[]));
+    assert_eq!(lines[0], "[viz] rows=20 anomalies=2 rate=10.00%");
+    assert!(lines[1].starts_with("[viz] skipped=3 "), "{}", lines[1]);
+}
+
+#[test]
+fn rotated_parts_belong_to_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &log(&["a", "b", "c"], 20));
+    fs::write(folder.path().join("outputs/predictions_log.000001.csv"), log(&["a", "b", "c"], 10)).unwrap();
+    assert_eq!(lines(&viz(folder.path(), &[]))[0], "[viz] rows=30 anomalies=3 rate=10.00%");
+}
+
+#[test]
+fn a_period_is_cut_out() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &log(&["a", "b", "c"], 120));
+    // 10:30 to 10:59: 30 rows, of which 10:39, 10:49 and 10:59 are anomalous; 90 are outside.
+    let period = ["--from", "2026-03-01T10:30:00Z", "--to", "2026-03-01T12:00:00+01:00"];
+    let lines = lines(&viz(folder.path(), &period));
+    assert_eq!(lines[0], "[viz] rows=30 anomalies=3 rate=10.00%");
+    assert!(lines[1].starts_with("[viz] outside=90 "), "{}", lines[1]);
+}
+
+#[test]
+fn the_bucket_changes_the_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &log(&["a", "b", "c"], 120));
+    let drawn = |arguments: &[&str]| {
+        lines(&viz(folder.path(), arguments));
+        fs::read(folder.path().join("outputs/anomalies_over_time_from_log.png")).unwrap()
+    };
+    let default = drawn(&[]);
+    assert_eq!(drawn(&["--bucket", "5m"]), default);
+    assert_eq!(drawn(&["--bucket", "300"]), default);
+    assert_ne!(drawn(&["--bucket", "20min"]), default);
+}
+
+#[test]
+fn pictures_and_log_go_where_they_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("l.csv"), log(&["a", "b", "c"], 20)).unwrap();
+    lines(&viz(folder.path(), &["--log", "l.csv", "--outputs", "deep/er"]));
+    assert!(PICTURES.iter().all(|name| folder.path().join("deep/er").join(name).exists()));
+    assert!(!folder.path().join("outputs").exists());
+}
+
+#[test]
+fn what_cannot_be_drawn_is_explained() {
+    let header = log(&["a"], 0);
+    let torn = format!("{header}2026-03-01T10:0");
+    let whole = log(&["a"], 20);
+    // (log, arguments, what the error must say)
+    let cases: [(Option<&str>, &[&str], &[&str]); 8] = [
+        (None, &[], &["no prediction log at outputs/predictions_log.csv", "cargo run -p sender"]),
+        (Some(""), &[], &["predictions_log.csv", "empty"]),
+        (Some(&header), &[], &["predictions_log.csv", "no readings yet", "cargo run -p api", "cargo run -p sender"]),
+        (Some(&torn), &[], &["no whole row", "1 lines", "--log"]),
+        (Some("a,b\n1,2\n"), &[], &["predictions_log.csv", "no prediction log", "anomaly_score"]),
+        (Some(&whole), &["--from", "2030-01-01T00:00:00Z"], &["2026-03-01T10:00:00Z", "widen --from"]),
+        (Some(&whole), &["--bucket", "soon"], &["soon", "--bucket", "30s, 5m"]),
+        (Some(&whole), &["--model", "none.json"], &["none.json", "cargo run -p train"]),
+    ];
+    for (text, arguments, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(text) = text {
+            write_log(folder.path(), text);
+        }
+        let error = error(&viz(folder.path(), arguments));
+        assert!(expected.iter().all(|part| error.contains(part)), "{arguments:?}: {error}");
+        assert!(PICTURES.iter().all(|name| !folder.path().join("outputs").join(name).exists()));
+    }
+}
+
+#[test]
+fn a_model_for_the_logs_features_says_what_is_normal() {
+    use turbine_core::training::{TrainingParams, train};
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &log(&["temperature", "humidity", "sound_volume"], 60));
+    let picture = || fs::read(folder.path().join("outputs/anomalies_over_time.png")).unwrap();
+    lines(&viz(folder.path(), &[]));
+    let from_log = picture();
+
+    let dataset = turbine_core::simulation::training_set(500, 0.05, 7);
+    let model = train(&dataset, &TrainingParams::default()).unwrap().model;
+    model.save(&folder.path().join("models/turbine_iforest.json")).unwrap();
+    lines(&viz(folder.path(), &[]));
+    assert_ne!(picture(), from_log, "the default model is used where it fits");
+
+    write_log(folder.path(), &log(&["other"], 60));
+    let lines = lines(&viz(folder.path(), &[]));
+    assert!(lines[0].contains("turbine_iforest.json is left aside: it reads other features"), "{}", lines[0]);
+}

@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Turn a fitted scikit-learn isolation forest into a model file that `api` serves.
+
+    python3 interop/export_sklearn.py iforest.joblib models/turbine_iforest.json
+
+The pickle (joblib's or Python's own) holds one of
+  - a dictionary {"model": IsolationForest, "scaler": StandardScaler, "meta": {...}}, scaler and meta optional,
+  - a Pipeline of a StandardScaler and an IsolationForest,
+  - a bare IsolationForest.
+Loading a pickle runs what is in it: export only files you trust.
+
+Scores and labels are those of scikit-learn: its path lengths, its threshold, its rounding of inputs to 32 bits.
+Needs scikit-learn and joblib, nothing else.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import sys
+
+import joblib
+import numpy as np
+from sklearn.ensemble import IsolationForest
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+N_GOLDEN = 32
+# What scikit-learn's and our powers of two may differ by, with room.
+TOLERANCE = 1e-12
+
+# Units and ranges of the features that need no asking.
+KNOWN = {
+    "temperature": ("°C", -50.0, 120.0),
+    "humidity": ("%", 0.0, 100.0),
+    "sound_volume": ("arb. units", 0.0, 200.0),
+}
+
+
+class ExportError(Exception):
+    """The pickle cannot be served, and why."""
+
+
+def unpack(pickled):
+    """The forest, the scaler (or None) and the metadata in a pickle."""
+    if isinstance(pickled, dict):
+        model, scaler, meta = pickled.get("model"), pickled.get("scaler"), pickled.get("meta") or {}
+    elif isinstance(pickled, Pipeline):
+        steps = [step for _, step in pickled.steps]
+        model, scaler, meta = steps[-1], steps[0] if len(steps) == 2 else None, {}
+        if len(steps) > 2:
+            raise ExportError("the pipeline has steps beside a StandardScaler and an IsolationForest")
+    else:
+        model, scaler, meta = pickled, None, {}
+    if not isinstance(model, IsolationForest) or not hasattr(model, "estimators_"):
+        raise ExportError(f"there is no fitted IsolationForest, but a {type(model).__name__}")
+    if scaler is not None and (not isinstance(scaler, StandardScaler) or not hasattr(scaler, "n_features_in_")):
+        raise ExportError(f"the scaler is no fitted StandardScaler, but a {type(scaler).__name__}")
+    return model, scaler, meta
+
+
+def feature_names(model, scaler, meta, asked):
+    n = model.n_features_in_
+    names = asked or meta.get("feature_names") or meta.get("features")
+    for fitted in (scaler, model):
+        if names is None and hasattr(fitted, "feature_names_in_"):
+            names = fitted.feature_names_in_
+    if names is None:
+        raise ExportError(f"the pickle does not name its {n} features: name them with --features a,b,c")
+    names = [str(name) for name in names]
+    if len(names) != n:
+        raise ExportError(f"{len(names)} features are named, but the forest reads {n}")
+    return names
+
+
+def feature(name):
+    unit, low, high = KNOWN.get(name, ("", None, None))
+    return {"name": name, "unit": unit, "range": None if low is None else {"min": low, "max": high}}
+
+
+def double_threshold(threshold):
+    """The largest double that is not above the threshold once it is rounded to 32 bits.
+
+    scikit-learn rounds a reading to 32 bits and compares that; we compare the reading itself with this.
+    """
+    single = np.float32(threshold)
+    if np.float64(single) > threshold:
+        single = np.nextafter(single, np.float32(-np.inf))
+    above = np.nextafter(single, np.float32(np.inf))
+    if np.isinf(above):
+        return float(np.finfo(np.float64).max)
+    # Half way between two singles; exact, and rounded to the even one.
+    middle = (np.float64(single) + np.float64(above)) / 2
+    return float(middle if np.float32(middle) == single else np.nextafter(middle, -np.inf))
+
+
+def tree_data(tree, features):
+    """One tree in our form; see `TreeData` in crates/core/src/forest/data.rs."""
+    is_leaf = tree.children_left < 0
+    # Splits and leaves are numbered apart, both in the order of the nodes, in which parents come first.
+    number = np.where(is_leaf, -np.cumsum(is_leaf), np.cumsum(~is_leaf) - 1)
+    splits = np.flatnonzero(~is_leaf)
+    return {
+        "feature": [int(features[i]) for i in tree.feature[splits]],
+        "threshold": [double_threshold(threshold) for threshold in tree.threshold[splits]],
+        "left": [int(i) for i in number[tree.children_left[splits]]],
+        "right": [int(i) for i in number[tree.children_right[splits]]],
+        "n_samples": [int(n) for n in tree.n_node_samples[is_leaf]],
+    }
+
+
+def golden_readings(model, mean, std, threshold):
+    """Readings in the middle and ever further out, with the scores scikit-learn gives them."""
+    draw = random.Random(0)
+    values = [[m + s * draw.gauss(0, 1) * (i / 8) for m, s in zip(mean, std)] for i in range(N_GOLDEN)]
+    scores = -model.score_samples((np.array(values) - mean) / std)
+    return {
+        "tolerance": TOLERANCE,
+        "readings": [
+            {"values": row, "anomaly_score": float(score), "is_anomaly": bool(score > threshold)}
+            for row, score in zip(values, scores)
+        ],
+    }
+
+
+def export(pickled, names=None, contamination=None):
+    """The text of the model file for an unpickled object."""
+    model, scaler, meta = unpack(pickled)
+    # A model fitted to a data frame would warn of every array that names no columns.
+    names = feature_names(model, scaler, meta, names)
+    if hasattr(model, "feature_names_in_"):
+        del model.feature_names_in_
+    n = len(names)
+    mean = np.zeros(n) if scaler is None or not scaler.with_mean else scaler.mean_
+    std = np.ones(n) if scaler is None or not scaler.with_std else scaler.scale_
+    contamination = contamination or model.contamination
+    if contamination == "auto":
+        raise ExportError("contamination is 'auto': say with --contamination what share of readings you expect flagged")
+    # A reading whose score is the threshold is normal to both, though the scores may differ in their last bits.
+    threshold = float(-model.offset_) * (1 + 1e-13)
+    trees = [tree_data(tree.tree_, features) for tree, features in zip(model.estimators_, model.estimators_features_)]
+    seed = model.random_state if isinstance(model.random_state, (int, np.integer)) else None
+    rows = 0 if scaler is None else np.max(scaler.n_samples_seen_)
+    body = {
+        "features": [feature(name) for name in names],
+        "params": {
+            "contamination": float(contamination),
+            "threshold_method": "contamination",
+            "n_estimators": len(trees),
+            "sample_size": int(model.max_samples_),
+            "extension_level": 0,
+            "random_state": None if seed is None or seed < 0 else int(seed),
+        },
+        "scaler": {"mean": [float(m) for m in mean], "std": [float(s) for s in std]},
+        "threshold": threshold,
+        "training": {
+            "rows": int(rows),
+            "features": [
+                {"name": name, "mean": float(m), "std": float(s), "quantiles": []}
+                for name, m, s in zip(names, mean, std)
+            ],
+            "evaluation": None,
+            "interop_difference": None,
+        },
+        "golden": golden_readings(model, mean, std, threshold),
+        "forest": {
+            "n_features": n,
+            "sample_size": int(model.max_samples_),
+            "extension_level": 0,
+            "path_length": "scikit-learn",
+            "trees": trees,
+        },
+    }
+    text = json.dumps(body, separators=(",", ":"), allow_nan=False)
+    version = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return f'{{"format":"turbine-iforest","format_version":1,"model_version":"{version}","model":{text}}}\n'
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pickle", help="the fitted model, as joblib.dump or pickle.dump wrote it")
+    parser.add_argument("model", help="the model file to write")
+    parser.add_argument("--features", help="names of the features, in order, where the pickle has none: a,b,c")
+    parser.add_argument("--contamination", type=float, help="share of readings flagged, where the model has 'auto'")
+    arguments = parser.parse_args()
+    try:
+        names = arguments.features.split(",") if arguments.features else None
+        text = export(joblib.load(arguments.pickle), names, arguments.contamination)
+    except ExportError as error:
+        sys.exit(f"{arguments.pickle}: {error}")
+    temporary = f"{arguments.model}.{os.getpid()}.tmp"
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(temporary, arguments.model)
+    print(f"wrote {arguments.model}")
+
+
+if __name__ == "__main__":
+    main()

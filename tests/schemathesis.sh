@@ -1,0 +1,56 @@
+#!/bin/sh
+# Tries the service against its own description: schemathesis reads /openapi.json and thinks up requests, good and bad;
+# every check it knows must pass.
+#
+#   tests/schemathesis.sh [further arguments of `schemathesis run`, such as --max-examples 1000]
+#
+# Needs python3 with venv, and PyPI once: schemathesis is installed in target/schemathesis. API_BIN names a service that
+# is built already.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+venv=$root/target/schemathesis
+if [ ! -x "$venv/bin/schemathesis" ]; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet 'schemathesis==4.*'
+fi
+if [ -z "${API_BIN:-}" ]; then
+    cargo build --quiet --manifest-path "$root/Cargo.toml" --package api
+    API_BIN=$root/target/debug/api
+fi
+
+folder=$(mktemp -d)
+"$API_BIN" --port 0 --model "$folder/model.json" --outputs "$folder/outputs" >"$folder/stdout" 2>"$folder/stderr" &
+api=$!
+trap 'kill "$api" 2>/dev/null || true; wait "$api" 2>/dev/null || true; rm -rf "$folder"' EXIT INT TERM
+
+# The first start trains the model.
+tries=0
+until url=$(sed -n 's/^listening on //p' "$folder/stdout") && [ -n "$url" ]; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 600 ] || ! kill -0 "$api" 2>/dev/null; then
+        echo "the service did not start:" >&2
+        cat "$folder/stderr" >&2
+        exit 1
+    fi
+    sleep 0.1
+done
+
+cd "$folder"
+# A batch of more readings than are allowed may be larger than a body may be, too.
+cat >schemathesis.toml <<'END'
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "5xx"]
+END
+status=0
+"$venv/bin/schemathesis" run "$url/openapi.json" --checks all --phases examples,coverage,fuzzing,stateful \
+    --generation-deterministic --no-color "$@" || status=$?
+
+# What it thought up must not have shaken the service either.
+"$API_BIN" health --host 127.0.0.1 --port "${url##*:}" || status=1
+if grep -q '"level":"ERROR"' "$folder/stderr"; then
+    echo "the service logged errors:" >&2
+    grep '"level":"ERROR"' "$folder/stderr" >&2
+    status=1
+fi
+exit "$status"

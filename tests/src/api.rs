@@ -1,0 +1,228 @@
+//! A running service and what it answers.
+
+use crate::programs::{clean, program};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a service may take to start or stop before a test gives it up. Nothing is asserted about it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The service, running in a folder of its own on a free port. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Api {
+    child: Child,
+    folder: PathBuf,
+    url: String,
+}
+
+/// An answer of the service.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// Its status.
+    pub status: u16,
+    /// Its headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Its body; what is no text is replaced.
+    pub body: String,
+}
+
+impl Answered {
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// If it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("no JSON: {error}: {}", self.body))
+    }
+
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Api {
+    /// Starts the service in `folder` with further `args` and waits until it listens.
+    ///
+    /// # Panics
+    /// If it does not come to listen; what it wrote is shown.
+    pub fn start(folder: &Path, args: &[&str]) -> Self {
+        Self::start_with(folder, args, &[])
+    }
+
+    /// The same, with variables set.
+    ///
+    /// # Panics
+    /// As [`Api::start`].
+    pub fn start_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let log = std::fs::File::create(folder.join("api.stderr")).expect("the folder can be written to");
+        let mut child = clean(Command::new(program("api")), folder)
+            .args(["--port", "0"])
+            .args(args)
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("api starts");
+        let mut first = String::new();
+        let stdout = child.stdout.take().expect("standard output is piped");
+        BufReader::new(stdout).read_line(&mut first).expect("standard output can be read");
+        let Some(url) = first.trim().strip_prefix("listening on ") else {
+            let ended = child.wait();
+            let stderr = std::fs::read_to_string(folder.join("api.stderr")).unwrap_or_default();
+            panic!("api did not listen ({ended:?}): {first}{stderr}");
+        };
+        Api { url: url.to_owned(), child, folder: folder.to_owned() }
+    }
+
+    /// The address with `path` behind it.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The prediction log.
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("outputs/predictions_log.csv")
+    }
+
+    /// What the service wrote to standard error so far.
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(self.folder.join("api.stderr")).unwrap_or_default()
+    }
+
+    /// The rows of the prediction log, without its header.
+    ///
+    /// # Panics
+    /// If there is no log.
+    pub fn rows(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.log()).expect("there is a prediction log");
+        text.lines().skip(1).map(str::to_owned).collect()
+    }
+
+    /// `GET path`
+    pub fn get(&self, path: &str) -> Answered {
+        self.request("GET", path, &[], "")
+    }
+
+    /// `POST path` with a body that is said to be JSON.
+    pub fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Answered {
+        self.request("POST", path, &[("content-type", "application/json")], body)
+    }
+
+    /// The counters of `/metrics`, by their contract's names.
+    pub fn counters(&self) -> Value {
+        self.get("/metrics").json()
+    }
+
+    /// The figures of `/metrics` in Prometheus's text form, by name and labels as they stand there.
+    ///
+    /// # Panics
+    /// If a line is no figure.
+    pub fn figures(&self) -> BTreeMap<String, f64> {
+        let text = self.request("GET", "/metrics", &[("accept", "text/plain;version=0.0.4")], "").body;
+        let figure = |line: &str| {
+            let (name, value) = line.rsplit_once(' ')?;
+            Some((name.to_owned(), value.parse().ok()?))
+        };
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(|line| figure(line).unwrap_or_else(|| panic!("no figure: {line}"))).collect()
+    }
+
+    /// A figure of the process in `/proc`, such as `VmHWM` in kB.
+    ///
+    /// # Panics
+    /// If there is none of that name.
+    pub fn proc_status(&self, name: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the process is there");
+        let line = text.lines().find(|line| line.starts_with(name)).expect("the figure is there");
+        line.split_whitespace().nth(1).and_then(|figure| figure.parse().ok()).expect("the figure is a number")
+    }
+
+    /// Any request.
+    ///
+    /// # Panics
+    /// If there is no answer.
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Answered {
+        let body = body.as_ref();
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .into();
+        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = if body.is_empty() && method != "POST" {
+            agent.run(request.body(()).expect("a request"))
+        } else {
+            agent.run(request.body(body).expect("a request"))
+        };
+        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let header = |(name, value): (&ureq::http::HeaderName, &ureq::http::HeaderValue)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let headers = answer.headers().iter().map(header).collect();
+        let mut body = Vec::new();
+        answer.body_mut().as_reader().read_to_end(&mut body).expect("a body");
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Answered { status: answer.status().as_u16(), headers, body }
+    }
+
+    /// Asks the service to stop, with SIGTERM, and waits until it has.
+    ///
+    /// # Panics
+    /// If it does not stop.
+    pub fn terminate(self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits until the service has ended.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn wait(mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the process can be waited for") {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "api does not stop:\n{}", self.stderr());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Sends the process a signal.
+    ///
+    /// # Panics
+    /// If that is not possible.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status();
+        assert!(sent.expect("kill runs").success(), "kill -{name} failed");
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        // It may have ended already, and a test that fails should say why it failed and nothing else.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

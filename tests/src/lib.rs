@@ -1,0 +1,21 @@
+//! Drives the real programs: finds them built, runs them in folders of their own, talks to the service.
+
+mod api;
+mod fixtures;
+mod ledger;
+mod load;
+mod log_file;
+mod picture;
+mod programs;
+mod raw;
+mod sent;
+
+pub use api::{Answered, Api};
+pub use fixtures::{ANOMALY, NORMAL, eventually, folder_with_model, raise_file_limit};
+pub use ledger::Ledger;
+pub use load::{Refusal, Told, Verdict, load};
+pub use log_file::{LogFile, LogRow};
+pub use picture::Picture;
+pub use programs::{Finished, program, repository, run};
+pub use raw::{Raw, post};
+pub use sent::{Summary, roc_auc};

@@ -1,0 +1,83 @@
+//! A prediction log, read strictly: whatever is not as documented is a failed test.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A prediction log as it lies on the disk.
+#[derive(Debug)]
+pub struct LogFile {
+    /// The columns.
+    pub header: Vec<String>,
+    /// The rows, oldest first.
+    pub rows: Vec<LogRow>,
+}
+
+/// One row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogRow {
+    /// The time, as it stands there.
+    pub timestamp: String,
+    /// One value a feature.
+    pub values: Vec<f64>,
+    /// The verdict.
+    pub is_anomaly: bool,
+    /// The score.
+    pub anomaly_score: f64,
+    /// The turbine, perhaps empty.
+    pub turbine_id: String,
+    /// The model.
+    pub model_version: String,
+}
+
+impl LogFile {
+    /// Reads a log.
+    ///
+    /// # Panics
+    /// If there is none, its last line is torn, a line has another number of cells than the header, a time is not UTC, a
+    /// verdict is neither 0 nor 1, or a number is none or not finite.
+    pub fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(text.ends_with('\n'), "the last line is torn: {text:?}");
+        let mut csv = csv::ReaderBuilder::new().flexible(false).from_reader(text.as_bytes());
+        let header: Vec<String> = csv.headers().expect("a header").iter().map(str::to_owned).collect();
+        let place = |name: &str| header.iter().position(|column| column == name).unwrap_or_else(|| panic!("no {name}"));
+        let (verdict, score) = (place("is_anomaly"), place("anomaly_score"));
+        let (turbine, version) = (place("turbine_id"), place("model_version"));
+        assert_eq!((header[0].as_str(), score), ("timestamp", verdict + 1));
+        let rows = csv.records().map(|record| {
+            let record = record.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let number = |text: &str| {
+                let number: f64 = text.parse().unwrap_or_else(|_| panic!("{text:?} is no number: {record:?}"));
+                assert!(number.is_finite(), "{record:?}");
+                number
+            };
+            let time: jiff::Timestamp = record[0].parse().unwrap_or_else(|error| panic!("{record:?}: {error}"));
+            assert_eq!(time.to_string(), record[0], "the time is not UTC");
+            assert!(matches!(&record[verdict], "0" | "1"), "{record:?}");
+            LogRow {
+                timestamp: record[0].to_owned(),
+                values: record.iter().skip(1).take(verdict - 1).map(number).collect(),
+                is_anomaly: &record[verdict] == "1",
+                anomaly_score: number(&record[score]),
+                turbine_id: record[turbine].to_owned(),
+                model_version: record[version].to_owned(),
+            }
+        });
+        let rows = rows.collect();
+        LogFile { header, rows }
+    }
+
+    /// How often each event time stands in the log.
+    pub fn times(&self) -> BTreeMap<&str, usize> {
+        let mut times = BTreeMap::new();
+        for row in &self.rows {
+            *times.entry(row.timestamp.as_str()).or_default() += 1;
+        }
+        times
+    }
+
+    /// How many rows are anomalies.
+    pub fn anomalies(&self) -> usize {
+        self.rows.iter().filter(|row| row.is_anomaly).count()
+    }
+}

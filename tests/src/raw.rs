@@ -1,0 +1,174 @@
+//! HTTP by hand, for what no decent client would send.
+
+use crate::api::{Answered, Api, PATIENCE};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+/// A connection on which anything can be said. What is asked on it is answered in order.
+#[derive(Debug)]
+pub struct Raw {
+    stream: BufReader<TcpStream>,
+}
+
+impl Raw {
+    /// Connects.
+    ///
+    /// # Panics
+    /// If the service does not take the connection.
+    pub fn connect(api: &Api) -> Self {
+        Self::try_connect(api).unwrap_or_else(|error| panic!("{}: {error}", api.address()))
+    }
+
+    /// Connects, perhaps.
+    ///
+    /// # Errors
+    /// If the service does not take the connection.
+    pub fn try_connect(api: &Api) -> io::Result<Self> {
+        let stream = TcpStream::connect(api.address())?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Raw { stream: BufReader::new(stream) })
+    }
+
+    /// Connects and sends.
+    ///
+    /// # Panics
+    /// If either fails.
+    pub fn with(api: &Api, bytes: impl AsRef<[u8]>) -> Self {
+        let mut raw = Self::connect(api);
+        raw.send(bytes);
+        raw
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Panics
+    /// If the service has gone.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_send(bytes).expect("the service takes it");
+    }
+
+    /// Sends bytes as they are, perhaps.
+    ///
+    /// # Errors
+    /// If the service has gone.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes.as_ref())
+    }
+
+    /// A second handle for sending while answers are read.
+    ///
+    /// # Panics
+    /// If the system has none to spare.
+    pub fn writer(&self) -> TcpStream {
+        self.stream.get_ref().try_clone().expect("a second handle")
+    }
+
+    /// Says that nothing more will be sent.
+    ///
+    /// # Panics
+    /// If the connection is gone.
+    pub fn half_close(&self) {
+        self.stream.get_ref().shutdown(Shutdown::Write).expect("the connection is there");
+    }
+
+    /// The next answer.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn answer(&mut self) -> Answered {
+        self.try_answer().expect("an answer")
+    }
+
+    /// The next answer, or `None` if the connection ends first.
+    ///
+    /// # Panics
+    /// If what comes is no HTTP or nothing comes.
+    pub fn try_answer(&mut self) -> Option<Answered> {
+        let status_line = self.line()?;
+        let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no HTTP: {status_line}"));
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line()?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let mut answered = Answered { status, headers, body: String::new() };
+        let body = if answered.header("transfer-encoding") == Some("chunked") {
+            self.chunks()?
+        } else {
+            let length = answered.header("content-length").map_or(Ok(0), str::parse).expect("a length");
+            let mut body = vec![0; length];
+            self.stream.read_exact(&mut body).ok()?;
+            body
+        };
+        answered.body = String::from_utf8(body).expect("UTF-8");
+        Some(answered)
+    }
+
+    /// The rest of a chunked body.
+    fn chunks(&mut self) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk()? {
+            body.extend_from_slice(&chunk);
+        }
+        Some(body)
+    }
+
+    /// The next chunk of a chunked body: `Some(None)` at its end, `None` if the connection ends first.
+    ///
+    /// # Panics
+    /// If what comes is no chunk.
+    pub fn chunk(&mut self) -> Option<Option<Vec<u8>>> {
+        let length = usize::from_str_radix(&self.line()?, 16).expect("the length of a chunk");
+        let mut chunk = vec![0; length + 2];
+        self.stream.read_exact(&mut chunk).ok()?;
+        chunk.truncate(length);
+        Some(Some(chunk).filter(|chunk| !chunk.is_empty()))
+    }
+
+    /// A line of the answer without its end, or `None` if the connection has ended.
+    ///
+    /// # Panics
+    /// If nothing comes.
+    pub fn line(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        match self.stream.read_until(b'\n', &mut line) {
+            Ok(0) => return None,
+            Err(error) if is_over(&error) => return None,
+            outcome => outcome.expect("the service answers or hangs up"),
+        };
+        Some(String::from_utf8_lossy(&line).trim_end().to_owned())
+    }
+
+    /// Waits until the service hangs up, whatever it says before.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn wait_for_end(&mut self) {
+        let mut rest = Vec::new();
+        match self.stream.read_to_end(&mut rest) {
+            Err(error) if is_over(&error) => {}
+            outcome => drop(outcome.expect("the service hangs up")),
+        }
+    }
+}
+
+fn is_over(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
+    )
+}
+
+/// A request with a body of the length that is told.
+pub fn post(path: &str, content_type: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}

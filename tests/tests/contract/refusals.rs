@@ -1,0 +1,132 @@
+//! The one shape in which the service refuses.
+
+use e2e::{Answered, Api, NORMAL, Raw, folder_with_model, post};
+use serde_json::Value;
+
+/// Status, content type and shape of a refusal; gives its message.
+fn refused(answer: &Answered, status: u16, what: &str) -> String {
+    assert_eq!(answer.status, status, "{what}: {}", answer.body);
+    assert_eq!(answer.header("content-type"), Some("application/json"), "{what}");
+    assert!(answer.header("x-request-id").is_some(), "{what}");
+    let body = answer.json();
+    for key in body.as_object().unwrap().keys() {
+        assert!(["error", "faults", "reason"].contains(&key.as_str()), "{what}: {body}");
+    }
+    assert_eq!(answer.header("retry-after").is_some(), status == 503, "{what}");
+    let message = body["error"].as_str().unwrap();
+    assert!(!message.is_empty(), "{what}");
+    message.to_owned()
+}
+
+#[test]
+fn a_fault_is_named_with_field_problem_and_value() {
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    let answer = api.post("/predict", r#"{"temperature":"abc","sound_volume":0.5}"#);
+    let message = refused(&answer, 400, "two faults");
+    assert!(message.contains("temperature") && message.contains("humidity"), "{message}");
+    let expected: Value = serde_json::from_str(
+        r#"[{"field":"temperature","problem":"must be a number","value":"abc"},
+            {"field":"humidity","problem":"is missing","value":null}]"#,
+    )
+    .unwrap();
+    assert_eq!(answer.json()["faults"], expected);
+}
+
+#[test]
+fn what_is_not_there_is_404() {
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    for path in
+        ["/", "/nowhere", "/predict/", "/predict/batch/more", "/Predict", "/docs/nothing.js", "/%00", "/health/"]
+    {
+        let message = refused(&api.get(path), 404, path);
+        assert!(message.contains(path), "{message}");
+        refused(&api.post(path, NORMAL), if path.starts_with("/docs") { 405 } else { 404 }, path);
+    }
+}
+
+#[test]
+fn a_wrong_method_is_405_and_the_right_ones_are_named() {
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    let get = ["/health", "/health/live", "/health/ready", "/model/info", "/metrics", "/openapi.json", "/docs/"];
+    for path in ["/predict", "/predict/batch"] {
+        for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"] {
+            let answer = api.request(method, path, &[], "");
+            refused(&answer, 405, path);
+            assert_eq!(answer.header("allow"), Some("POST"), "{method} {path}");
+        }
+    }
+    for path in get {
+        for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+            let answer = api.request(method, path, &[], "");
+            refused(&answer, 405, path);
+            let allow = answer.header("allow").unwrap_or_default();
+            assert!(allow.split(", ").any(|method| method == "GET"), "{method} {path}: {allow}");
+        }
+        assert_eq!(api.request("HEAD", path, &[], "").status, 200, "HEAD {path}");
+    }
+    assert_eq!(api.request("HEAD", "/predict", &[], "").status, 405);
+}
+
+#[test]
+fn a_body_of_another_kind_is_415() {
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    for path in ["/predict", "/predict/batch"] {
+        for kind in ["application/xml", "multipart/form-data; boundary=x", "image/png", "nonsense", "text/csv"] {
+            let message = refused(&api.request("POST", path, &[("content-type", kind)], NORMAL), 415, kind);
+            assert!(message.contains(kind) && message.contains("application/json"), "{message}");
+        }
+    }
+    assert_eq!(api.counters()["requests_4xx"], 10);
+}
+
+#[test]
+fn a_body_is_taken_up_to_its_limit_and_refused_above_it() {
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    let padded = |bytes: usize| format!("{NORMAL}{}", " ".repeat(bytes - NORMAL.len()));
+    assert_eq!(api.post("/predict", padded(1 << 20)).status, 200);
+    for path in ["/predict", "/predict/batch"] {
+        let message = refused(&api.post(path, padded((1 << 20) + 1)), 413, path);
+        assert!(message.contains("1048576"), "{message}");
+    }
+    drop(api);
+
+    let api = Api::start_with(folder.path(), &[], &[("MAX_BODY_BYTES", "2KiB")]);
+    assert_eq!(api.post("/predict", padded(2_048)).status, 200);
+    refused(&api.post("/predict", padded(2_049)), 413, "2 KiB");
+}
+
+#[test]
+fn a_body_far_too_large_is_refused_while_it_is_being_sent() {
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    let mut raw = Raw::connect(&api);
+    let mut writer = raw.writer();
+    let sender = std::thread::spawn(move || {
+        // The service hangs up before all of it is sent; that is as it should be.
+        let _ = std::io::Write::write_all(&mut writer, &post("/predict", "application/json", vec![b' '; 64 << 20]));
+    });
+    refused(&raw.answer(), 413, "64 MiB");
+    raw.wait_for_end();
+    sender.join().unwrap();
+    assert_eq!(api.post("/predict", NORMAL).status, 200);
+}
+
+#[test]
+fn nothing_refused_is_logged_or_counted_as_a_prediction() {
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    assert_eq!(api.post("/predict", "{}").status, 400);
+    assert_eq!(api.post("/predict/batch", "{}").status, 400);
+    assert_eq!(api.request("POST", "/predict", &[("content-type", "image/png")], NORMAL).status, 415);
+    assert_eq!(api.post("/predict", " ".repeat(2 << 20)).status, 413);
+    assert_eq!(api.rows().len(), 0);
+    let counters = api.counters();
+    assert_eq!((&counters["predictions_total"], &counters["requests_4xx"]), (&0.into(), &4.into()));
+    assert_eq!(counters["requests_total"], 4);
+    assert_eq!(api.figures()["turbine_anomaly_score_count"], 0.0);
+}

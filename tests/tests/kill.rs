@@ -1,0 +1,68 @@
+//! The service is killed while it answers, again and again: what it had answered is in the log, once, and the log is
+//! whole as soon as the service is back.
+//!
+//! `KILL_ROUNDS` says how often, 50 times if it is not set.
+
+#![allow(clippy::unwrap_used)]
+
+use e2e::{Api, Ledger, Told, folder_with_model, load};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// Files that hold a few hundred rows, so that the service is now and then killed while it rotates one.
+const FILE_SIZE: &str = "32KiB";
+
+fn rounds() -> u32 {
+    let rounds = std::env::var("KILL_ROUNDS").unwrap_or_else(|_| "50".to_owned());
+    rounds.parse().unwrap_or_else(|_| panic!("KILL_ROUNDS is a number of rounds, not {rounds:?}"))
+}
+
+/// Starts the service, loads it, and kills it after a while.
+fn killed_round(folder: &std::path::Path, sync: &str, mark: &str, life: Duration) -> Vec<Told> {
+    let api = Api::start(folder, &["--log-sync", sync, "--log-max-bytes", FILE_SIZE]);
+    std::thread::scope(|scope| {
+        let clients = scope.spawn(|| load(&api, mark, &AtomicBool::new(false)));
+        std::thread::sleep(life);
+        api.signal("KILL");
+        clients.join().unwrap()
+    })
+}
+
+fn survives_being_killed(sync: &str, seed: u64) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let folder = folder_with_model();
+    let log = folder.path().join("outputs/predictions_log.csv");
+    let mut told = Vec::new();
+    for round in 0..rounds() {
+        let life = Duration::from_micros(u64::from(rng.next_u32() % 300_000));
+        told.extend(killed_round(folder.path(), sync, &format!("r{round}"), life));
+    }
+    let api = Api::start(folder.path(), &["--log-sync", sync]);
+    assert_eq!(api.get("/health").json()["status"], "healthy");
+    assert_eq!(api.terminate().code(), Some(0));
+
+    assert!(told.iter().all(|told| told.outcome.is_ok()), "a service that was only killed refuses nothing");
+    let ledger = Ledger::of_set(&log);
+    ledger.holds(&told);
+    let torn = std::fs::read_dir(log.parent().unwrap()).unwrap();
+    let torn = torn.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|it| it == "torn")).count();
+    eprintln!(
+        "{sync}: {} rounds, {} predictions answered, {} logged, {torn} torn ends kept aside",
+        rounds(),
+        told.len(),
+        ledger.rows()
+    );
+    assert!(told.len() > rounds() as usize, "too little was answered to show anything");
+}
+
+#[test]
+fn what_was_answered_is_logged_once_with_write() {
+    survives_being_killed("write", 1);
+}
+
+#[test]
+fn what_was_answered_is_logged_once_with_fsync() {
+    survives_being_killed("fsync", 2);
+}

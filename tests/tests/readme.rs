@@ -1,0 +1,121 @@
+//! The shell lines of the README, run in order in an empty folder as a reader would.
+//!
+//! Three things differ: `cargo run -p NAME` runs the program that is built already, ports are free ones, and lines that
+//! others run are left to them (`cargo test` is this very run, `docker` is tested where there is an engine).
+
+use e2e::{program, repository};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Finds the program's name among cargo's arguments and runs it with what stands behind `--`.
+const CARGO: &str = r#"#!/bin/sh
+while [ $# -gt 0 ] && [ "$1" != "--" ]; do
+    if [ "$1" = "-p" ]; then name=$2; fi
+    shift
+done
+[ $# -gt 0 ] && shift
+exec "$PROGRAMS/$name" "$@"
+"#;
+
+/// A service that a line of the README started; it ends with the test.
+struct Service(Child);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It is gone already if the test failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_readme_does_what_it_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bin = folder.path().join("bin");
+    std::fs::create_dir(&bin).expect("a folder");
+    std::fs::write(bin.join("cargo"), CARGO).expect("a file");
+    std::fs::set_permissions(bin.join("cargo"), PermissionsExt::from_mode(0o755)).expect("a program");
+    let here = folder.path().join("clone");
+    std::fs::create_dir(&here).expect("a folder");
+
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("there is a README");
+    let mut ports = Vec::new();
+    let mut services = Vec::new();
+    let mut ran = 0;
+    for block in shell_blocks(&readme) {
+        let mut text = block.clone();
+        for (stated, actual) in &ports {
+            text = text.replace(&format!(":{stated}"), &format!(":{actual}"));
+        }
+        match block.lines().next().unwrap_or_default() {
+            "cargo test --workspace" => {}
+            first if first.starts_with("docker ") || first.starts_with("git clone") => {}
+            first if first.contains("-p api") => {
+                let stated = if first.contains("--port 5001") { "5001" } else { "5000" };
+                let (service, actual) = serve(&text.replace("--port 5001", ""), &bin, &here);
+                services.push(service);
+                ports.push((stated.to_owned(), actual));
+            }
+            _ => {
+                let output = bash(&point_sender(&text, &ports), &bin, &here).output().expect("bash runs");
+                let (stdout, stderr) =
+                    (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+                assert!(output.status.success(), "{block}\n{}\n{stdout}\n{stderr}", output.status);
+                ran += 1;
+            }
+        }
+    }
+    assert_eq!((services.len(), ran >= 5), (2, true), "the README has other blocks than this test expects");
+    for picture in ["anomalies_over_time", "anomalies_over_time_from_log", "bubble_scatter_pred"] {
+        for outputs in ["outputs", "outputs/mine"] {
+            let path = here.join(outputs).join(format!("{picture}.png"));
+            assert!(path.exists(), "{} was not drawn", path.display());
+        }
+    }
+    // Three good readings by curl, 20 and 5,000 by the sender; the fourth by curl is refused.
+    assert_eq!(rows(&here.join("outputs/predictions_log.csv")), 3 + 20 + 5_000);
+    assert_eq!(rows(&here.join("outputs/mine/predictions_log.csv")), 3_000);
+}
+
+/// The contents of the README's blocks that are marked as shell.
+fn shell_blocks(readme: &str) -> Vec<String> {
+    readme.split("\n```sh\n").skip(1).filter_map(|rest| Some(rest.split_once("\n```")?.0.to_owned())).collect()
+}
+
+/// The sender's default address has no port in the README that could be replaced.
+fn point_sender(text: &str, ports: &[(String, String)]) -> String {
+    match ports.first() {
+        Some((_, port)) => format!("export API_URL=http://localhost:{port}/predict\n{text}"),
+        None => text.to_owned(),
+    }
+}
+
+fn bash(text: &str, bin: &Path, here: &Path) -> Command {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let programs = program("api");
+    let mut command = Command::new("bash");
+    command
+        .args(["-euo", "pipefail", "-c", text])
+        .current_dir(here)
+        .env("PATH", format!("{}:{path}", bin.display()))
+        .env("PROGRAMS", programs.parent().expect("programs lie in a folder"))
+        .stdin(Stdio::null());
+    command
+}
+
+/// Starts the service of a block on a free port and waits until it listens.
+fn serve(text: &str, bin: &Path, here: &Path) -> (Service, String) {
+    let mut command = bash(&format!("exec {text}"), bin, here);
+    let mut child = command.env("API_PORT", "0").stdout(Stdio::piped()).spawn().expect("bash runs");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+    let service = Service(child);
+    let port = line.trim().strip_prefix("listening on http://127.0.0.1:").expect("the promised line").to_owned();
+    (service, port)
+}
+
+fn rows(log: &Path) -> usize {
+    std::fs::read_to_string(log).expect("there is a log").lines().skip(1).count()
+}
