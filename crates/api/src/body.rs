@@ -54,9 +54,9 @@ impl Kind {
 }
 
 /// A request's body, as the server or a test hands it over.
-pub trait Readings: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static {}
+pub trait Readings: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static {}
 
-impl<B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static> Readings for B {}
+impl<B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static> Readings for B {}
 
 /// Takes the whole body in, if it is not too large and arrives in time.
 ///
@@ -64,6 +64,9 @@ impl<B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static> Readings
 /// 413, 408, or 400 if the connection breaks off.
 pub async fn read(body: impl Readings, limits: &Limits) -> Result<Bytes, ApiError> {
     let limit = limits.max_body_bytes.0;
+    if body.size_hint().lower() > limit {
+        return Err(ApiError::TooLarge { limit });
+    }
     let collected = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)).collect();
     let timeout = limits.body_timeout.0;
     match tokio::time::timeout(timeout, collected).await {

@@ -2,6 +2,7 @@
 
 use crate::body::Readings;
 use crate::error::ApiError;
+use crate::linger::Lingering;
 use crate::routes::{self, Route};
 use crate::state::{App, Pass};
 use axum::Router;
@@ -43,6 +44,9 @@ impl Gate {
         let started = Instant::now();
         let Gate { app, routes } = self;
         let route = Route::of(request.uri().path());
+        let (head, body) = request.into_parts();
+        let body = Lingering::new(body, &head.headers);
+        let request = Request::from_parts(head, body);
         let request_id = given_id(request.headers()).unwrap_or_else(next_id);
         let admitted = if route.is_open() || app.keys.admit(request.headers()) {
             app.enter(route)

@@ -10,6 +10,7 @@ pub mod config;
 pub mod error;
 pub mod gate;
 pub mod health_check;
+mod linger;
 pub mod logging;
 pub mod openapi;
 pub mod prediction_log;

@@ -1,6 +1,6 @@
 //! The one shape in which the service refuses.
 
-use e2e::{Answered, Api, NORMAL, Raw, folder_with_model, post};
+use e2e::{Answered, Api, NORMAL, Raw, folder_with_model};
 use serde_json::Value;
 
 /// Status, content type and shape of a refusal; gives its message.
@@ -101,19 +101,43 @@ fn a_body_is_taken_up_to_its_limit_and_refused_above_it() {
 }
 
 #[test]
-fn a_body_far_too_large_is_refused_while_it_is_being_sent() {
+fn who_is_refused_early_may_finish_sending_and_reads_why() {
+    let folder = folder_with_model();
+    let api = Api::start_with(folder.path(), &[], &[("API_KEY", "a-key-long-enough-for-tests")]);
+    let body = vec![b' '; 8 << 20];
+    let head = |line: &str, length: &str| format!("{line} HTTP/1.1\r\nhost: localhost\r\n{length}\r\n");
+    let key = "x-api-key: a-key-long-enough-for-tests\r\n";
+    let length = format!("content-length: {}\r\n", body.len());
+    let cases = [
+        (413, head("POST /predict", &format!("{key}{length}"))),
+        (413, head("POST /predict/batch", &format!("{key}{length}"))),
+        (415, head("POST /predict", &format!("{key}{length}content-type: image/png\r\n"))),
+        (404, head("POST /nowhere", &format!("{key}{length}"))),
+        (405, head("PUT /predict", &format!("{key}{length}"))),
+        (401, head("POST /predict", &length)),
+    ];
+    for (status, head) in cases {
+        let mut raw = Raw::with(&api, &head);
+        refused(&raw.answer(), status, &head);
+        raw.send(&body);
+        raw.send(head_of_a_good_request(key));
+        assert_eq!(raw.answer().status, 200, "after {head}");
+    }
+}
+
+fn head_of_a_good_request(key: &str) -> String {
+    let length = NORMAL.len();
+    format!("POST /predict HTTP/1.1\r\nhost: localhost\r\n{key}content-length: {length}\r\n\r\n{NORMAL}")
+}
+
+#[test]
+fn who_asks_before_sending_too_much_is_told_not_to() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
-    let mut raw = Raw::connect(&api);
-    let mut writer = raw.writer();
-    let sender = std::thread::spawn(move || {
-        // The service hangs up before all of it is sent; that is as it should be.
-        let _ = std::io::Write::write_all(&mut writer, &post("/predict", "application/json", vec![b' '; 64 << 20]));
-    });
-    refused(&raw.answer(), 413, "64 MiB");
+    let head = "POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2000000\r\nexpect: 100-continue\r\n\r\n";
+    let mut raw = Raw::with(&api, head);
+    refused(&raw.answer(), 413, "instead of 100");
     raw.wait_for_end();
-    sender.join().unwrap();
-    assert_eq!(api.post("/predict", NORMAL).status, 200);
 }
 
 #[test]
