@@ -141,6 +141,20 @@ fn who_asks_before_sending_too_much_is_told_not_to() {
 }
 
 #[test]
+fn who_asks_before_sending_lines_is_told_to_go_on() {
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    for (path, kind) in [("/predict", "application/json"), ("/predict/batch", "application/x-ndjson")] {
+        let length = NORMAL.len();
+        let head = format!("content-type: {kind}\r\ncontent-length: {length}\r\nexpect: 100-continue\r\n");
+        let mut raw = Raw::with(&api, format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{head}\r\n"));
+        assert_eq!(raw.answer().status, 100, "{path}");
+        raw.send(NORMAL);
+        assert_eq!(raw.answer().status, 200, "{path}");
+    }
+}
+
+#[test]
 fn nothing_refused_is_logged_or_counted_as_a_prediction() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
