@@ -2,6 +2,7 @@
 
 use crate::config::Limits;
 use crate::error::{ApiError, IndexedFault};
+use crate::waiting::within;
 use axum::BoxError;
 use axum::body::HttpBody;
 use axum::http::{HeaderMap, header};
@@ -69,7 +70,7 @@ pub async fn read(body: impl Readings, limits: &Limits) -> Result<Bytes, ApiErro
     }
     let collected = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)).collect();
     let timeout = limits.body_timeout.0;
-    match tokio::time::timeout(timeout, collected).await {
+    match within(timeout, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge { limit }),
         Ok(Err(error)) => Err(ApiError::bad_request(format!("the body broke off: {error}"))),

@@ -1,6 +1,7 @@
 //! What happens to every request, whatever it asks for: it is named, admitted, counted and, if refused, logged.
 
 use crate::body::Readings;
+use crate::connection::{Answering, Connection};
 use crate::error::ApiError;
 use crate::linger::Lingering;
 use crate::routes::{self, Route};
@@ -9,10 +10,10 @@ use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use futures_util::FutureExt;
-use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
 use std::any::Any;
-use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,7 +29,6 @@ const LONGEST_REQUEST_ID: usize = 128;
 ///
 /// Most of what comes is one reading to score. It goes straight to its handler: on the way through the router it would be
 /// boxed, cloned and matched for longer than it takes to score it.
-#[derive(Clone)]
 pub struct Gate {
     app: Arc<App>,
     routes: Router,
@@ -40,58 +40,68 @@ impl Gate {
         Gate { routes: routes::router(app.clone()), app }
     }
 
-    async fn pass<B: Readings>(self, request: Request<B>) -> Response {
+    /// Answers a request that came on that connection.
+    pub async fn answer<B: Readings>(&self, connection: &Arc<Connection>, request: Request<B>) -> Response<Held> {
         let started = Instant::now();
-        let Gate { app, routes } = self;
+        let answering = connection.begin();
+        let app = &self.app;
         let route = Route::of(request.uri().path());
         let (head, body) = request.into_parts();
-        let body = Lingering::new(body, &head.headers);
-        let request = Request::from_parts(head, body);
-        let request_id = given_id(request.headers()).unwrap_or_else(next_id);
-        let admitted = if route.is_open() || app.keys.admit(request.headers()) {
+        let request_id = given_id(&head.headers).unwrap_or_else(next_id);
+        let admitted = if route.is_open() || app.keys.admit(&head.headers) {
             app.enter(route)
         } else {
             Err(ApiError::Unauthorized)
         };
-        let mut response = match admitted {
-            Ok(pass) => under_way(answer(&app, routes, route, request).await, pass),
-            Err(refusal) => refusal.into_response(),
+        let body = Lingering::new(body, &head.headers);
+        let (mut response, pass) = match admitted {
+            Ok(pass) => (self.handle(route, Request::from_parts(head, body)).await, Some(pass)),
+            Err(refusal) => (refusal.into_response(), None),
         };
         app.telemetry.count_request(route, response.status(), started.elapsed());
         if let Some(refusal) = response.extensions().get::<ApiError>() {
             report(refusal, &request_id, route);
         }
         response.headers_mut().insert(REQUEST_ID, request_id);
-        response
+        response.map(|body| Held { body, _pass: pass, _answering: answering })
+    }
+
+    /// The answer to an admitted request, also if its handler panics.
+    async fn handle<B: Readings>(&self, route: Route, request: Request<B>) -> Response {
+        let answered = async {
+            if route == Route::Predict && request.method() == Method::POST {
+                let (head, body) = request.into_parts();
+                routes::predict(&self.app, &head.headers, body).await.into_response()
+            } else {
+                from_router(self.routes.clone(), route, request.map(Body::new)).await
+            }
+        };
+        AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(panicked)
     }
 }
 
-impl<B: Readings> tower::Service<Request<B>> for Gate {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let passed = self.clone().pass(request);
-        Box::pin(async move { Ok(passed.await) })
-    }
+/// The body of an answer. Until it is written, which may be while the request's body arrives, the request is under way.
+pub struct Held {
+    body: Body,
+    _pass: Option<Pass>,
+    _answering: Answering,
 }
 
-/// The answer to an admitted request, also if its handler panics.
-async fn answer<B: Readings>(app: &Arc<App>, routes: Router, route: Route, request: Request<B>) -> Response {
-    let answered = async {
-        if route == Route::Predict && request.method() == Method::POST {
-            let (head, body) = request.into_parts();
-            routes::predict(app, &head.headers, body).await.into_response()
-        } else {
-            from_router(routes, route, request.map(Body::new)).await
-        }
-    };
-    AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(panicked)
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 async fn from_router(routes: Router, route: Route, request: Request<Body>) -> Response {
@@ -102,19 +112,6 @@ async fn from_router(routes: Router, route: Route, request: Request<Body>) -> Re
         Some(path) if response.status() == StatusCode::NOT_FOUND => ApiError::NotFound { path }.into_response(),
         _ => response,
     }
-}
-
-/// A request whose answer is written while its body arrives is under way until the answer ends.
-fn under_way(response: Response, pass: Pass) -> Response {
-    if response.body().size_hint().exact().is_some() {
-        return response;
-    }
-    response.map(|body| {
-        Body::new(body.map_frame(move |frame| {
-            let _held = &pass;
-            frame
-        }))
-    })
 }
 
 /// The answer to a handler that panicked.
@@ -149,8 +146,16 @@ fn next_id() -> HeaderValue {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         (now.as_micros() as u32) ^ std::process::id().rotate_left(16)
     });
-    let id = format!("{:08x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed));
-    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("unnamed"))
+    let mut id = *b"00000000-0000000000";
+    let mut digits = |at: std::ops::Range<usize>, mut number: u64| {
+        for digit in id[at].iter_mut().rev() {
+            *digit = b"0123456789abcdef"[(number % 16) as usize];
+            number /= 16;
+        }
+    };
+    digits(0..8, u64::from(*PROCESS));
+    digits(9..19, NEXT.fetch_add(1, Ordering::Relaxed));
+    HeaderValue::from_bytes(&id).unwrap_or_else(|_| HeaderValue::from_static("unnamed"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use api::config::{Command, Config};
+use api::lanes::Lanes;
 use api::{health_check, logging, serve, startup};
 use clap::Parser;
 use std::process::ExitCode;
@@ -27,14 +28,12 @@ fn obey(config: &Config) -> Result<()> {
 }
 
 fn run(config: &Config) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(serve::worker_threads())
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         let app = startup::app(config)?;
+        let lanes = Lanes::start()?;
         let listener = startup::listen(config).await?;
-        serve::serve(listener, app, &config.limits, serve::shutdown_signal()?).await
+        serve::serve(listener, &lanes, app, &config.limits, serve::shutdown_signal()?).await
     })
 }

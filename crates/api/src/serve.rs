@@ -1,20 +1,24 @@
 //! Connections: accepted up to a number, given up when they dawdle, and drained on shutdown.
 
 use crate::config::Limits;
+use crate::connection::Connection;
 use crate::gate::Gate;
+use crate::lanes::Lanes;
 use crate::state::{App, Scoring};
 use anyhow::{Context, Result, ensure};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::TcpStream;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long to wait after the system refused to accept, for instance because no file descriptor was left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -22,30 +26,27 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long no request may have been under way before a drain is over.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Threads of the runtime: one a processor, and never one alone, so that a disk which stalls the thread that writes the
-/// log leaves another to answer.
-pub fn worker_threads() -> usize {
-    std::thread::available_parallelism().map_or(2, |processors| processors.get().max(2))
-}
-
 /// Serves until `shutdown` is done; then finishes what was accepted, closes the log, and returns.
 ///
 /// # Errors
 /// If requests were still under way at the end of the drain time-out, or the log could not be closed.
 pub async fn serve(
     listener: TcpListener,
+    lanes: &Lanes,
     app: Arc<App>,
     limits: &Limits,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits.max_connections.get()));
-    let service = TowerToHyperService::new(Gate::new(app.clone()));
+    let gate = Arc::new(Gate::new(app.clone()));
     let mut http = hyper::server::conn::http1::Builder::new();
     // No `pipeline_flush`: it holds an answer back while the beginning of another request is there, and loses it if that
     // never becomes a whole one.
-    // With `half_close`, who has sent all and says so is answered all the same.
-    http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout.0).half_close(true);
+    // With `half_close`, who has sent all and says so is answered all the same. Answers are small: one buffer costs less than
+    // two.
+    http.half_close(true).writev(false);
+    let patience = limits.header_timeout.0;
 
     let mut shutdown = pin!(shutdown);
     loop {
@@ -53,13 +54,28 @@ pub async fn serve(
             accepted = accept(&listener, &places) => accepted,
             () = &mut shutdown => break,
         };
-        let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
-        tokio::spawn(async move {
-            // A client that goes away or dawdles is no event for the operator.
-            if let Err(error) = connection.await {
-                tracing::debug!("connection ended: {error}");
+        let connection = Connection::accepted();
+        let service = service_fn({
+            let (gate, connection) = (gate.clone(), connection.clone());
+            move |request| {
+                let (gate, connection) = (gate.clone(), connection.clone());
+                async move { Ok::<_, Infallible>(gate.answer(&connection, request).await) }
             }
-            drop(place);
+        });
+        let (http, watcher) = (http.clone(), connections.watcher());
+        lanes.serve(stream, move |stream| {
+            let served = watcher.watch(http.serve_connection(TokioIo::new(stream), service));
+            async move {
+                // A client that goes away or dawdles is no event for the operator.
+                tokio::select! {
+                    biased;
+                    ended = served => if let Err(error) = ended {
+                        tracing::debug!("connection ended: {error}");
+                    },
+                    () = connection.neglected(patience) => tracing::debug!("connection given up: no request came"),
+                }
+                drop(place);
+            }
         });
     }
     drop(listener);
@@ -91,14 +107,17 @@ async fn quiet(app: &App) {
 }
 
 /// The next connection, as soon as there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, tokio::sync::OwnedSemaphorePermit) {
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
     let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // Answers are small and must not wait for more to send.
                 let _ = stream.set_nodelay(true);
-                return (stream, place);
+                match stream.into_std() {
+                    Ok(stream) => return (stream, place),
+                    Err(error) => tracing::warn!("cannot serve a connection: {error}"),
+                }
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

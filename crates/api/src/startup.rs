@@ -49,7 +49,7 @@ fn model(config: &Config) -> Result<Result<Model, String>> {
     let path = &config.model;
     match Model::load(path) {
         Ok(model) => {
-            tracing::info!(model_version = model.version(), "loaded the model {}", path.display());
+            tracing::info!(model_version = %model.version(), "loaded the model {}", path.display());
             Ok(Ok(model))
         }
         Err(ModelError::Missing) => match &config.first_model {
@@ -69,7 +69,7 @@ fn taken_model(given: &Path, path: &Path) -> Result<Model> {
     let model =
         Model::load(given).with_context(|| format!("cannot use the model {} for a first run", given.display()))?;
     model.save(path).with_context(|| format!("cannot save the first model at {}", path.display()))?;
-    tracing::info!(model_version = model.version(), "no model at {}: took {}", path.display(), given.display());
+    tracing::info!(model_version = %model.version(), "no model at {}: took {}", path.display(), given.display());
     Ok(model)
 }
 
@@ -81,7 +81,7 @@ fn trained_model(path: &Path) -> Result<Model> {
     let dataset = training_set(TRAINING_READINGS, params.contamination, params.forest.seed);
     let model = train(&dataset, &params).context("cannot train the default model")?.model;
     model.save(path).with_context(|| format!("cannot save the default model at {}", path.display()))?;
-    tracing::info!(model_version = model.version(), "trained and saved the model {}", path.display());
+    tracing::info!(model_version = %model.version(), "trained and saved the model {}", path.display());
     Ok(model)
 }
 
@@ -130,8 +130,8 @@ mod tests {
         assert!(missing.contains("given.json for a first run"), "{missing}");
 
         let given = trained_model(Path::new(&path("given.json"))).unwrap();
-        assert_eq!(run("given.json").unwrap(), given.version());
+        assert_eq!(run("given.json").unwrap(), *given.version());
         assert_eq!(std::fs::read(path("models/own.json")).unwrap(), std::fs::read(path("given.json")).unwrap());
-        assert_eq!(run("not-there.json").unwrap(), given.version());
+        assert_eq!(run("not-there.json").unwrap(), *given.version());
     }
 }

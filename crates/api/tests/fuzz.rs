@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 use api::config::Config;
+use api::connection::Connection;
 use api::gate::Gate;
 use axum::body::Body;
 use axum::http::Request;
@@ -16,7 +17,6 @@ use proptest::sample::select;
 use proptest::test_runner::{Config as Runs, TestRunner};
 use serde_json::Value;
 use tempfile::TempDir;
-use tower::ServiceExt;
 
 const NORMAL: &str = r#"{"temperature":25.1,"humidity":60.2,"sound_volume":0.51}"#;
 const JSON: &str = "application/json";
@@ -62,7 +62,7 @@ impl Service {
             .body(Body::from_stream(futures_util::stream::iter(pieces)))
             .unwrap();
         self.runtime.block_on(async {
-            let response = self.gate.clone().oneshot(request).await.unwrap();
+            let response = self.gate.answer(&Connection::accepted(), request).await;
             let status = response.status().as_u16();
             (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
         })

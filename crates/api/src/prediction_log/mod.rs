@@ -12,9 +12,9 @@
 //! the other requests that are ready run, so that they share a write. For `fsync` the writer works on a blocking thread
 //! until nothing has gathered any more.
 //!
-//! **A disk that hangs.** With `write`, a call that does not return holds one thread of the runtime and no lock: the
-//! other threads serve other requests (start the runtime with two at least; `watch` sees to it that they are awake),
-//! appends wait until their request's time limit, and from two seconds on they are refused at once.
+//! **A disk that hangs.** With `write`, a call that does not return holds the thread that made it, with the connections it
+//! serves, and no lock: other threads serve other requests (there are two at least), appends wait until their request's
+//! time limit, and from two seconds on they are refused at once.
 //!
 //! **A disk that fails.** What was half written is cut off, at the latest before the next batch. Rows are refused until
 //! a probe, four times a second, shows that a batch of that size could be written again.
@@ -36,7 +36,6 @@ mod lock;
 mod queue;
 mod recover;
 mod telemetry;
-mod watch;
 mod writer;
 
 #[cfg(test)]
@@ -46,18 +45,17 @@ pub use config::{LogConfig, LogPolicy, LogSync};
 pub use fault::{AppendError, LogFault};
 pub use telemetry::{LATENCY_BOUNDS, Latency, LogStatus};
 
+use crate::waiting::after_others;
 use disk::{Disk, RealDisk, outlive_file_size_limits};
 use header::Header;
 use queue::Queue;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use telemetry::Telemetry;
-use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 use turbine_core::feature::FeatureSet;
 use turbine_core::prediction::PredictionRecord;
-use watch::watch;
 use writer::Writer;
 
 /// A handle on the log; clones write to the same.
@@ -84,9 +82,6 @@ impl PredictionLog {
         let telemetry = Arc::new(Telemetry::default());
         let writer = Writer::open(config.clone(), Header::new(features), disk, Arc::clone(&telemetry))?;
         let queue = Arc::new(Queue::new(writer, config, telemetry));
-        if queue.config.sync == LogSync::Write {
-            watch(Arc::downgrade(&queue), Handle::current()).map_err(LogFault::io("watch", &queue.config.path))?;
-        }
         tokio::spawn(tick(Arc::downgrade(&queue), Arc::clone(&queue.kick), queue.config.sync));
         Ok(PredictionLog { queue, n_features: features.len() })
     }
@@ -106,7 +101,7 @@ impl PredictionLog {
         let sync = self.queue.config.sync;
         match sync {
             LogSync::None => return Ok(()),
-            LogSync::Write if wait_for_company => tokio::task::yield_now().await,
+            LogSync::Write if wait_for_company => after_others().await,
             _ => {}
         }
         loop {
@@ -127,17 +122,14 @@ impl PredictionLog {
     }
 
     fn encode(&self, records: &[PredictionRecord]) -> Result<Vec<u8>, AppendError> {
-        let mut csv = csv::WriterBuilder::new()
-            .has_headers(false)
-            .buffer_capacity(if records.len() == 1 { 256 } else { 8192 })
-            .from_writer(Vec::with_capacity(128 * records.len()));
+        let mut rows = Vec::with_capacity(128 * records.len());
         for record in records {
             if record.values.len() != self.n_features {
                 return Err(AppendError::Features { expected: self.n_features, found: record.values.len() });
             }
-            record.write(&mut csv).expect("a vector takes every write");
+            record.append_to(&mut rows);
         }
-        Ok(csv.into_inner().expect("a vector takes every write"))
+        Ok(rows)
     }
 
     /// How the log is doing.

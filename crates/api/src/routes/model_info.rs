@@ -91,7 +91,7 @@ fn describe(model: &Model) -> ModelInfo {
         extension_level: params.extension_level,
         threshold: model.threshold(),
         threshold_method: params.threshold_method,
-        model_version: model.version().to_owned(),
+        model_version: model.version().to_string(),
         training_rows: training.rows,
         features: model.features().iter().zip(&training.features).map(feature).collect(),
         evaluation: training.evaluation,

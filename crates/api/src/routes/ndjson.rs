@@ -1,14 +1,17 @@
 //! `POST /predict/batch` with one reading a line: answered line by line while the body arrives, in bounded memory.
 
 use crate::error::ApiError;
+use crate::offload::offload;
 use crate::routes::predict::{Answer, now};
 use crate::state::{App, Scoring};
+use crate::waiting::within;
 use axum::body::{Body, BodyDataStream};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::{Buf, Bytes, BytesMut};
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
+use std::convert::Infallible;
 use std::sync::Arc;
 use turbine_core::reading::{RawReading, Reading};
 
@@ -16,12 +19,19 @@ const NDJSON: &str = "application/x-ndjson";
 
 /// Answers each line of `body` in its place: a prediction, or the error of the line. Blank lines are passed over.
 ///
+/// The answer begins with its first line, not before: a client that asks whether to send would be told to go on by then or
+/// never.
+///
 /// # Errors
 /// 503 if there is no model; what fails later is answered in its line.
-pub fn answer(app: Arc<App>, body: Body) -> Result<Response, ApiError> {
+pub async fn answer(app: Arc<App>, body: Body) -> Result<Response, ApiError> {
     app.scoring()?;
-    let answers = Body::from_stream(answers(app, body.into_data_stream()));
-    Ok(([(header::CONTENT_TYPE, NDJSON)], answers).into_response())
+    let body = body.into_data_stream();
+    let mut lines = Lines { app, body, rest: BytesMut::new(), skipping: false, done: false };
+    let first = lines.next_answers().await;
+    let rest = stream::unfold(lines, |mut lines| async move { Some((lines.next_answers().await?, lines)) });
+    let answers = stream::iter(first).chain(rest).map(Ok::<Bytes, Infallible>);
+    Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(answers)).into_response())
 }
 
 struct Lines {
@@ -34,30 +44,26 @@ struct Lines {
     done: bool,
 }
 
-/// One piece of answer for each piece of body that completes a line.
-fn answers(app: Arc<App>, body: BodyDataStream) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
-    let lines = Lines { app, body, rest: BytesMut::new(), skipping: false, done: false };
-    stream::unfold(lines, |mut lines| async move {
-        let piece = lines.next_answers().await?;
-        Some((Ok(piece), lines))
-    })
-}
-
 impl Lines {
+    /// The answers to the next lines that arrive, or nothing after the last.
     async fn next_answers(&mut self) -> Option<Bytes> {
         while !self.done {
-            let mut answers = Vec::new();
-            match self.arrived().await {
+            let answers = match self.arrived().await {
                 Ok(complete) => {
-                    score(&self.app, &complete, &mut answers).await;
+                    let app = self.app.clone();
+                    let scored = offload(complete.len(), async move { score(&app, &complete).await });
+                    let mut answers = scored.await;
                     self.give_up_overlong_line(&mut answers);
+                    answers
                 }
                 Err(refusal) => {
                     // What came before the fault is answered; what comes behind it cannot be told apart any more.
                     self.done = true;
+                    let mut answers = Vec::new();
                     push_line(&mut answers, &refusal.envelope());
+                    answers
                 }
-            }
+            };
             if !answers.is_empty() {
                 return Some(answers.into());
             }
@@ -68,7 +74,7 @@ impl Lines {
     /// Whole lines that have arrived since the last call; perhaps none yet.
     async fn arrived(&mut self) -> Result<Bytes, ApiError> {
         let timeout = self.app.limits.body_timeout.0;
-        let Ok(frame) = tokio::time::timeout(timeout, self.body.next()).await else {
+        let Ok(frame) = within(timeout, self.body.next()).await else {
             return Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() });
         };
         match frame {
@@ -104,10 +110,14 @@ impl Lines {
 }
 
 /// Answers whole lines, each in its place.
-async fn score(app: &App, text: &[u8], answers: &mut Vec<u8>) {
+async fn score(app: &App, text: &[u8]) -> Vec<u8> {
+    let mut answers = Vec::new();
     let scoring = match app.scoring() {
         Ok(scoring) => scoring,
-        Err(error) => return push_line(answers, &error.envelope()),
+        Err(error) => {
+            push_line(&mut answers, &error.envelope());
+            return answers;
+        }
     };
     let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let (mut readings, mut refusals) = (Vec::new(), Vec::new());
@@ -126,16 +136,17 @@ async fn score(app: &App, text: &[u8], answers: &mut Vec<u8>) {
     let mut records = records.iter();
     for refusal in &refusals {
         match (refusal, &logged) {
-            (Some(error), _) => push_line(answers, &error.envelope()),
+            (Some(error), _) => push_line(&mut answers, &error.envelope()),
             (None, logged) => {
                 let record = records.next().expect("a line that is not refused has its record");
                 match logged {
-                    Ok(()) => push_line(answers, &Answer::new(record, scoring.model.threshold())),
-                    Err(error) => push_line(answers, &error.envelope()),
+                    Ok(()) => push_line(&mut answers, &Answer::new(record, scoring.model.threshold())),
+                    Err(error) => push_line(&mut answers, &error.envelope()),
                 }
             }
         }
     }
+    answers
 }
 
 fn check(app: &App, text: &[u8], scoring: &Scoring) -> Result<Reading, ApiError> {

@@ -2,10 +2,12 @@
 
 use crate::body::{self, Kind, Readings};
 use crate::error::{AnyRefusal, ApiError, ReadingRefusal};
+use crate::offload::offload;
 use crate::openapi::{BatchSchema, FormSchema, ReadingSchema};
 use crate::prediction_log::{AppendError, LogPolicy};
 use crate::routes::ndjson;
 use crate::state::{App, Scoring};
+use crate::waiting::within;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -115,11 +117,15 @@ pub struct Answers<'a> {
 )]
 pub async fn batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
     if Kind::of(&headers)? == Kind::Ndjson {
-        return ndjson::answer(app, body);
+        return ndjson::answer(app, body).await;
     }
     let body = body::read(body, &app.limits).await?;
+    offload(body.len(), async move { answer_batch(&app, &body).await }).await
+}
+
+async fn answer_batch(app: &App, body: &[u8]) -> Result<Response, ApiError> {
     let scoring = app.scoring()?;
-    let readings = body::batch(&body, scoring.model.features())?;
+    let readings = body::batch(body, scoring.model.features())?;
     let records = scoring.predict_all(readings, now());
     app.log(&records).await?;
     let threshold = scoring.model.threshold();
@@ -149,7 +155,7 @@ impl App {
     pub(super) async fn log(&self, records: &[PredictionRecord]) -> Result<(), ApiError> {
         let log = &self.scoring()?.log;
         let limit = self.limits.request_timeout.0;
-        let refusal = match tokio::time::timeout(limit, log.append(records)).await {
+        let refusal = match within(limit, log.append(records)).await {
             Ok(Ok(())) => None,
             Ok(Err(AppendError::Features { expected, found })) => {
                 let cause = format!("a record of {found} features for a log of {expected}");

@@ -8,7 +8,8 @@ use crate::routes::Route;
 use crate::state::Scoring;
 use axum::http::StatusCode;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder, core::Collector,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+    core::Collector,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Telemetry {
     registry: Registry,
     started: SystemTime,
     requests: IntCounterVec,
+    /// Of `requests`, those that most are counted by: with status 200.
+    fulfilled: [IntCounter; Route::COUNT],
     latency: [Histogram; Route::COUNT],
     turbines: Turbines,
     scores: Histogram,
@@ -90,11 +93,13 @@ impl Telemetry {
             ),
         );
         let latency = Route::EVERY.map(|route| latency.with_label_values(&[route.path()]));
+        let fulfilled = Route::EVERY.map(|route| requests.with_label_values(&[route.path(), StatusCode::OK.as_str()]));
         let turbines = Turbines::new(&registry);
         let telemetry = Telemetry {
             registry,
             started: SystemTime::now(),
             requests,
+            fulfilled,
             latency,
             turbines,
             scores,
@@ -106,7 +111,11 @@ impl Telemetry {
 
     /// Counts a request that was answered.
     pub fn count_request(&self, route: Route, status: StatusCode, took: Duration) {
-        self.requests.with_label_values(&[route.path(), status.as_str()]).inc();
+        if status == StatusCode::OK {
+            self.fulfilled[route as usize].inc();
+        } else {
+            self.requests.with_label_values(&[route.path(), status.as_str()]).inc();
+        }
         self.latency[route as usize].observe(took.as_secs_f64());
         if route.is_predict() {
             let PredictCounters { requests, client_errors, server_errors, nanoseconds, .. } = &self.predict;

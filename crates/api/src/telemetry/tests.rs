@@ -14,7 +14,7 @@ fn record(turbine: Option<&str>, is_anomaly: bool) -> PredictionRecord {
         values: vec![],
         prediction: Prediction { anomaly_score: 0.5, is_anomaly },
         turbine_id: turbine.map(|id| id.parse().unwrap()),
-        model_version: String::new(),
+        model_version: "".into(),
     }
 }
 

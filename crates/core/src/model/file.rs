@@ -91,7 +91,7 @@ impl Model {
     /// [`ModelError::Invalid`] if the parts do not fit each other.
     pub fn new(parts: ModelParts) -> Result<Self, ModelError> {
         check(&parts)?;
-        Ok(Model { version: version_of(&text_of(&parts)), parts })
+        Ok(Model { version: version_of(&text_of(&parts)).into(), parts })
     }
 
     /// Reads the text of a model file and proves all of it: shape, numbers, every path of every tree, the golden readings,
@@ -116,7 +116,7 @@ impl Model {
                 format!("is {:?}, but the content's is {version:?}: the file was edited", envelope.model_version);
             return Err(invalid("model_version", problem));
         }
-        Ok(Model { parts, version })
+        Ok(Model { parts, version: version.into() })
     }
 
     /// The text of the model file. A model that another program wrote may get another version, since the version is that

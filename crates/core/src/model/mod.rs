@@ -15,6 +15,7 @@ use crate::reading::Reading;
 use crate::scaler::StandardScaler;
 use crate::threshold::ThresholdMethod;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Readings that are standardised and scored together: their values stay in the first-level cache.
 const BLOCK: usize = 256;
@@ -60,7 +61,7 @@ pub struct ModelParts {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     parts: ModelParts,
-    version: String,
+    version: Arc<str>,
 }
 
 impl Model {
@@ -100,7 +101,7 @@ impl Model {
     }
 
     /// 12 hexadecimal digits that differ between models that differ in anything.
-    pub fn version(&self) -> &str {
+    pub fn version(&self) -> &Arc<str> {
         &self.version
     }
 

@@ -153,7 +153,7 @@ impl PredictionRecord {
         };
         let anomaly_score = finite(&row[n_features + 2])?;
         let turbine_id = row.get(least).filter(|cell| !cell.is_empty()).map(str::parse).transpose().ok()?;
-        let model_version = row.get(least + 1).unwrap_or_default().to_owned();
+        let model_version = row.get(least + 1).unwrap_or_default().into();
         let prediction = Prediction { anomaly_score, is_anomaly };
         Some(PredictionRecord { timestamp, values, prediction, turbine_id, model_version })
     }
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(records[0].prediction, Prediction { anomaly_score: 0.4, is_anomaly: false });
         assert_eq!(records[0].turbine_id.as_ref().unwrap().as_str(), "T1");
         assert!(records[1].prediction.is_anomaly && records[1].turbine_id.is_none());
-        assert_eq!(records[1].model_version, "v1");
+        assert_eq!(&*records[1].model_version, "v1");
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
         let path = folder.path().join("log.csv");
         write(&path, "timestamp,a,is_anomaly,anomaly_score\n2026-01-01T00:00:00Z,1,1,0.6\n").unwrap();
         let (records, skipped) = read(&path);
-        assert_eq!((records.len(), skipped, records[0].model_version.as_str()), (1, 0, ""));
+        assert_eq!((records.len(), skipped, &*records[0].model_version), (1, 0, ""));
     }
 
     #[test]

@@ -123,7 +123,7 @@ mod tests {
             values: vec![value],
             prediction: Prediction { anomaly_score: 0.5, is_anomaly },
             turbine_id: None,
-            model_version: String::new(),
+            model_version: "".into(),
         }
     }
 

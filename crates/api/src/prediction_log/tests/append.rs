@@ -100,7 +100,7 @@ async fn the_queue_is_bounded() {
     };
     // The first is being written, the next two wait.
     let first = append("a");
-    until("it is being written", || log.queue.has_been_writing_for(Duration::ZERO)).await;
+    until("it is being written", || log.queue.is_writing()).await;
     let waiting = [append("b"), append("c")];
     until("two wait", || log.status().queued_rows == 3).await;
     let queued_bytes = 2 * line("a").len();

@@ -129,8 +129,8 @@ async fn closing_says_that_answered_rows_are_lost() {
     assert_eq!(place.text(), HEADER);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_hangs_holds_up_nobody_else() {
+#[tokio::test]
+async fn a_disk_that_hangs_holds_up_no_other_thread() {
     let place = Place::new(LogSync::Write);
     let disk = Arc::new(FaultyDisk::default());
     let log = place.open_on(&disk);
@@ -139,15 +139,12 @@ async fn a_disk_that_hangs_holds_up_nobody_else() {
         log.append(&[record(&format!("r{i}"))]).await.unwrap();
     }
     disk.set(Faults { hangs: true, ..Faults::default() });
-    let stuck = tokio::spawn({
+    let stuck = std::thread::spawn({
         let log = log.clone();
-        async move {
-            // The thread that it hangs is then the one that waits for timers, this test's among them.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            log.append(&[record("stuck")]).await
-        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        move || runtime.block_on(log.append(&[record("stuck")]))
     });
-    until("the write hangs", || log.queue.has_been_writing_for(Duration::ZERO)).await;
+    until("the write hangs", || log.queue.is_writing()).await;
     // Appends wait and can be given up; other tasks run.
     let waiting = tokio::time::timeout(Duration::from_millis(20), log.append(&[record("waiting")])).await;
     assert!(waiting.is_err());
@@ -155,7 +152,7 @@ async fn a_disk_that_hangs_holds_up_nobody_else() {
     let refusal = log.append(&[record("late")]).await.unwrap_err();
     assert!(matches!(&refusal, AppendError::Unavailable(why) if why.contains("has not returned for ")), "{refusal}");
     disk.set(Faults::default());
-    stuck.await.unwrap().unwrap();
+    stuck.join().unwrap().unwrap();
     until("it accepts rows again", || log.status().accepting).await;
     log.append(&[record("after")]).await.unwrap();
     log.close().await.unwrap();

@@ -27,7 +27,7 @@ fn record(id: &str) -> PredictionRecord {
         values: vec![25.0, 60.2, 0.5],
         prediction: Prediction { anomaly_score: 0.4, is_anomaly: false },
         turbine_id: Some(id.parse().unwrap()),
-        model_version: "0123456789ab".to_owned(),
+        model_version: "0123456789ab".into(),
     }
 }
 
