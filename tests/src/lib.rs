@@ -17,5 +17,5 @@ pub use load::{Refusal, Told, Verdict, load};
 pub use log_file::{LogFile, LogRow};
 pub use picture::Picture;
 pub use programs::{Finished, program, repository, run};
-pub use raw::{Raw, post};
+pub use raw::{Raw, post, post_large_batch};
 pub use sent::{Summary, roc_auc};

@@ -1,8 +1,10 @@
 //! HTTP by hand, for what no decent client would send.
 
 use crate::api::{Answered, Api, PATIENCE};
+use socket2::{Domain, Socket, Type};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 /// A connection on which anything can be said. What is asked on it is answered in order.
 #[derive(Debug)]
@@ -24,11 +26,30 @@ impl Raw {
     /// # Errors
     /// If the service does not take the connection.
     pub fn try_connect(api: &Api) -> io::Result<Self> {
-        let stream = TcpStream::connect(api.address())?;
+        Self::on(TcpStream::connect(api.address())?)
+    }
+
+    fn on(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Raw { stream: BufReader::new(stream) })
+    }
+
+    /// Connects as over a network with small packets, so that the service's system takes little of an answer that is not
+    /// read.
+    ///
+    /// # Panics
+    /// If the service does not take the connection.
+    pub fn connect_from_afar(api: &Api) -> Self {
+        let connect = || {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            socket.set_tcp_mss(536)?;
+            socket.set_recv_buffer_size(32 << 10)?;
+            socket.connect(&api.address().parse::<SocketAddr>().expect("an address").into())?;
+            Raw::on(socket.into())
+        };
+        connect().unwrap_or_else(|error| panic!("{}: {error}", api.address()))
     }
 
     /// Connects and sends.
@@ -63,6 +84,25 @@ impl Raw {
     /// If the system has none to spare.
     pub fn writer(&self) -> TcpStream {
         self.stream.get_ref().try_clone().expect("a second handle")
+    }
+
+    /// Takes in all that comes until the service hangs up, for `time` only a little now and then, and gives it back.
+    ///
+    /// # Panics
+    /// If the connection fails.
+    pub fn read_slowly(&mut self, time: Duration) -> String {
+        let stream = self.stream.get_mut();
+        let mut all = vec![0; 8 << 10];
+        let mut length = 0;
+        let begun = Instant::now();
+        while begun.elapsed() < time {
+            std::thread::sleep(Duration::from_millis(50));
+            length += stream.read(&mut all[length..]).expect("the service sends");
+            all.resize(length + (8 << 10), 0);
+        }
+        all.truncate(length);
+        stream.read_to_end(&mut all).expect("the service sends all of it");
+        String::from_utf8(all).expect("UTF-8")
     }
 
     /// Says that nothing more will be sent.
@@ -171,4 +211,13 @@ pub fn post(path: &str, content_type: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
         body.len()
     );
     [head.as_bytes(), body].concat()
+}
+
+/// A request for as many predictions as one may ask for, after which the service hangs up.
+pub fn post_large_batch(reading: &str) -> String {
+    let body = format!("{{\"readings\":[{}]}}", vec![reading; 10_000].join(","));
+    let length = body.len();
+    format!(
+        "POST /predict/batch HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
 }

@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::{Api, LogFile, NORMAL, Raw, eventually, folder_with_model, post, raise_file_limit};
+use e2e::{Api, LogFile, NORMAL, Raw, eventually, folder_with_model, post, post_large_batch, raise_file_limit};
 use std::time::Duration;
 
 /// Somebody else asks, and is answered.
@@ -59,6 +59,25 @@ fn a_body_that_comes_a_byte_at_a_time_is_given_up() {
         assert!(answer.json()["error"].as_str().unwrap().contains("0.5 s"), "{}", answer.body);
         raw.wait_for_end();
     }
+}
+
+#[test]
+fn an_answer_may_be_read_slowly_but_must_be_read() {
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &["--header-timeout", "500ms"]);
+    let mut slow = Raw::connect_from_afar(&api);
+    slow.send(post_large_batch(NORMAL));
+    let answer = slow.read_slowly(Duration::from_secs(2));
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("\"}]}"), "{} bytes came", answer.len());
+    assert_eq!(answer.matches("anomaly_score").count(), 10_000);
+
+    // It is logged and may be asked for again, but nobody waits for ever.
+    let mut deaf = Raw::connect_from_afar(&api);
+    deaf.send(post_large_batch(NORMAL));
+    eventually("it is logged", || LogFile::read(&api.log()).rows.len() == 20_000);
+    std::thread::sleep(Duration::from_millis(1_500));
+    deaf.wait_for_end();
+    others_are_served(&api);
 }
 
 #[test]

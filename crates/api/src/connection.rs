@@ -2,49 +2,107 @@
 //!
 //! hyper can do this too, with a timer for every request; here a connection has one for as long as it lasts.
 
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
 
 /// Stands for "since" while a request is answered.
 const BUSY: u64 = u64::MAX;
+
+/// All connections of a service: how many of them still have a part of an answer to send.
+#[derive(Debug, Clone, Default)]
+pub struct Connections(Arc<AtomicUsize>);
+
+impl Connections {
+    /// A connection that was accepted now.
+    pub fn accepted(&self) -> Arc<Connection> {
+        Arc::new(Connection {
+            accepted: Instant::now(),
+            waiting_since: AtomicU64::new(0),
+            sending: AtomicBool::new(false),
+            all: self.clone(),
+        })
+    }
+
+    /// Whether an answer that was given is still being sent.
+    pub fn are_sending(&self) -> bool {
+        self.0.load(Relaxed) > 0
+    }
+}
 
 /// One connection of a client.
 #[derive(Debug)]
 pub struct Connection {
     accepted: Instant,
-    /// Since when the head of a request has been waited for, in milliseconds from `accepted`.
+    /// Since when the client has been waited for, in milliseconds from `accepted`: for the head of a request, or for room
+    /// to send it more of an answer.
     waiting_since: AtomicU64,
+    /// Whether an answer was given that is not sent.
+    sending: AtomicBool,
+    all: Connections,
 }
 
 impl Connection {
-    /// A connection that was accepted now.
-    pub fn accepted() -> Arc<Self> {
-        Arc::new(Connection { accepted: Instant::now(), waiting_since: AtomicU64::new(0) })
-    }
-
     /// The head of a request has arrived. Its answer is given once what is returned is dropped.
     pub fn begin(self: &Arc<Self>) -> Answering {
         self.waiting_since.store(BUSY, Relaxed);
         Answering(Arc::clone(self))
     }
 
-    /// Done once no whole head of a request has arrived for as long as `limit`.
+    /// Done once the client has been waited for as long as `limit`.
     pub async fn neglected(&self, limit: Duration) {
         loop {
-            let waited = self.waited();
-            if waited >= limit {
-                return;
-            }
-            tokio::time::sleep(limit - waited).await;
+            let left = match self.waited() {
+                None => limit,
+                Some(waited) if waited < limit => limit - waited,
+                Some(_) => return,
+            };
+            tokio::time::sleep(left).await;
         }
     }
 
-    fn waited(&self) -> Duration {
-        match self.waiting_since.load(Relaxed) {
-            BUSY => Duration::ZERO,
-            since => self.accepted.elapsed().saturating_sub(Duration::from_millis(since)),
+    /// How long the client has been waited for; nothing while a request is answered.
+    fn waited(&self) -> Option<Duration> {
+        let since = Some(self.waiting_since.load(Relaxed)).filter(|&since| since != BUSY)?;
+        Some(self.accepted.elapsed().saturating_sub(Duration::from_millis(since)))
+    }
+
+    fn wait(&self) {
+        let now = u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(BUSY - 1);
+        self.waiting_since.store(now, Relaxed);
+    }
+
+    fn given(&self) {
+        self.wait();
+        if !self.sending.swap(true, Relaxed) {
+            self.all.0.fetch_add(1, Relaxed);
         }
+    }
+
+    /// Some of an answer was sent.
+    fn progressed(&self) {
+        if self.sending.load(Relaxed) && self.waiting_since.load(Relaxed) != BUSY {
+            self.wait();
+        }
+    }
+
+    /// All of it was, or never will be.
+    fn sent(&self) {
+        if self.sending.swap(false, Relaxed) {
+            self.all.0.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.sent();
     }
 }
 
@@ -54,8 +112,66 @@ pub struct Answering(Arc<Connection>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        let Connection { accepted, waiting_since } = &*self.0;
-        waiting_since.store(u64::try_from(accepted.elapsed().as_millis()).unwrap_or(BUSY - 1), Relaxed);
+        self.0.given();
+    }
+}
+
+/// The stream of a connection, which tells it how far answers have got.
+pub struct Stream {
+    io: TokioIo<TcpStream>,
+    connection: Arc<Connection>,
+}
+
+impl Stream {
+    /// The stream of that connection.
+    pub fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
+        Stream { io: TokioIo::new(stream), connection }
+    }
+
+    fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(written, Poll::Ready(Ok(_))) {
+            self.connection.progressed();
+        }
+        written
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.wrote(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bytes);
+        self.wrote(written)
+    }
+
+    /// hyper asks for this once it has nothing left to write.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        if flushed.is_ready() {
+            self.connection.sent();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 
@@ -69,12 +185,28 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_is_neglected_unless_a_request_is_answered() {
-        let connection = Connection::accepted();
+        let connection = Connections::default().accepted();
         let answering = connection.begin();
         assert!(timeout(LONGER, connection.neglected(LIMIT)).await.is_err());
+        assert!(timeout(LIMIT, connection.neglected(Duration::ZERO)).await.is_err());
         drop(answering);
-        assert!(connection.waited() < LONGER);
         connection.neglected(LIMIT).await;
-        assert!(connection.waited() >= LIMIT);
+        assert!(connection.waited().is_some_and(|waited| waited >= LIMIT));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_was_given_is_sent_until_all_of_it_is_or_the_connection_ends() {
+        let connections = Connections::default();
+        let connection = connections.accepted();
+        drop(connection.begin());
+        assert!(connections.are_sending());
+        tokio::time::sleep(LONGER).await;
+        connection.progressed();
+        assert!(connection.waited().is_some_and(|waited| waited < LONGER));
+        connection.sent();
+        assert!(!connections.are_sending());
+        drop(connection.begin());
+        drop(connection);
+        assert!(!connections.are_sending());
     }
 }

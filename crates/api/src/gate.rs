@@ -80,7 +80,8 @@ impl Gate {
     }
 }
 
-/// The body of an answer. Until it is written, which may be while the request's body arrives, the request is under way.
+/// The body of an answer. Until all of it is handed over, which may be while the request's body arrives, the request is
+/// under way.
 pub struct Held {
     body: Body,
     _pass: Option<Pass>,

@@ -28,9 +28,6 @@ const FEW: usize = 2;
 /// How long it does. To fall asleep and be woken takes about as long, and an answer less.
 const AWAKE: Duration = Duration::from_micros(50);
 
-/// How many threads of a lane may block, which includes those that score many readings at once.
-const BLOCKING: usize = 4;
-
 /// The threads.
 pub struct Lanes(Arc<[Lane]>);
 
@@ -102,9 +99,7 @@ impl Lanes {
 
 impl Lane {
     fn start(number: usize) -> Result<Self> {
-        let mut runtime = Builder::new_current_thread();
-        runtime.enable_all().max_blocking_threads(BLOCKING);
-        let runtime = runtime.build().context("cannot start a runtime")?;
+        let runtime = Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
         let lane = Lane { runtime: runtime.handle().clone(), traffic: Arc::default() };
         let traffic = Arc::clone(&lane.traffic);
         let run = move || runtime.block_on(traffic.stay_awake());
@@ -113,20 +108,34 @@ impl Lane {
     }
 
     fn offer(&self, offer: &Offer) {
-        let (offer, traffic) = (Arc::clone(offer), Arc::clone(&self.traffic));
-        traffic.open.fetch_add(1, Relaxed);
+        let (offer, open) = (Arc::clone(offer), Open::new(&self.traffic));
         self.runtime.spawn(async move {
             if let Some(begin) = take(&offer) {
                 drop(offer);
                 let mut serving = begin();
                 poll_fn(|cx| {
-                    traffic.step();
+                    open.0.step();
                     serving.as_mut().poll(cx)
                 })
                 .await;
             }
-            traffic.open.fetch_sub(1, Relaxed);
         });
+    }
+}
+
+/// A connection that is counted, also if serving it panics.
+struct Open(Arc<Traffic>);
+
+impl Open {
+    fn new(traffic: &Arc<Traffic>) -> Self {
+        traffic.open.fetch_add(1, Relaxed);
+        Open(Arc::clone(traffic))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Relaxed);
     }
 }
 

@@ -14,7 +14,7 @@ pub mod health_check;
 pub mod lanes;
 mod linger;
 pub mod logging;
-mod offload;
+pub mod offload;
 pub mod openapi;
 pub mod prediction_log;
 pub mod routes;

@@ -1,13 +1,12 @@
 //! Connections: accepted up to a number, given up when they dawdle, and drained on shutdown.
 
 use crate::config::Limits;
-use crate::connection::Connection;
+use crate::connection::{Connections, Stream};
 use crate::gate::Gate;
 use crate::lanes::Lanes;
 use crate::state::{App, Scoring};
 use anyhow::{Context, Result, ensure};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::future::Future;
@@ -37,15 +36,14 @@ pub async fn serve(
     limits: &Limits,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let connections = GracefulShutdown::new();
+    let (graceful, connections) = (GracefulShutdown::new(), Connections::default());
     let places = Arc::new(Semaphore::new(limits.max_connections.get()));
     let gate = Arc::new(Gate::new(app.clone()));
     let mut http = hyper::server::conn::http1::Builder::new();
     // No `pipeline_flush`: it holds an answer back while the beginning of another request is there, and loses it if that
     // never becomes a whole one.
-    // With `half_close`, who has sent all and says so is answered all the same. Answers are small: one buffer costs less than
-    // two.
-    http.half_close(true).writev(false);
+    // With `half_close`, who has sent all and says so is answered all the same.
+    http.half_close(true);
     let patience = limits.header_timeout.0;
 
     let mut shutdown = pin!(shutdown);
@@ -54,7 +52,7 @@ pub async fn serve(
             accepted = accept(&listener, &places) => accepted,
             () = &mut shutdown => break,
         };
-        let connection = Connection::accepted();
+        let connection = connections.accepted();
         let service = service_fn({
             let (gate, connection) = (gate.clone(), connection.clone());
             move |request| {
@@ -62,9 +60,9 @@ pub async fn serve(
                 async move { Ok::<_, Infallible>(gate.answer(&connection, request).await) }
             }
         });
-        let (http, watcher) = (http.clone(), connections.watcher());
+        let (http, watcher) = (http.clone(), graceful.watcher());
         lanes.serve(stream, move |stream| {
-            let served = watcher.watch(http.serve_connection(TokioIo::new(stream), service));
+            let served = watcher.watch(http.serve_connection(Stream::new(stream, connection.clone()), service));
             async move {
                 // A client that goes away or dawdles is no event for the operator.
                 tokio::select! {
@@ -72,7 +70,7 @@ pub async fn serve(
                     ended = served => if let Err(error) = ended {
                         tracing::debug!("connection ended: {error}");
                     },
-                    () = connection.neglected(patience) => tracing::debug!("connection given up: no request came"),
+                    () = connection.neglected(patience) => tracing::debug!("connection given up: its client neither asks nor reads"),
                 }
                 drop(place);
             }
@@ -81,11 +79,11 @@ pub async fn serve(
     drop(listener);
     tracing::info!("shutting down: finishing what is under way");
     tokio::select! {
-        () = connections.shutdown() => {}
-        () = quiet(&app) => {}
+        () = graceful.shutdown() => {}
+        () = quiet(&app, &connections) => {}
         () = tokio::time::sleep(limits.drain_timeout.0) => {}
     }
-    let unfinished = app.is_busy();
+    let unfinished = app.is_busy() || connections.are_sending();
     if let Ok(Scoring { log, .. }) = &app.scoring {
         log.close().await.context("cannot close the prediction log")?;
     }
@@ -96,11 +94,11 @@ pub async fn serve(
 
 /// Done when no request has been under way for a while: all that is left then are connections on which half the head of a
 /// request has arrived, and that can take as long as its client likes.
-async fn quiet(app: &App) {
+async fn quiet(app: &App, connections: &Connections) {
     let mut since = Instant::now();
     while since.elapsed() < QUIET {
         tokio::time::sleep(QUIET / 10).await;
-        if app.is_busy() {
+        if app.is_busy() || connections.are_sending() {
             since = Instant::now();
         }
     }

@@ -3,6 +3,7 @@
 use crate::auth::ApiKeys;
 use crate::config::Limits;
 use crate::error::ApiError;
+use crate::offload::Offload;
 use crate::prediction_log::{LogPolicy, PredictionLog};
 use crate::routes::Route;
 use crate::telemetry::Telemetry;
@@ -22,6 +23,8 @@ pub struct App {
     pub limits: Limits,
     /// What happens to predictions that cannot be logged.
     pub log_policy: LogPolicy,
+    /// Threads for what takes long.
+    pub offload: Offload,
     in_flight: AtomicU64,
 }
 
@@ -36,7 +39,15 @@ pub struct Scoring {
 impl App {
     /// A service that is ready to be served.
     pub fn new(scoring: Result<Scoring, Arc<str>>, keys: ApiKeys, limits: Limits, log_policy: LogPolicy) -> Self {
-        App { telemetry: Telemetry::new(&scoring), scoring, keys, limits, log_policy, in_flight: AtomicU64::new(0) }
+        App {
+            telemetry: Telemetry::new(&scoring),
+            scoring,
+            keys,
+            limits,
+            log_policy,
+            offload: Offload::default(),
+            in_flight: AtomicU64::new(0),
+        }
     }
 
     /// What scores and logs.

@@ -8,8 +8,8 @@ use tokio::time::error::Elapsed;
 
 /// Waits for at most so long.
 ///
-/// A timer is set only for what is still to come when it is asked for a second time, after all others that are ready have
-/// had their turn: to set one and take it back costs more than to score a reading.
+/// A timer is set only for what is still to come when it is asked for a second time, mostly after all others that are ready
+/// have had their turn: to set one and take it back costs more than to score a reading.
 ///
 /// # Errors
 /// If it did not come in time.
@@ -31,7 +31,7 @@ pub async fn within<T>(limit: Duration, coming: impl Future<Output = T>) -> Resu
     }
 }
 
-/// Lets all others that are ready have their turn.
+/// Lets all others that are ready have their turn, unless the task that awaits this asks twice in a row.
 pub async fn after_others() {
     let mut asked = false;
     poll_fn(|cx| {

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 use api::config::Config;
-use api::connection::Connection;
+use api::connection::Connections;
 use api::gate::Gate;
 use axum::body::Body;
 use axum::http::Request;
@@ -62,7 +62,7 @@ impl Service {
             .body(Body::from_stream(futures_util::stream::iter(pieces)))
             .unwrap();
         self.runtime.block_on(async {
-            let response = self.gate.answer(&Connection::accepted(), request).await;
+            let response = self.gate.answer(&Connections::default().accepted(), request).await;
             let status = response.status().as_u16();
             (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
         })

@@ -100,3 +100,23 @@ fn one_bad_reading_refuses_the_whole_batch_and_every_fault_is_named() {
     let counters = api.counters();
     assert_eq!((&counters["predictions_total"], &counters["requests_4xx"]), (&json!(0), &json!(1)));
 }
+
+#[test]
+fn many_large_batches_at_once_are_logged_whichever_way() {
+    let folder = folder_with_model();
+    let batch = format!("{{\"readings\":[{}]}}", vec![NORMAL; 500].join(","));
+    for sync in ["none", "write", "fsync"] {
+        let api = Api::start(folder.path(), &["--log-sync", sync]);
+        std::fs::remove_file(api.log()).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    (0..3).for_each(|_| assert_eq!(api.post("/predict/batch", &batch).status, 200, "{sync}"))
+                });
+            }
+        });
+        let log = api.log();
+        assert_eq!(api.terminate().code(), Some(0));
+        assert_eq!(LogFile::read(&log).rows.len(), 8 * 3 * 500, "{sync}");
+    }
+}

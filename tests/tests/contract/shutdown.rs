@@ -1,9 +1,10 @@
 //! SIGTERM and Ctrl-C: what was accepted is finished, the log is whole, the exit code is 0.
 
-use e2e::{Api, LogFile, NORMAL, Raw, eventually, folder_with_model, post};
+use e2e::{Api, LogFile, NORMAL, Raw, eventually, folder_with_model, post, post_large_batch};
 use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 const HALF: usize = NORMAL.len() / 2;
 
@@ -35,12 +36,13 @@ fn under_load_every_accepted_request_is_answered_and_logged() {
             let answered = AtomicUsize::new(0);
             let mut heard: Vec<String> = Vec::new();
             std::thread::scope(|scope| {
-                let threads: Vec<_> = (0..8)
-                    .map(|t| {
-                        scope.spawn({
-                            let (api, answered) = (&api, &answered);
-                            move || post_until_it_ends(api, t, answered)
-                        })
+                let connections: Vec<Raw> = (0..8).map(|_| Raw::connect(&api)).collect();
+                let threads: Vec<_> = connections
+                    .into_iter()
+                    .enumerate()
+                    .map(|(t, raw)| {
+                        let answered = &answered;
+                        scope.spawn(move || post_until_it_ends(raw, t, answered))
                     })
                     .collect();
                 eventually("there is load", || answered.load(Ordering::Relaxed) > 500);
@@ -60,9 +62,8 @@ fn under_load_every_accepted_request_is_answered_and_logged() {
 }
 
 /// Posts readings one after the other; gives the names of those that were answered.
-fn post_until_it_ends(api: &Api, thread: usize, answered: &AtomicUsize) -> Vec<String> {
+fn post_until_it_ends(mut raw: Raw, thread: usize, answered: &AtomicUsize) -> Vec<String> {
     let mut names = Vec::new();
-    let mut raw = Raw::connect(api);
     for i in 0.. {
         let name = format!("T{thread}.{i}");
         let reading = format!("{},\"turbine_id\":\"{name}\"}}", NORMAL.trim_end_matches('}'));
@@ -151,4 +152,19 @@ fn idle_connections_and_half_heads_do_not_hold_it_up() {
     // The harness waits no hour.
     assert_eq!(api.terminate().code(), Some(0));
     drop(connections);
+}
+
+#[test]
+fn an_answer_that_is_read_slowly_is_sent_to_its_end() {
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    let mut slow = Raw::connect_from_afar(&api);
+    slow.send(post_large_batch(NORMAL));
+    eventually("it is logged", || api.rows().len() == 10_000);
+    api.signal("TERM");
+    // Longer than the service waits for a request that may still come.
+    std::thread::sleep(Duration::from_secs(2));
+    let answer = slow.read_slowly(Duration::ZERO);
+    assert_eq!(answer.matches("anomaly_score").count(), 10_000, "{} bytes came", answer.len());
+    assert_eq!(api.wait().code(), Some(0));
 }

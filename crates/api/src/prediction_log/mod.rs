@@ -52,6 +52,7 @@ use queue::Queue;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use telemetry::Telemetry;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 use turbine_core::feature::FeatureSet;
@@ -63,6 +64,8 @@ use writer::Writer;
 pub struct PredictionLog {
     queue: Arc<Queue>,
     n_features: usize,
+    /// Where the log was opened. Its threads that may block are not those that score.
+    runtime: Handle,
 }
 
 impl PredictionLog {
@@ -83,7 +86,7 @@ impl PredictionLog {
         let writer = Writer::open(config.clone(), Header::new(features), disk, Arc::clone(&telemetry))?;
         let queue = Arc::new(Queue::new(writer, config, telemetry));
         tokio::spawn(tick(Arc::downgrade(&queue), Arc::clone(&queue.kick), queue.config.sync));
-        Ok(PredictionLog { queue, n_features: features.len() })
+        Ok(PredictionLog { queue, n_features: features.len(), runtime: Handle::current() })
     }
 
     /// Appends rows in their order, all or none, and returns when they are as safe as [`LogConfig::sync`] asks.
@@ -114,7 +117,7 @@ impl PredictionLog {
                     lead.write();
                     continue;
                 }
-                Some(lead) => drop(tokio::task::spawn_blocking(move || lead.write_on())),
+                Some(lead) => drop(self.runtime.spawn_blocking(move || lead.write_on())),
                 None => {}
             }
             news.await;

@@ -1,7 +1,6 @@
 //! `POST /predict/batch` with one reading a line: answered line by line while the body arrives, in bounded memory.
 
 use crate::error::ApiError;
-use crate::offload::offload;
 use crate::routes::predict::{Answer, now};
 use crate::state::{App, Scoring};
 use crate::waiting::within;
@@ -50,9 +49,9 @@ impl Lines {
         while !self.done {
             let answers = match self.arrived().await {
                 Ok(complete) => {
-                    let app = self.app.clone();
-                    let scored = offload(complete.len(), async move { score(&app, &complete).await });
-                    let mut answers = scored.await;
+                    let (app, length) = (self.app.clone(), complete.len());
+                    let scored = async move { score(&app, &complete).await };
+                    let mut answers = self.app.offload.run(length, scored).await;
                     self.give_up_overlong_line(&mut answers);
                     answers
                 }

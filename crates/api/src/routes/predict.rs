@@ -2,7 +2,6 @@
 
 use crate::body::{self, Kind, Readings};
 use crate::error::{AnyRefusal, ApiError, ReadingRefusal};
-use crate::offload::offload;
 use crate::openapi::{BatchSchema, FormSchema, ReadingSchema};
 use crate::prediction_log::{AppendError, LogPolicy};
 use crate::routes::ndjson;
@@ -13,6 +12,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use std::sync::Arc;
@@ -79,9 +79,14 @@ pub async fn one(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) ->
 ///
 /// # Errors
 /// As the interface says.
-pub async fn predict(app: &App, headers: &HeaderMap, body: impl Readings) -> Result<Response, ApiError> {
+pub async fn predict(app: &Arc<App>, headers: &HeaderMap, body: impl Readings) -> Result<Response, ApiError> {
     let kind = Kind::of(headers)?;
     let body = body::read(body, &app.limits).await?;
+    let answered = answer_one(app.clone(), kind, body.clone());
+    app.offload.run(body.len(), answered).await
+}
+
+async fn answer_one(app: Arc<App>, kind: Kind, body: Bytes) -> Result<Response, ApiError> {
     let scoring = app.scoring()?;
     let reading = body::reading(kind, &body, scoring.model.features())?;
     let record = scoring.predict(reading, now());
@@ -120,12 +125,13 @@ pub async fn batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) 
         return ndjson::answer(app, body).await;
     }
     let body = body::read(body, &app.limits).await?;
-    offload(body.len(), async move { answer_batch(&app, &body).await }).await
+    let answered = answer_batch(app.clone(), body.clone());
+    app.offload.run(body.len(), answered).await
 }
 
-async fn answer_batch(app: &App, body: &[u8]) -> Result<Response, ApiError> {
+async fn answer_batch(app: Arc<App>, body: Bytes) -> Result<Response, ApiError> {
     let scoring = app.scoring()?;
-    let readings = body::batch(body, scoring.model.features())?;
+    let readings = body::batch(&body, scoring.model.features())?;
     let records = scoring.predict_all(readings, now());
     app.log(&records).await?;
     let threshold = scoring.model.threshold();
