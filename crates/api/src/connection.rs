@@ -15,7 +15,10 @@ use tokio::net::TcpStream;
 /// Stands for "since" while a request is answered.
 const BUSY: u64 = u64::MAX;
 
-/// All connections of a service: how many of them still have a part of an answer to send.
+/// Up to how many bytes it costs less to copy the parts of an answer than to have the system gather them.
+const SMALL: usize = 1024;
+
+/// All connections of a service: how many of them have a part of an answer that their client does not take yet.
 #[derive(Debug, Clone, Default)]
 pub struct Connections(Arc<AtomicUsize>);
 
@@ -25,12 +28,12 @@ impl Connections {
         Arc::new(Connection {
             accepted: Instant::now(),
             waiting_since: AtomicU64::new(0),
-            sending: AtomicBool::new(false),
+            held_up: AtomicBool::new(false),
             all: self.clone(),
         })
     }
 
-    /// Whether an answer that was given is still being sent.
+    /// Whether an answer that was given waits for its client to take more of it.
     pub fn are_sending(&self) -> bool {
         self.0.load(Relaxed) > 0
     }
@@ -43,8 +46,8 @@ pub struct Connection {
     /// Since when the client has been waited for, in milliseconds from `accepted`: for the head of a request, or for room
     /// to send it more of an answer.
     waiting_since: AtomicU64,
-    /// Whether an answer was given that is not sent.
-    sending: AtomicBool,
+    /// Whether a part of an answer waits for the client.
+    held_up: AtomicBool,
     all: Connections,
 }
 
@@ -78,23 +81,23 @@ impl Connection {
         self.waiting_since.store(now, Relaxed);
     }
 
-    fn given(&self) {
-        self.wait();
-        if !self.sending.swap(true, Relaxed) {
-            self.all.0.fetch_add(1, Relaxed);
-        }
-    }
-
     /// Some of an answer was sent.
     fn progressed(&self) {
-        if self.sending.load(Relaxed) && self.waiting_since.load(Relaxed) != BUSY {
+        if self.held_up.load(Relaxed) && self.waiting_since.load(Relaxed) != BUSY {
             self.wait();
         }
     }
 
-    /// All of it was, or never will be.
+    /// No more of an answer can be sent yet.
+    fn held_up(&self) {
+        if !self.held_up.swap(true, Relaxed) {
+            self.all.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// All of it was sent, or never will be.
     fn sent(&self) {
-        if self.sending.swap(false, Relaxed) {
+        if self.held_up.load(Relaxed) && self.held_up.swap(false, Relaxed) {
             self.all.0.fetch_sub(1, Relaxed);
         }
     }
@@ -112,7 +115,7 @@ pub struct Answering(Arc<Connection>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.given();
+        self.0.wait();
     }
 }
 
@@ -129,8 +132,10 @@ impl Stream {
     }
 
     fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if matches!(written, Poll::Ready(Ok(_))) {
-            self.connection.progressed();
+        match written {
+            Poll::Pending => self.connection.held_up(),
+            Poll::Ready(Ok(_)) => self.connection.progressed(),
+            Poll::Ready(Err(_)) => {}
         }
         written
     }
@@ -157,8 +162,21 @@ impl Write for Stream {
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bytes);
-        self.wrote(written)
+        let length: usize = bytes.iter().map(|part| part.len()).sum();
+        if length > SMALL {
+            let written = Pin::new(&mut self.io).poll_write_vectored(cx, bytes);
+            return self.wrote(written);
+        }
+        let mut joined = [0; SMALL];
+        let mut rest = &mut joined[..];
+        for part in bytes {
+            rest = {
+                let (place, rest) = rest.split_at_mut(part.len());
+                place.copy_from_slice(part);
+                rest
+            };
+        }
+        self.poll_write(cx, &joined[..length])
     }
 
     /// hyper asks for this once it has nothing left to write.
@@ -195,17 +213,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_was_given_is_sent_until_all_of_it_is_or_the_connection_ends() {
+    async fn an_answer_is_being_sent_until_all_of_it_is_or_the_connection_ends() {
         let connections = Connections::default();
         let connection = connections.accepted();
         drop(connection.begin());
+        connection.held_up();
+        connection.held_up();
         assert!(connections.are_sending());
         tokio::time::sleep(LONGER).await;
         connection.progressed();
         assert!(connection.waited().is_some_and(|waited| waited < LONGER));
         connection.sent();
         assert!(!connections.are_sending());
-        drop(connection.begin());
+        connection.held_up();
         drop(connection);
         assert!(!connections.are_sending());
     }

@@ -21,11 +21,13 @@ impl Default for Offload {
 }
 
 impl Offload {
-    /// Does work on so many bytes of readings: here if they are few, else on a blocking thread once one is free.
-    pub async fn run<T: Send + 'static>(&self, bytes: usize, work: impl Future<Output = T> + Send + 'static) -> T {
-        if bytes < MANY_BYTES {
-            return work.await;
-        }
+    /// Whether work on so many bytes of readings belongs here.
+    pub fn is_for(bytes: usize) -> bool {
+        bytes >= MANY_BYTES
+    }
+
+    /// Does work on a blocking thread once one is free.
+    pub async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
         let place = self.0.clone().acquire_owned().await.expect("the semaphore is never closed");
         let runtime = Handle::current();
         let work = move || {

@@ -25,7 +25,7 @@ fn model_file() -> String {
 
 /// The file with a version that fits its content, as one who edits it on purpose would write it.
 fn signed(text: &str) -> Option<String> {
-    let model = &text[text.find("\"model\":")? + 8..text.rfind('}')?];
+    let model = text.get(text.find("\"model\":")? + 8..text.rfind('}')?)?;
     let version: String = Sha256::digest(model).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     let at = text.find("\"model_version\":\"")? + 17;
     Some(format!("{}{version}{}", text.get(..at)?, text.get(at + 12..)?))

@@ -1,6 +1,7 @@
 //! `POST /predict/batch` with one reading a line: answered line by line while the body arrives, in bounded memory.
 
 use crate::error::ApiError;
+use crate::offload::Offload;
 use crate::routes::predict::{Answer, now};
 use crate::state::{App, Scoring};
 use crate::waiting::within;
@@ -49,9 +50,12 @@ impl Lines {
         while !self.done {
             let answers = match self.arrived().await {
                 Ok(complete) => {
-                    let (app, length) = (self.app.clone(), complete.len());
-                    let scored = async move { score(&app, &complete).await };
-                    let mut answers = self.app.offload.run(length, scored).await;
+                    let app = self.app.clone();
+                    let mut answers = if Offload::is_for(complete.len()) {
+                        self.app.offload.run(async move { score(&app, &complete).await }).await
+                    } else {
+                        score(&app, &complete).await
+                    };
                     self.give_up_overlong_line(&mut answers);
                     answers
                 }

@@ -2,17 +2,16 @@
 
 use crate::body::{self, Kind, Readings};
 use crate::error::{AnyRefusal, ApiError, ReadingRefusal};
+use crate::offload::Offload;
 use crate::openapi::{BatchSchema, FormSchema, ReadingSchema};
 use crate::prediction_log::{AppendError, LogPolicy};
 use crate::routes::ndjson;
 use crate::state::{App, Scoring};
 use crate::waiting::within;
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use std::sync::Arc;
@@ -82,16 +81,19 @@ pub async fn one(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) ->
 pub async fn predict(app: &Arc<App>, headers: &HeaderMap, body: impl Readings) -> Result<Response, ApiError> {
     let kind = Kind::of(headers)?;
     let body = body::read(body, &app.limits).await?;
-    let answered = answer_one(app.clone(), kind, body.clone());
-    app.offload.run(body.len(), answered).await
+    if !Offload::is_for(body.len()) {
+        return answer_one(app, kind, &body).await;
+    }
+    let long = app.clone();
+    app.offload.run(async move { answer_one(&long, kind, &body).await }).await
 }
 
-async fn answer_one(app: Arc<App>, kind: Kind, body: Bytes) -> Result<Response, ApiError> {
+async fn answer_one(app: &App, kind: Kind, body: &[u8]) -> Result<Response, ApiError> {
     let scoring = app.scoring()?;
-    let reading = body::reading(kind, &body, scoring.model.features())?;
+    let reading = body::reading(kind, body, scoring.model.features())?;
     let record = scoring.predict(reading, now());
     app.log(std::slice::from_ref(&record)).await?;
-    Ok(Json(Answer::new(&record, scoring.model.threshold())).into_response())
+    Ok(json(256, &Answer::new(&record, scoring.model.threshold())))
 }
 
 /// What is said of a batch: one prediction a reading, in order.
@@ -125,18 +127,28 @@ pub async fn batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) 
         return ndjson::answer(app, body).await;
     }
     let body = body::read(body, &app.limits).await?;
-    let answered = answer_batch(app.clone(), body.clone());
-    app.offload.run(body.len(), answered).await
+    if !Offload::is_for(body.len()) {
+        return answer_batch(&app, &body).await;
+    }
+    let long = app.clone();
+    app.offload.run(async move { answer_batch(&long, &body).await }).await
 }
 
-async fn answer_batch(app: Arc<App>, body: Bytes) -> Result<Response, ApiError> {
+async fn answer_batch(app: &App, body: &[u8]) -> Result<Response, ApiError> {
     let scoring = app.scoring()?;
-    let readings = body::batch(&body, scoring.model.features())?;
+    let readings = body::batch(body, scoring.model.features())?;
     let records = scoring.predict_all(readings, now());
     app.log(&records).await?;
     let threshold = scoring.model.threshold();
     let predictions = records.iter().map(|record| Answer::new(record, threshold)).collect();
-    Ok(Json(Answers { predictions }).into_response())
+    Ok(json(200 * records.len(), &Answers { predictions }))
+}
+
+/// The answer as JSON of about so many bytes.
+fn json(bytes: usize, answer: &impl Serialize) -> Response {
+    let mut text = Vec::with_capacity(bytes);
+    serde_json::to_writer(&mut text, answer).expect("answers have a JSON form");
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
 }
 
 impl Scoring {
