@@ -81,6 +81,25 @@ fn an_answer_may_be_read_slowly_but_must_be_read() {
 }
 
 #[test]
+fn who_never_reads_the_answers_to_lines_is_given_up() {
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &["--header-timeout", "500ms", "--max-in-flight", "2"]);
+    let head = "POST /predict/batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ncontent-length: 999999999\r\n\r\n";
+    let lines = format!("{NORMAL}\n").repeat(1_000);
+    let mut deaf: Vec<Raw> = (0..2).map(|_| Raw::connect_from_afar(&api)).collect();
+    std::thread::scope(|scope| {
+        for raw in &mut deaf {
+            // Until the service hangs up, all that it is asked for is in flight.
+            scope.spawn(|| {
+                raw.send(head);
+                while raw.try_send(&lines).is_ok() {}
+            });
+        }
+    });
+    others_are_served(&api);
+}
+
+#[test]
 fn lines_may_come_slowly_but_must_come() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &["--body-timeout", "500ms"]);

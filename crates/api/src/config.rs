@@ -123,7 +123,8 @@ pub struct Limits {
     #[arg(long, env = "MAX_BODY_BYTES", default_value = "1MiB")]
     pub max_body_bytes: ByteSize,
 
-    /// Longest time for the head of a request to arrive, and for a connection to be idle.
+    /// Longest time for the head of a request to arrive, for a connection to be idle, and for a client to take nothing of
+    /// its answer.
     #[arg(long, env = "HEADER_TIMEOUT", default_value = "30s")]
     pub header_timeout: Span,
 

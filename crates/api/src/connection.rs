@@ -1,4 +1,4 @@
-//! Whether a connection is being answered or waited for, so that one on which nothing comes can be given up.
+//! Whether a connection is being answered or waited for, so that one whose client neither asks nor reads can be given up.
 //!
 //! hyper can do this too, with a timer for every request; here a connection has one for as long as it lasts.
 
@@ -7,13 +7,13 @@ use hyper_util::rt::TokioIo;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-/// Stands for "since" while a request is answered.
-const BUSY: u64 = u64::MAX;
+/// Stands for "since" while it is not so.
+const NOT: u64 = u64::MAX;
 
 /// Up to how many bytes it costs less to copy the parts of an answer than to have the system gather them.
 const SMALL: usize = 1024;
@@ -27,8 +27,8 @@ impl Connections {
     pub fn accepted(&self) -> Arc<Connection> {
         Arc::new(Connection {
             accepted: Instant::now(),
-            waiting_since: AtomicU64::new(0),
-            held_up: AtomicBool::new(false),
+            asked_since: AtomicU64::new(0),
+            held_up_since: AtomicU64::new(NOT),
             all: self.clone(),
         })
     }
@@ -39,26 +39,25 @@ impl Connections {
     }
 }
 
-/// One connection of a client.
+/// One connection of a client. Times are milliseconds from when it was accepted, or [`NOT`].
 #[derive(Debug)]
 pub struct Connection {
     accepted: Instant,
-    /// Since when the client has been waited for, in milliseconds from `accepted`: for the head of a request, or for room
-    /// to send it more of an answer.
-    waiting_since: AtomicU64,
-    /// Whether a part of an answer waits for the client.
-    held_up: AtomicBool,
+    /// Since when the head of a request has been waited for.
+    asked_since: AtomicU64,
+    /// Since when the client has taken nothing of an answer that is to be sent to it.
+    held_up_since: AtomicU64,
     all: Connections,
 }
 
 impl Connection {
     /// The head of a request has arrived. Its answer is given once what is returned is dropped.
     pub fn begin(self: &Arc<Self>) -> Answering {
-        self.waiting_since.store(BUSY, Relaxed);
+        self.asked_since.store(NOT, Relaxed);
         Answering(Arc::clone(self))
     }
 
-    /// Done once the client has been waited for as long as `limit`.
+    /// Done once the client has been waited for as long as `limit`, to ask or to take an answer.
     pub async fn neglected(&self, limit: Duration) {
         loop {
             let left = match self.waited() {
@@ -72,33 +71,43 @@ impl Connection {
 
     /// How long the client has been waited for; nothing while a request is answered.
     fn waited(&self) -> Option<Duration> {
-        let since = Some(self.waiting_since.load(Relaxed)).filter(|&since| since != BUSY)?;
+        let since = [&self.held_up_since, &self.asked_since].map(|since| since.load(Relaxed));
+        let since = since.into_iter().find(|&since| since != NOT)?;
         Some(self.accepted.elapsed().saturating_sub(Duration::from_millis(since)))
     }
 
-    fn wait(&self) {
-        let now = u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(BUSY - 1);
-        self.waiting_since.store(now, Relaxed);
+    fn now(&self) -> u64 {
+        u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(NOT - 1)
+    }
+
+    /// The answer is given, if not sent.
+    fn answered(&self) {
+        self.asked_since.store(self.now(), Relaxed);
     }
 
     /// Some of an answer was sent.
     fn progressed(&self) {
-        if self.held_up.load(Relaxed) && self.waiting_since.load(Relaxed) != BUSY {
-            self.wait();
+        if self.held_up_since.load(Relaxed) != NOT {
+            self.held_up_since.store(self.now(), Relaxed);
         }
     }
 
     /// No more of an answer can be sent yet.
     fn held_up(&self) {
-        if !self.held_up.swap(true, Relaxed) {
+        if self.held_up_since.load(Relaxed) == NOT {
+            self.held_up_since.store(self.now(), Relaxed);
             self.all.0.fetch_add(1, Relaxed);
         }
     }
 
     /// All of it was sent, or never will be.
     fn sent(&self) {
-        if self.held_up.load(Relaxed) && self.held_up.swap(false, Relaxed) {
+        if self.held_up_since.load(Relaxed) != NOT {
+            self.held_up_since.store(NOT, Relaxed);
             self.all.0.fetch_sub(1, Relaxed);
+            if self.asked_since.load(Relaxed) != NOT {
+                self.answered();
+            }
         }
     }
 }
@@ -115,7 +124,7 @@ pub struct Answering(Arc<Connection>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.wait();
+        self.0.answered();
     }
 }
 
@@ -216,15 +225,22 @@ mod tests {
     async fn an_answer_is_being_sent_until_all_of_it_is_or_the_connection_ends() {
         let connections = Connections::default();
         let connection = connections.accepted();
-        drop(connection.begin());
-        connection.held_up();
-        connection.held_up();
-        assert!(connections.are_sending());
-        tokio::time::sleep(LONGER).await;
-        connection.progressed();
-        assert!(connection.waited().is_some_and(|waited| waited < LONGER));
-        connection.sent();
-        assert!(!connections.are_sending());
+        for given in [false, true] {
+            let answering = connection.begin();
+            connection.held_up();
+            connection.held_up();
+            assert!(connections.are_sending());
+            if given {
+                drop(answering);
+                tokio::time::sleep(LONGER).await;
+                connection.progressed();
+            }
+            assert!(connection.waited().is_some_and(|waited| waited < LONGER));
+            connection.neglected(LIMIT).await;
+            connection.sent();
+            assert!(!connections.are_sending());
+            assert!(connection.waited().is_none_or(|waited| given && waited < LIMIT));
+        }
         connection.held_up();
         drop(connection);
         assert!(!connections.are_sending());
