@@ -39,10 +39,11 @@ impl Connections {
     }
 }
 
-/// One connection of a client. Times are milliseconds from when it was accepted, or [`NOT`].
+/// One connection of a client.
 #[derive(Debug)]
 pub struct Connection {
     accepted: Instant,
+    // Both in milliseconds from then, or NOT.
     /// Since when the head of a request has been waited for.
     asked_since: AtomicU64,
     /// Since when the client has taken nothing of an answer that is to be sent to it.
