@@ -95,6 +95,53 @@ fn a_tree_loses_no_reading_and_grows_no_deeper_than_its_sample_explains() {
     assert_eq!(few.sample_size(), 5);
 }
 
+/// The leaf that a reading ends in, and how deep it lies.
+fn leaf_of(data: &ForestData, tree: &TreeData, reading: &[f64]) -> (usize, usize) {
+    let width = data.extension_level + 1;
+    let (mut node, mut depth) = (if tree.left.is_empty() { -1 } else { 0 }, 0);
+    while let Ok(split) = usize::try_from(node) {
+        let entries = split * width..(split + 1) * width;
+        let is_left = if data.extension_level == 0 {
+            reading[usize::from(tree.feature[split])] <= tree.threshold[split]
+        } else {
+            let terms = entries.map(|i| (reading[usize::from(tree.feature[i])] - tree.intercept[i]) * tree.normal[i]);
+            terms.fold(0.0, |sum, term| sum + term) <= 0.0
+        };
+        node = if is_left { tree.left[split] } else { tree.right[split] };
+        depth += 1;
+    }
+    ((-1 - node) as usize, depth)
+}
+
+#[test]
+fn leaves_count_the_readings_that_reach_them_and_hold_several_only_where_nothing_more_can_be_cut() {
+    // Halves, so that many readings are the same and many more are so in some features; and neighbouring numbers, between
+    // which a cut can only lie on the lower.
+    let halves = |value: f64| (value * 2.0).round() / 2.0;
+    let neighbours = |value: f64| if value < 0.0 { 1.0 } else { 1.0_f64.next_up() };
+    for rounded in [halves as fn(f64) -> f64, neighbours] {
+        let rows: Vec<f64> = readings(200, 3, 9).into_iter().map(rounded).collect();
+        for extension_level in 0..3 {
+            // Every tree is grown from all.
+            let data = Forest::fit(&rows, 3, &params(extension_level), ONE).unwrap().to_data();
+            data.trees.iter().for_each(|tree| check_leaves(&data, tree, &rows));
+        }
+    }
+}
+
+fn check_leaves(data: &ForestData, tree: &TreeData, rows: &[f64]) {
+    let mut reached: Vec<Vec<(&[f64], usize)>> = vec![vec![]; tree.n_samples.len()];
+    for row in rows.chunks_exact(data.n_features) {
+        let (leaf, depth) = leaf_of(data, tree, row);
+        reached[leaf].push((row, depth));
+    }
+    for (reached, &n_samples) in reached.iter().zip(&tree.n_samples) {
+        assert_eq!(reached.len(), n_samples as usize);
+        // ⌈log2(200)⌉ = 8 cuts.
+        assert!(reached.iter().all(|&(row, depth)| depth == 8 || depth < 8 && row == reached[0].0));
+    }
+}
+
 #[test]
 fn constant_features_are_never_cut() {
     // Feature 1 is 7 throughout.

@@ -66,7 +66,7 @@ impl PlaneSplitter {
         }
         let (rows, n_lanes) = (&self.rows[..], self.n_lanes);
         let (normal, intercept) = (&self.normal[..], &self.intercept[..]);
-        Some(partition(node, |row| lanes_are_right(&rows[row as usize * n_lanes..][..n_lanes], normal, intercept)))
+        Some(partition::<1>(node, |row| lanes_are_left(&rows[row as usize * n_lanes..][..n_lanes], normal, intercept)))
     }
 
     fn measure(&mut self, node: &[u32]) {
@@ -75,8 +75,8 @@ impl PlaneSplitter {
             for &row in node {
                 let values = &self.rows[row as usize * self.n_lanes + lane];
                 for i in 0..LANES {
-                    low[i] = if values[i] < low[i] { values[i] } else { low[i] };
-                    high[i] = if values[i] > high[i] { values[i] } else { high[i] };
+                    low[i] = if low[i] < values[i] { low[i] } else { values[i] };
+                    high[i] = if high[i] > values[i] { high[i] } else { values[i] };
                 }
             }
             (self.low[lane], self.high[lane]) = (low, high);
@@ -109,9 +109,9 @@ impl PlaneSplitter {
     }
 }
 
-/// As [`is_right`]: features that the plane does not cut add 0.
+/// The opposite of [`is_right`]: features that the plane does not cut add 0.
 #[inline(always)]
-fn lanes_are_right(row: &[Lane], normal: &[Lane], intercept: &[Lane]) -> bool {
+fn lanes_are_left(row: &[Lane], normal: &[Lane], intercept: &[Lane]) -> bool {
     let mut side = 0.0;
     for ((values, normal), intercept) in row.iter().zip(normal).zip(intercept) {
         let mut products = [0.0; LANES];
@@ -120,7 +120,7 @@ fn lanes_are_right(row: &[Lane], normal: &[Lane], intercept: &[Lane]) -> bool {
         }
         side = products.into_iter().fold(side, |sum, product| sum + product);
     }
-    !is_left_side(side)
+    is_left_side(side)
 }
 
 /// Whether a reading lies beyond a hyperplane, in the reference crate's order of operations. `values` are those of the

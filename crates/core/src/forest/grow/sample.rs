@@ -6,7 +6,8 @@ pub(super) struct Sampler<'a> {
     n_features: usize,
     /// Which readings are in the sample, a bit each.
     is_drawn: Vec<u64>,
-    drawn: Vec<u32>,
+    /// Where the readings of the sample begin in `readings`.
+    starts: Vec<usize>,
 }
 
 /// The readings a tree is grown from.
@@ -14,41 +15,70 @@ pub(super) struct Sampler<'a> {
 pub(super) struct Sample<'a> {
     readings: &'a [f64],
     n_features: usize,
-    drawn: &'a [u32],
+    starts: &'a [usize],
 }
 
 impl<'a> Sampler<'a> {
     pub(super) fn new(readings: &'a [f64], n_features: usize, sample_size: usize) -> Self {
         let n_readings = readings.len() / n_features;
-        Self { readings, n_features, is_drawn: vec![0; n_readings.div_ceil(64)], drawn: vec![0; sample_size] }
+        Self { readings, n_features, is_drawn: vec![0; n_readings.div_ceil(64)], starts: vec![0; sample_size] }
     }
 
     /// Draws without replacement (Floyd's algorithm: Bentley and Floyd, A Sample of Brilliance, 1987).
     pub(super) fn draw(&mut self, rng: &mut TreeRng) -> Sample<'_> {
         let n_readings = self.readings.len() / self.n_features;
         self.is_drawn.fill(0);
-        for (slot, last) in (n_readings - self.drawn.len()..n_readings).enumerate() {
+        for (last, start) in (n_readings - self.starts.len()..n_readings).zip(&mut self.starts) {
             let candidate = rng.below(last as u32 + 1) as usize;
-            let is_drawn = self.is_drawn[candidate / 64] >> (candidate % 64) & 1 == 1;
-            let drawn = if is_drawn { last } else { candidate };
-            self.is_drawn[drawn / 64] |= 1 << (drawn % 64);
-            self.drawn[slot] = drawn as u32;
+            let word = &mut self.is_drawn[candidate / 64];
+            let bit = 1 << (candidate % 64);
+            let drawn = if *word & bit == 0 {
+                *word |= bit;
+                candidate
+            } else {
+                self.is_drawn[last / 64] |= 1 << (last % 64);
+                last
+            };
+            *start = drawn * self.n_features;
         }
-        Sample { readings: self.readings, n_features: self.n_features, drawn: &self.drawn }
+        Sample { readings: self.readings, n_features: self.n_features, starts: &self.starts }
     }
 }
 
 impl<'a> Sample<'a> {
     pub(super) fn len(self) -> usize {
-        self.drawn.len()
+        self.starts.len()
     }
 
     pub(super) fn rows(self) -> impl Iterator<Item = &'a [f64]> {
-        self.drawn.iter().map(move |&row| &self.readings[row as usize * self.n_features..][..self.n_features])
+        self.starts.iter().map(move |&start| &self.readings[start..][..self.n_features])
     }
 
     /// The values of one feature.
     pub(super) fn column(self, feature: usize) -> impl Iterator<Item = f64> {
-        self.drawn.iter().map(move |&row| self.readings[row as usize * self.n_features + feature])
+        let values = &self.readings[feature..];
+        self.starts.iter().map(move |&start| values[start])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readings_are_drawn_once_each_and_equally_often() {
+        let readings: Vec<f64> = (0..12).flat_map(|reading| [f64::from(reading), -1.0]).collect();
+        let mut sampler = Sampler::new(&readings, 2, 5);
+        let mut counts = [0; 12];
+        for tree in 0..1_000 {
+            let mut drawn: Vec<usize> =
+                sampler.draw(&mut TreeRng::new(1, tree)).rows().map(|row| row[0] as usize).collect();
+            drawn.iter().for_each(|&reading| counts[reading] += 1);
+            drawn.sort_unstable();
+            drawn.dedup();
+            assert_eq!(drawn.len(), 5);
+        }
+        // 5/12 of 1,000 each = 417, with a standard deviation of √(417 · 7/12) = 16: five of them.
+        assert!(counts.iter().all(|count| (337..=497).contains(count)), "{counts:?}");
     }
 }

@@ -30,31 +30,63 @@ impl ValueSplitter {
     /// where nothing varies.
     pub(super) fn split(&mut self, node: &mut [u32], tree: &mut TreeData, rng: &mut TreeRng) -> Option<usize> {
         // Drawing among all and setting constant ones aside is drawing among those that vary.
+        let feature = rng.below(self.n_features as u32) as u16;
+        self.split_on(feature, node, tree, rng).or_else(|| self.split_on_another(feature, node, tree, rng))
+    }
+
+    #[cold]
+    fn split_on_another(
+        &mut self,
+        constant: u16,
+        node: &mut [u32],
+        tree: &mut TreeData,
+        rng: &mut TreeRng,
+    ) -> Option<usize> {
         self.candidates.clear();
         self.candidates.extend(0..self.n_features as u16);
+        self.candidates.swap_remove(usize::from(constant));
         while !self.candidates.is_empty() {
             let pick = rng.below(self.candidates.len() as u32) as usize;
             let feature = self.candidates.swap_remove(pick);
-            let column = &self.columns[usize::from(feature) * self.sample_size..][..self.sample_size];
-            let (low, high) = range(node, column);
-            if low < high {
-                let threshold = rng.between(low, high);
-                tree.feature.push(feature);
-                tree.threshold.push(threshold);
-                return Some(partition(node, |row| column[row as usize] > threshold));
+            let n_left = self.split_on(feature, node, tree, rng);
+            if n_left.is_some() {
+                return n_left;
             }
         }
         None
+    }
+
+    /// None where the feature is constant in the node.
+    #[inline(always)]
+    fn split_on(&self, feature: u16, node: &mut [u32], tree: &mut TreeData, rng: &mut TreeRng) -> Option<usize> {
+        let column = &self.columns[usize::from(feature) * self.sample_size..][..self.sample_size];
+        let (low, high) = range(node, column);
+        if low >= high {
+            return None;
+        }
+        let threshold = rng.between(low, high);
+        tree.feature.push(feature);
+        tree.threshold.push(threshold);
+        Some(partition::<4>(node, move |row| column[row as usize] <= threshold))
     }
 }
 
 /// Least and greatest value of a column in a node.
 fn range(node: &[u32], column: &[f64]) -> (f64, f64) {
-    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    for &row in node {
-        let value = column[row as usize];
-        low = if value < low { value } else { low };
-        high = if value > high { value } else { high };
+    // Two of each, so that a reading need not wait for the one before.
+    let (pairs, odd) = node.as_chunks::<2>();
+    let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
+    let mut widen = |values: [f64; 2]| {
+        for i in 0..2 {
+            low[i] = if low[i] < values[i] { low[i] } else { values[i] };
+            high[i] = if high[i] > values[i] { high[i] } else { values[i] };
+        }
+    };
+    for rows in pairs {
+        widen(rows.map(|row| column[row as usize]));
     }
-    (low, high)
+    for &row in odd {
+        widen([column[row as usize]; 2]);
+    }
+    (low[0].min(low[1]), high[0].max(high[1]))
 }
