@@ -54,10 +54,17 @@ impl<'a> Sample<'a> {
         self.starts.iter().map(move |&start| &self.readings[start..][..self.n_features])
     }
 
-    /// The values of one feature.
-    pub(super) fn column(self, feature: usize) -> impl Iterator<Item = f64> {
+    /// Writes the values of one feature into `column`.
+    pub(super) fn copy_column(self, feature: usize, column: &mut [f64]) {
         let values = &self.readings[feature..];
-        self.starts.iter().map(move |&start| values[start])
+        let (chunks, rest) = self.starts.as_chunks::<4>();
+        let (column_chunks, column_rest) = column.as_chunks_mut::<4>();
+        for (places, starts) in column_chunks.iter_mut().zip(chunks) {
+            *places = starts.map(|start| values[start]);
+        }
+        for (place, &start) in column_rest.iter_mut().zip(rest) {
+            *place = values[start];
+        }
     }
 }
 

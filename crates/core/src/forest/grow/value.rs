@@ -20,9 +20,7 @@ impl ValueSplitter {
 
     pub(super) fn take(&mut self, sample: Sample<'_>) {
         for (feature, column) in self.columns.chunks_exact_mut(self.sample_size).enumerate() {
-            for (place, value) in column.iter_mut().zip(sample.column(feature)) {
-                *place = value;
-            }
+            sample.copy_column(feature, column);
         }
     }
 
