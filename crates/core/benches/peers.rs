@@ -6,7 +6,12 @@
 //! With `--only train|prepare|single|batch|nothing` as a fifth argument it does that once, to be run under callgrind;
 //! what it costs beyond `nothing` is what it costs.
 
-use std::{env, fs, hint::black_box, num::NonZeroUsize, time::Instant};
+use std::{
+    env, fs,
+    hint::black_box,
+    num::NonZeroUsize,
+    time::{Duration, Instant},
+};
 
 use extended_isolation_forest as eif;
 use turbine_core::{
@@ -76,9 +81,9 @@ impl Run {
         let n_readings = self.rows().len();
         let mut scores = vec![0.0; n_readings];
         let forest = self.fit();
-        let train = median(9, || drop(black_box(self.fit())));
-        let batch = median(9, || forest.score_batch(&self.readings, black_box(&mut scores)));
-        let single = median(5, || {
+        let train = median(|| drop(black_box(self.fit())));
+        let batch = median(|| forest.score_batch(&self.readings, black_box(&mut scores)));
+        let single = median(|| {
             for (row, score) in self.rows().zip(&mut scores) {
                 *score = forest.score(black_box(row));
             }
@@ -100,10 +105,10 @@ impl Run {
             max_tree_depth: None,
             extension_level: self.params.extension_level,
         };
-        let train = median(5, || drop(black_box(eif::Forest::<f64, N>::from_slice(rows, &options))));
+        let train = median(|| drop(black_box(eif::Forest::<f64, N>::from_slice(rows, &options))));
         let theirs = interop::to_eif::<N>(forest).expect("it has as many features");
         let mut scores = vec![0.0; rows.len()];
-        let each = median(3, || {
+        let each = median(|| {
             for (row, score) in rows.iter().zip(&mut scores) {
                 *score = theirs.score(black_box(row));
             }
@@ -120,15 +125,15 @@ impl Run {
     }
 }
 
-/// Median duration in nanoseconds.
-fn median(n: usize, mut measured: impl FnMut()) -> f64 {
-    let mut durations: Vec<u128> = (0..n)
-        .map(|_| {
-            let start = Instant::now();
-            measured();
-            start.elapsed().as_nanos()
-        })
-        .collect();
+/// Median duration in nanoseconds of calls over a tenth of a second, three at least: `benchmarks/peers.py` measures alike.
+fn median(mut measured: impl FnMut()) -> f64 {
+    let begin = Instant::now();
+    let mut durations = Vec::new();
+    while durations.len() < 3 || begin.elapsed() < Duration::from_millis(100) {
+        let start = Instant::now();
+        measured();
+        durations.push(start.elapsed());
+    }
     durations.sort_unstable();
-    durations[n / 2] as f64
+    durations[durations.len() / 2].as_nanos() as f64
 }

@@ -69,22 +69,18 @@ impl ValueSplitter {
     }
 }
 
-/// Least and greatest value of a column in a node.
+/// Least and greatest value of a column in a node, which is not empty.
 fn range(node: &[u32], column: &[f64]) -> (f64, f64) {
-    // Two of each, so that a reading need not wait for the one before.
-    let (pairs, odd) = node.as_chunks::<2>();
-    let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
-    let mut widen = |values: [f64; 2]| {
+    // Two of each, so that a reading need not wait for the one before. They begin with the last reading, which may be
+    // without a partner.
+    let last = column[node[node.len() - 1] as usize];
+    let (mut low, mut high) = ([last; 2], [last; 2]);
+    for rows in node.as_chunks::<2>().0 {
+        let values = rows.map(|row| column[row as usize]);
         for i in 0..2 {
             low[i] = if low[i] < values[i] { low[i] } else { values[i] };
             high[i] = if high[i] > values[i] { high[i] } else { values[i] };
         }
-    };
-    for rows in pairs {
-        widen(rows.map(|row| column[row as usize]));
-    }
-    for &row in odd {
-        widen([column[row as usize]; 2]);
     }
     (low[0].min(low[1]), high[0].max(high[1]))
 }
