@@ -98,7 +98,7 @@ class Isotree(Peer):
     name, n_single = "isotree", 200
 
     def __init__(self, values, n_estimators, extension_level):
-        # Splits as in the papers, no guided ones, no penalty, whose cost would be its own.
+        # Splits as in the papers: no guided ones, no penalty, no scaling anew in each node, whose cost would be its own.
         self.model = IsotreeForest(
             ntrees=n_estimators,
             sample_size=SAMPLE_SIZE,
@@ -106,15 +106,18 @@ class Isotree(Peer):
             prob_pick_avg_gain=0,
             prob_pick_pooled_gain=0,
             penalize_range=False,
+            standardize_data=False,
             missing_action="fail",
             nthreads=1,
             random_seed=42,
         )
+        # What it would copy the readings to each time.
+        self.by_column = np.asfortranarray(values)
         self.fit(values)
         self.batch = self.single = self.model.predict
 
-    def fit(self, values):
-        self.model.fit(values)
+    def fit(self, _):
+        self.model.fit(self.by_column)
 
 
 @contextlib.contextmanager

@@ -54,12 +54,11 @@ fn check_readings(readings: &[f64], n_features: usize) -> Result<usize, ForestEr
     if n_readings < 2 {
         return Err(ForestError::TooFewReadings { n_readings });
     }
-    // Without a way out of the loop it takes several values at a time.
-    if readings.iter().fold(true, |all_finite, value| all_finite & value.is_finite()) {
-        return Ok(n_readings);
+    // Looked for only where there is one: without a way out of the loop, several values are taken at a time.
+    if !readings.iter().fold(true, |all_finite, value| all_finite & value.is_finite())
+        && let Some(i) = readings.iter().position(|value| !value.is_finite())
+    {
+        return Err(ForestError::NotFinite { reading: i / n_features, feature: i % n_features, value: readings[i] });
     }
-    match readings.iter().position(|value| !value.is_finite()) {
-        Some(i) => Err(ForestError::NotFinite { reading: i / n_features, feature: i % n_features, value: readings[i] }),
-        None => Ok(n_readings),
-    }
+    Ok(n_readings)
 }

@@ -94,8 +94,16 @@ impl<'a> Grower<'a> {
     }
 }
 
-/// Moves what goes left before what goes right; returns how many go left. The loop is unrolled `UNROLLED` times, which pays
-/// where `is_left` is short.
+/// Widens a range to hold a value.
+#[inline(always)]
+fn widen(low: &mut f64, high: &mut f64, value: f64) {
+    // In this order each is one instruction that keeps its register.
+    *low = if *low < value { *low } else { value };
+    *high = if *high > value { *high } else { value };
+}
+
+/// Moves what goes left before what goes right; returns how many go left. The loop is unrolled `UNROLLED` times, which
+/// pays where `is_left` is short.
 // Not inlined: within the recursion it would be short of registers.
 #[inline(never)]
 fn partition<const UNROLLED: usize>(node: &mut [u32], is_left: impl Fn(u32) -> bool) -> usize {

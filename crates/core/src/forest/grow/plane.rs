@@ -1,6 +1,6 @@
 //! Splits of extended trees: a hyperplane of random direction through a random point of the node's box.
 
-use super::{partition, sample::Sample};
+use super::{partition, sample::Sample, widen};
 use crate::forest::{data::TreeData, rng::TreeRng};
 
 /// Values that are taken at a time; rows are filled up with zeros to whole lanes.
@@ -75,8 +75,7 @@ impl PlaneSplitter {
             for &row in node {
                 let values = &self.rows[row as usize * self.n_lanes + lane];
                 for i in 0..LANES {
-                    low[i] = if low[i] < values[i] { low[i] } else { values[i] };
-                    high[i] = if high[i] > values[i] { high[i] } else { values[i] };
+                    widen(&mut low[i], &mut high[i], values[i]);
                 }
             }
             (self.low[lane], self.high[lane]) = (low, high);

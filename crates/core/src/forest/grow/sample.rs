@@ -54,9 +54,11 @@ impl<'a> Sample<'a> {
         self.starts.iter().map(move |&start| &self.readings[start..][..self.n_features])
     }
 
-    /// Writes the values of one feature into `column`.
+    /// Writes the values of one feature into `column`, which is as long as the sample.
     pub(super) fn copy_column(self, feature: usize, column: &mut [f64]) {
+        debug_assert_eq!(column.len(), self.starts.len());
         let values = &self.readings[feature..];
+        // Four at a time: looking for the end of the loop costs as much as a value.
         let (chunks, rest) = self.starts.as_chunks::<4>();
         let (column_chunks, column_rest) = column.as_chunks_mut::<4>();
         for (places, starts) in column_chunks.iter_mut().zip(chunks) {

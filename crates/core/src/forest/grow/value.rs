@@ -1,6 +1,6 @@
 //! Splits of classic trees: a feature, and a value between its least and its greatest.
 
-use super::{partition, sample::Sample};
+use super::{partition, sample::Sample, widen};
 use crate::forest::{data::TreeData, rng::TreeRng};
 
 pub(super) struct ValueSplitter {
@@ -32,6 +32,7 @@ impl ValueSplitter {
         self.split_on(feature, node, tree, rng).or_else(|| self.split_on_another(feature, node, tree, rng))
     }
 
+    /// Apart, so that the way nearly all nodes take stays short.
     #[cold]
     fn split_on_another(
         &mut self,
@@ -78,9 +79,11 @@ fn range(node: &[u32], column: &[f64]) -> (f64, f64) {
     for rows in node.as_chunks::<2>().0 {
         let values = rows.map(|row| column[row as usize]);
         for i in 0..2 {
-            low[i] = if low[i] < values[i] { low[i] } else { values[i] };
-            high[i] = if high[i] > values[i] { high[i] } else { values[i] };
+            widen(&mut low[i], &mut high[i], values[i]);
         }
     }
-    (low[0].min(low[1]), high[0].max(high[1]))
+    let ([mut low, other_low], [mut high, other_high]) = (low, high);
+    widen(&mut low, &mut high, other_low);
+    widen(&mut low, &mut high, other_high);
+    (low, high)
 }
