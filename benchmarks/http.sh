@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The service beside the least an axum service can do with the same request (crates/api/examples/bare.rs), on this machine,
-# in one run: throughput and latency at 1, 8 and 64 connections with the prediction log in `write` mode, and readings a
+# in one run: throughput and latency at 1, 8, 64 and 256 connections with the prediction log in `write` mode, and readings a
 # second by newline-delimited JSON.
 #
 #   benchmarks/http.sh [SECONDS_A_RUN] [PAIRS]     needs wrk and curl (Debian: apt-get install wrk curl)
@@ -58,7 +58,7 @@ median() { sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : 
 measure api 8 >/dev/null
 measure bare 8 >/dev/null
 printf '%-12s %14s %14s %11s %10s %10s %10s %7s\n' connections 'api req/s' 'bare req/s' 'throughput' 'api p99' 'bare p99' 'p99 ratio' failed
-for connections in 1 8 64; do
+for connections in 1 8 64 256; do
     : >"$work/pairs"
     for _ in $(seq "$pairs"); do
         echo "$(measure api "$connections") $(measure bare "$connections")" >>"$work/pairs"

@@ -2,7 +2,6 @@
 
 use crate::config::Limits;
 use crate::error::{ApiError, IndexedFault};
-use crate::waiting::within;
 use axum::BoxError;
 use axum::body::HttpBody;
 use axum::http::{HeaderMap, header};
@@ -70,7 +69,7 @@ pub async fn read(body: impl Readings, limits: &Limits) -> Result<Bytes, ApiErro
     }
     let collected = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)).collect();
     let timeout = limits.body_timeout.0;
-    match within(timeout, collected).await {
+    match tokio::time::timeout(timeout, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge { limit }),
         Ok(Err(error)) => Err(ApiError::bad_request(format!("the body broke off: {error}"))),

@@ -79,10 +79,10 @@ pub enum ApiError {
         /// Why it cannot be logged.
         reason: String,
     },
-    /// 503: too much is under way.
-    #[error("{limit} requests are under way, which is the most; ask again")]
+    /// 503: too many requests in flight.
+    #[error("too many requests in flight (limit {limit}); retry later")]
     Busy {
-        /// How many may be.
+        /// How many there may be.
         limit: u64,
     },
     /// 500: a defect of the service; the cause is logged and not told.

@@ -3,7 +3,7 @@
 
 use crate::body::MAX_BATCH;
 use crate::error::Envelope;
-use crate::routes::Route;
+use crate::route::Route;
 use crate::state::{App, Scoring};
 use turbine_core::feature::{Feature, FeatureSet};
 use utoipa::openapi::schema::{

@@ -3,12 +3,11 @@
 use crate::auth::ApiKeys;
 use crate::config::Limits;
 use crate::error::ApiError;
-use crate::offload::Offload;
+use crate::in_flight::InFlight;
 use crate::prediction_log::{LogPolicy, PredictionLog};
-use crate::routes::Route;
+use crate::shutdown::Shutdown;
 use crate::telemetry::Telemetry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use turbine_core::model::Model;
 
 /// The service's state.
@@ -23,9 +22,10 @@ pub struct App {
     pub limits: Limits,
     /// What happens to predictions that cannot be logged.
     pub log_policy: LogPolicy,
-    /// Threads for what takes long.
-    pub offload: Offload,
-    in_flight: AtomicU64,
+    /// Requests in flight.
+    pub in_flight: InFlight,
+    /// Whether the service is stopping.
+    pub shutdown: Shutdown,
 }
 
 /// A proved model and the log of what it said.
@@ -45,8 +45,8 @@ impl App {
             keys,
             limits,
             log_policy,
-            offload: Offload::default(),
-            in_flight: AtomicU64::new(0),
+            in_flight: InFlight::default(),
+            shutdown: Shutdown::default(),
         }
     }
 
@@ -56,23 +56,6 @@ impl App {
     /// 503 if there is no model.
     pub fn scoring(&self) -> Result<&Scoring, ApiError> {
         self.scoring.as_ref().map_err(|reason| ApiError::ModelNotLoaded { reason: reason.clone() })
-    }
-
-    /// Counts a request in, until the pass is dropped.
-    ///
-    /// # Errors
-    /// 503 if as many as may be are under way. Questions about the service's health are always let in: an orchestrator
-    /// that is told that a busy service is dead restarts it.
-    pub fn enter(self: &Arc<Self>, route: Route) -> Result<Pass, ApiError> {
-        let limit = self.limits.max_in_flight.get();
-        let pass = Pass { app: self.clone() };
-        let under_way = self.in_flight.fetch_add(1, Ordering::Relaxed);
-        if under_way < limit || route.is_open() { Ok(pass) } else { Err(ApiError::Busy { limit }) }
-    }
-
-    /// Whether a request is under way.
-    pub fn is_busy(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) > 0
     }
 
     /// Whether the golden readings score as they must and the log takes rows.
@@ -89,16 +72,5 @@ impl App {
                 model_trouble.into_iter().chain(log.status().problem).collect()
             }
         }
-    }
-}
-
-/// A request that is under way.
-pub struct Pass {
-    app: Arc<App>,
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        self.app.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -5,8 +5,8 @@
 #![allow(clippy::unwrap_used)]
 
 use api::config::Config;
-use api::connection::Connections;
-use api::gate::Gate;
+use api::layers;
+use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use clap::Parser;
@@ -17,6 +17,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config as Runs, TestRunner};
 use serde_json::Value;
 use tempfile::TempDir;
+use tower::ServiceExt;
 
 const NORMAL: &str = r#"{"temperature":25.1,"humidity":60.2,"sound_volume":0.51}"#;
 const JSON: &str = "application/json";
@@ -26,7 +27,7 @@ const NDJSON: &str = "application/x-ndjson";
 /// The service in this process, with a log of its own.
 struct Service {
     runtime: tokio::runtime::Runtime,
-    gate: Gate,
+    router: Router,
     folder: TempDir,
 }
 
@@ -49,8 +50,8 @@ impl Service {
             "1",
         ]);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let gate = runtime.block_on(async { Gate::new(api::startup::app(&config).unwrap()) });
-        Service { runtime, gate, folder }
+        let router = runtime.block_on(async { layers::service(api::startup::app(&config).unwrap()) });
+        Service { runtime, router, folder }
     }
 
     /// Posts a body in pieces, as a network would bring it; gives the answer's status and body.
@@ -62,7 +63,7 @@ impl Service {
             .body(Body::from_stream(futures_util::stream::iter(pieces)))
             .unwrap();
         self.runtime.block_on(async {
-            let response = self.gate.answer(&Connections::default().accepted(), request).await;
+            let response = self.router.clone().oneshot(request).await.unwrap();
             let status = response.status().as_u16();
             (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
         })

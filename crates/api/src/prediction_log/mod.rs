@@ -45,7 +45,6 @@ pub use config::{LogConfig, LogPolicy, LogSync};
 pub use fault::{AppendError, LogFault};
 pub use telemetry::{LATENCY_BOUNDS, Latency, LogStatus};
 
-use crate::waiting::after_others;
 use disk::{Disk, RealDisk, outlive_file_size_limits};
 use header::Header;
 use queue::Queue;
@@ -104,7 +103,7 @@ impl PredictionLog {
         let sync = self.queue.config.sync;
         match sync {
             LogSync::None => return Ok(()),
-            LogSync::Write if wait_for_company => after_others().await,
+            LogSync::Write if wait_for_company => tokio::task::yield_now().await,
             _ => {}
         }
         loop {

@@ -1,10 +1,8 @@
 //! `POST /predict/batch` with one reading a line: answered line by line while the body arrives, in bounded memory.
 
 use crate::error::ApiError;
-use crate::offload::Offload;
 use crate::routes::predict::{Answer, now};
 use crate::state::{App, Scoring};
-use crate::waiting::within;
 use axum::body::{Body, BodyDataStream};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -51,11 +49,7 @@ impl Lines {
             let answers = match self.arrived().await {
                 Ok(complete) => {
                     let app = self.app.clone();
-                    let mut answers = if Offload::is_for(complete.len()) {
-                        self.app.offload.run(async move { score(&app, &complete).await }).await
-                    } else {
-                        score(&app, &complete).await
-                    };
+                    let mut answers = score(&app, &complete).await;
                     self.give_up_overlong_line(&mut answers);
                     answers
                 }
@@ -77,7 +71,7 @@ impl Lines {
     /// Whole lines that have arrived since the last call; perhaps none yet.
     async fn arrived(&mut self) -> Result<Bytes, ApiError> {
         let timeout = self.app.limits.body_timeout.0;
-        let Ok(frame) = within(timeout, self.body.next()).await else {
+        let Ok(frame) = tokio::time::timeout(timeout, self.body.next()).await else {
             return Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() });
         };
         match frame {

@@ -1,16 +1,13 @@
 //! Scoring: `POST /predict` and `POST /predict/batch`.
 
-use crate::body::{self, Kind, Readings};
+use crate::body::{self, Kind};
 use crate::error::{AnyRefusal, ApiError, ReadingRefusal};
-use crate::offload::Offload;
 use crate::openapi::{BatchSchema, FormSchema, ReadingSchema};
 use crate::prediction_log::{AppendError, LogPolicy};
 use crate::routes::ndjson;
 use crate::state::{App, Scoring};
-use crate::waiting::within;
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
@@ -70,27 +67,11 @@ impl<'a> Answer<'a> {
     ),
     tag = "scoring"
 )]
-pub async fn one(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
-    predict(&app, &headers, body).await
-}
-
-/// The same, for who need not go through the router.
-///
-/// # Errors
-/// As the interface says.
-pub async fn predict(app: &Arc<App>, headers: &HeaderMap, body: impl Readings) -> Result<Response, ApiError> {
-    let kind = Kind::of(headers)?;
-    let body = body::read(body, &app.limits).await?;
-    if !Offload::is_for(body.len()) {
-        return answer_one(app, kind, &body).await;
-    }
-    let long = app.clone();
-    app.offload.run(async move { answer_one(&long, kind, &body).await }).await
-}
-
-async fn answer_one(app: &App, kind: Kind, body: &[u8]) -> Result<Response, ApiError> {
+pub async fn one(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    let kind = Kind::of(request.headers())?;
+    let body = body::read(request.into_body(), &app.limits).await?;
     let scoring = app.scoring()?;
-    let reading = body::reading(kind, body, scoring.model.features())?;
+    let reading = body::reading(kind, &body, scoring.model.features())?;
     let record = scoring.predict(reading, now());
     app.log(std::slice::from_ref(&record)).await?;
     Ok(json(256, &Answer::new(&record, scoring.model.threshold())))
@@ -122,16 +103,12 @@ pub struct Answers<'a> {
     ),
     tag = "scoring"
 )]
-pub async fn batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
-    if Kind::of(&headers)? == Kind::Ndjson {
-        return ndjson::answer(app, body).await;
+pub async fn batch(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    if Kind::of(request.headers())? == Kind::Ndjson {
+        return ndjson::answer(app, request.into_body()).await;
     }
-    let body = body::read(body, &app.limits).await?;
-    if !Offload::is_for(body.len()) {
-        return answer_batch(&app, &body).await;
-    }
-    let long = app.clone();
-    app.offload.run(async move { answer_batch(&long, &body).await }).await
+    let body = body::read(request.into_body(), &app.limits).await?;
+    answer_batch(&app, &body).await
 }
 
 async fn answer_batch(app: &App, body: &[u8]) -> Result<Response, ApiError> {
@@ -173,7 +150,7 @@ impl App {
     pub(super) async fn log(&self, records: &[PredictionRecord]) -> Result<(), ApiError> {
         let log = &self.scoring()?.log;
         let limit = self.limits.request_timeout.0;
-        let refusal = match within(limit, log.append(records)).await {
+        let refusal = match tokio::time::timeout(limit, log.append(records)).await {
             Ok(Ok(())) => None,
             Ok(Err(AppendError::Features { expected, found })) => {
                 let cause = format!("a record of {found} features for a log of {expected}");

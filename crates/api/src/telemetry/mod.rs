@@ -4,7 +4,7 @@ mod scrape;
 mod turbines;
 
 use crate::error::ApiError;
-use crate::routes::Route;
+use crate::route::Route;
 use crate::state::Scoring;
 use axum::http::StatusCode;
 use prometheus::{
