@@ -1,29 +1,20 @@
-//! From a request's body to readings nobody has believed yet.
+//! A request's body: its kind, and its bytes within bounds of size and time.
 
 use crate::config::Limits;
-use crate::error::{ApiError, IndexedFault};
+use crate::error::ApiError;
 use axum::BoxError;
 use axum::body::HttpBody;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use std::borrow::Cow;
+use pipeline::decode;
 use turbine_core::feature::FeatureSet;
-use turbine_core::reading::lenient::quote_bare_words;
 use turbine_core::reading::{RawReading, Reading};
 
-/// The most readings of one batch.
-pub const MAX_BATCH: usize = 10_000;
-
-/// How many faults the message of a refused batch spells out; the list has all of them.
-const SPELT_OUT: usize = 10;
-
-/// What a body is said to be.
+/// The kind of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// JSON, or nothing said, or something that clients say who send JSON.
+    /// JSON: declared, undeclared or mislabelled.
     Json,
     /// A form post, or what `curl -d` calls one.
     Form,
@@ -82,77 +73,15 @@ pub async fn read(body: impl Readings, limits: &Limits) -> Result<Bytes, ApiErro
 /// # Errors
 /// 400 with every fault.
 pub fn reading(kind: Kind, body: &[u8], features: &FeatureSet) -> Result<Reading, ApiError> {
-    let raw = if kind == Kind::Form && !looks_like_json(body) {
-        RawReading::from_form(form_urlencoded::parse(body))
+    if kind == Kind::Form && !looks_like_json(body) {
+        Ok(RawReading::from_form(form_urlencoded::parse(body)).check(features)?)
     } else {
-        RawReading::from_json(body)?
-    };
-    Ok(raw.check(features)?)
+        Ok(decode::reading(body, features)?)
+    }
 }
 
 fn looks_like_json(body: &[u8]) -> bool {
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
-}
-
-/// The readings of a batch, `{"readings": [...]}`.
-///
-/// # Errors
-/// 400 with every fault of every reading, each with its place; the batch is refused whole.
-pub fn batch(body: &[u8], features: &FeatureSet) -> Result<Vec<Reading>, ApiError> {
-    #[derive(Deserialize)]
-    struct Batch<'a> {
-        #[serde(borrow)]
-        readings: Vec<&'a RawValue>,
-    }
-    let text = std::str::from_utf8(body).map_err(|_| ApiError::bad_request("the body is not UTF-8 text"))?;
-    let strict = |error: serde_json::Error| {
-        ApiError::bad_request(format!("a batch must be a JSON object {{\"readings\": [{{…}}, …]}}: {error}"))
-    };
-    let mut text = Cow::Borrowed(text);
-    let mut not_json = None;
-    if let Err(error) = serde_json::from_str::<Batch>(&text) {
-        let quoted = quote_bare_words(&text);
-        if serde_json::from_str::<Batch>(&quoted.text).is_err() {
-            return Err(strict(error));
-        }
-        not_json = (!quoted.was_json).then(|| strict(error));
-        text = Cow::Owned(quoted.text);
-    }
-    let Batch { readings } = serde_json::from_str(&text).map_err(strict)?;
-    if readings.len() > MAX_BATCH {
-        return Err(ApiError::bad_request(format!(
-            "readings has {} entries; a batch takes up to {MAX_BATCH}, send several or newline-delimited JSON",
-            readings.len()
-        )));
-    }
-    let checked = readings.iter().map(|raw| RawReading::from_json(raw.get().as_bytes())?.check(features));
-    let mut accepted = Vec::with_capacity(readings.len());
-    let mut refused = Vec::new();
-    for (index, reading) in checked.enumerate() {
-        match reading {
-            Ok(reading) => accepted.push(reading),
-            Err(error) => refused.push(ApiError::of_reading(error, Some(index))),
-        }
-    }
-    match not_json {
-        _ if !refused.is_empty() => Err(all_of(refused)),
-        // Nothing but the text itself is to blame, so no field is named.
-        Some(error) => Err(error),
-        None => Ok(accepted),
-    }
-}
-
-fn all_of(refused: Vec<ApiError>) -> ApiError {
-    let more = refused.len().saturating_sub(SPELT_OUT);
-    let mut message = refused.iter().take(SPELT_OUT).map(ApiError::to_string).collect::<Vec<_>>().join("; ");
-    if more > 0 {
-        message += &format!("; and {more} more readings");
-    }
-    let faults = |error| match error {
-        ApiError::BadRequest { faults, .. } => faults,
-        _ => Vec::<IndexedFault>::new(),
-    };
-    ApiError::BadRequest { message, faults: refused.into_iter().flat_map(faults).collect() }
 }
 
 #[cfg(test)]
@@ -189,44 +118,5 @@ mod tests {
         let json = b" {\"temperature\":25.1,\"humidity\":60.2,\"sound_volume\":0.51}";
         assert_eq!(reading(Kind::Form, json, &features).unwrap().values(), [25.1, 60.2, 0.51]);
         assert!(reading(Kind::Json, form, &features).unwrap_err().to_string().contains("not JSON"));
-    }
-
-    fn refusal(body: &str) -> (String, Vec<(Option<usize>, String)>) {
-        let error = batch(body.as_bytes(), &FeatureSet::from_names(["a", "b"]).unwrap()).unwrap_err();
-        let ApiError::BadRequest { message, faults } = error else { panic!("{error}") };
-        (message, faults.into_iter().map(|fault| (fault.index, fault.fault.field)).collect())
-    }
-
-    #[test]
-    fn a_batch_is_refused_whole_with_every_fault_in_its_place() {
-        let (message, faults) = refusal(r#"{"readings":[{"a":1,"b":2},{"a":"x"},[1],{"a":NaN,"b":1}]}"#);
-        let at = |index, field: &str| (Some(index), field.to_owned());
-        assert_eq!(faults, [at(1, "a"), at(1, "b"), at(3, "a")]);
-        assert_eq!(
-            message,
-            "reading 1: a must be a number, got \"x\"; b is missing; reading 2: a reading must be a JSON object such as \
-             {\"temperature\": 25.1, …}, got a list; reading 3: a must be a finite number, got \"NaN\""
-        );
-    }
-
-    #[test]
-    fn what_is_no_batch_is_said_to_be_none() {
-        for body in ["", "[]", "{}", "{\"readings\":1}", "{\"readings\":[", "7"] {
-            let (message, faults) = refusal(body);
-            assert!(
-                message.starts_with("a batch must be a JSON object {\"readings\": [{…}, …]}: "),
-                "{body}: {message}"
-            );
-            assert!(faults.is_empty());
-        }
-        let many = format!("{{\"readings\":[{}1]}}", "1,".repeat(MAX_BATCH));
-        assert!(refusal(&many).0.contains("readings has 10001 entries; a batch takes up to 10000"));
-    }
-
-    #[test]
-    fn a_long_list_of_faults_is_cut_in_the_message_only() {
-        let (message, faults) = refusal(&format!("{{\"readings\":[{}{{}}]}}", "{},".repeat(24)));
-        assert!(message.ends_with("; and 15 more readings"), "{message}");
-        assert_eq!(faults.len(), 50);
     }
 }

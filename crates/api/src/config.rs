@@ -1,8 +1,8 @@
 //! Every flag and variable of the service. A doc comment here is the help text.
 
-use crate::prediction_log::{LogPolicy, LogSync};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use owner::RunAsOwner;
+use pipeline::{LogPolicy, LogSync};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -19,6 +19,11 @@ pub struct Config {
     /// Model file; if it does not exist, the default model is trained and saved there.
     #[arg(long, env = "MODEL_PATH", default_value = "models/turbine_iforest.json")]
     pub model: PathBuf,
+
+    /// Look this often whether the model file has changed, and put it into service if so; without a value every 2 s,
+    /// without the flag only on SIGHUP and POST /model/reload.
+    #[arg(long, env = "WATCH_MODEL", value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "2s")]
+    pub watch_model: Option<Span>,
 
     /// The model to begin with if there is no model file yet, instead of training the default one.
     #[arg(long, env = "FIRST_MODEL")]
@@ -52,7 +57,11 @@ pub struct Config {
     #[command(flatten)]
     pub log: LogFlags,
 
-    /// What one client may ask for.
+    /// What is remembered.
+    #[command(flatten)]
+    pub memory: Memory,
+
+    /// Limits of one client, and of all.
     #[command(flatten)]
     pub limits: Limits,
 }
@@ -116,7 +125,20 @@ pub struct LogFlags {
     pub log_queue_bytes: ByteSize,
 }
 
-/// What one client may ask for.
+/// What is remembered of readings and turbines.
+#[derive(Debug, Clone, Args)]
+pub struct Memory {
+    /// How many readings that name their turbine and their time are remembered, so that one that comes again is not logged
+    /// again; 0 = none. 60 bytes each.
+    #[arg(long, env = "DEDUPE_WINDOW", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(..=16_777_216))]
+    pub dedupe_window: u32,
+
+    /// How many turbines' state is kept; beyond that the one that was silent longest is forgotten.
+    #[arg(long, env = "MAX_TURBINES", default_value = "10000")]
+    pub max_turbines: NonZeroUsize,
+}
+
+/// Limits of one client, and of all.
 #[derive(Debug, Clone, Args)]
 pub struct Limits {
     /// Largest body, such as 1MiB; of newline-delimited JSON, the longest line.

@@ -28,7 +28,10 @@ pub fn service(app: Arc<App>) -> impl HttpService {
 }
 
 /// What [`service`] is to a server.
-pub trait HttpService: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static {}
+pub trait HttpService:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
 
 impl<S> HttpService for S where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static

@@ -30,7 +30,8 @@ fn execute(config: &Config) -> Result<()> {
     runtime.context("cannot start the runtime")?.block_on(async {
         let app = startup::app(config)?;
         let listener = startup::listen(config).await?;
-        signals::listen(app.shutdown.clone())?;
+        signals::listen(app.shutdown.clone(), app.pipeline.clone())?;
+        startup::watch_model(config, app.pipeline.clone());
         serve::serve(listener, app).await
     })
 }

@@ -1,10 +1,10 @@
 //! The description of the interface, OpenAPI 3.1: collected from the handlers, completed with what only the loaded model
 //! and the configuration know.
 
-use crate::body::MAX_BATCH;
 use crate::error::Envelope;
 use crate::route::Route;
-use crate::state::{App, Scoring};
+use crate::state::App;
+use pipeline::decode::MAX_BATCH;
 use turbine_core::feature::{Feature, FeatureSet};
 use utoipa::openapi::schema::{
     ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
@@ -83,7 +83,7 @@ pub fn complete(mut description: OpenApi, app: &App) -> OpenApi {
         .description(Some("Scores turbine readings with an isolation forest and logs every prediction."))
         .build();
     let components = description.components.get_or_insert_with(Components::new);
-    if let Ok(Scoring { model, .. }) = &app.scoring {
+    if let Ok(model) = app.pipeline.model() {
         let features = model.features();
         let schemas = [reading(features, [Type::String, Type::Null]), reading(features, [Type::String])];
         for (name, schema) in [ReadingSchema::name(), FormSchema::name()].into_iter().zip(schemas) {
@@ -161,6 +161,28 @@ pub fn faults() -> Schema {
         .property("value", value.build());
     let fault = ["field", "problem", "value"].into_iter().fold(fault, ObjectBuilder::required);
     ArrayBuilder::new().items(fault.build()).description(Some("Every field that is wrong.")).build().into()
+}
+
+/// The schema of the list of turbines.
+pub fn turbines() -> Schema {
+    let of = |kinds: [Type; 2]| ObjectBuilder::new().schema_type(SchemaType::from_iter(kinds));
+    let count = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+    let time = of([Type::String, Type::Null]).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let properties = [
+        ("turbine_id", of([Type::String, Type::Null]).description(Some("Its name; null for readings that name none."))),
+        ("last_reading", time.description(Some("The latest time of a reading."))),
+        ("readings", count().description(Some("Readings in the prediction log."))),
+        ("anomalies", count().description(Some("Those that are anomalies."))),
+        (
+            "anomaly_score",
+            of([Type::Number, Type::Null]).description(Some("Score of the reading with the latest time.")),
+        ),
+        ("model_version", of([Type::String, Type::Null]).description(Some("The model that scored it."))),
+    ];
+    let turbine = properties.into_iter().fold(ObjectBuilder::new(), |turbine, (name, property)| {
+        turbine.property(name, property.build()).required(name)
+    });
+    ArrayBuilder::new().items(turbine.build()).description(Some("The turbines of this page.")).build().into()
 }
 
 /// The schema of a feature's range.

@@ -15,6 +15,10 @@ pub enum Route {
     HealthReady,
     /// The model.
     ModelInfo,
+    /// Puts the model file into service.
+    ModelReload,
+    /// The state of the turbines.
+    Turbines,
     /// Counters.
     Metrics,
     /// The description of this interface, for programs.
@@ -27,7 +31,7 @@ pub enum Route {
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 12;
 
     /// All of them, in the order of their declaration.
     pub const EVERY: [Route; Route::COUNT] = [
@@ -37,6 +41,8 @@ impl Route {
         Route::HealthLive,
         Route::HealthReady,
         Route::ModelInfo,
+        Route::ModelReload,
+        Route::Turbines,
         Route::Metrics,
         Route::OpenApi,
         Route::Docs,
@@ -52,6 +58,8 @@ impl Route {
             Route::HealthLive => "/health/live",
             Route::HealthReady => "/health/ready",
             Route::ModelInfo => "/model/info",
+            Route::ModelReload => "/model/reload",
+            Route::Turbines => "/turbines",
             Route::Metrics => "/metrics",
             Route::OpenApi => "/openapi.json",
             Route::Docs => "/docs",
@@ -81,7 +89,7 @@ impl Route {
 
     /// The methods it answers, as in an `Allow` header.
     pub fn allow(self) -> &'static str {
-        if self.is_predict() { "POST" } else { "GET, HEAD" }
+        if self.is_predict() || self == Route::ModelReload { "POST" } else { "GET, HEAD" }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::layers;
 use crate::linger::Lingering;
-use crate::state::{App, Scoring};
+use crate::state::App;
 use anyhow::{Context, Result, ensure};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -40,7 +40,10 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> Result<()> {
     let mut http = http1::Builder::new();
     // No `pipeline_flush`: it holds an answer back while the beginning of another request is there, and loses it if that
     // never becomes a whole one. With `half_close`, a client that has sent everything and shut down its side is answered.
-    http.half_close(true).timer(TokioTimer::new()).header_read_timeout(limits.header_timeout.0).max_buf_size(MAX_BUFFER);
+    http.half_close(true)
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout.0)
+        .max_buf_size(MAX_BUFFER);
 
     loop {
         let (stream, permit) = tokio::select! {
@@ -67,9 +70,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> Result<()> {
         () = sleep(limits.drain_timeout.0) => {}
     }
     let unfinished = app.in_flight.count();
-    if let Ok(Scoring { log, .. }) = &app.scoring {
-        log.close().await.context("cannot close the prediction log")?;
-    }
+    app.pipeline.close().await.context("cannot close the prediction log")?;
     ensure!(unfinished == 0, "{unfinished} requests were not finished within the drain timeout (--drain-timeout)");
     tracing::info!("stopped");
     Ok(())

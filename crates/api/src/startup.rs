@@ -1,10 +1,15 @@
 //! From the configuration to a service that can be served.
 
 use crate::auth::ApiKeys;
-use crate::config::Config;
-use crate::prediction_log::{LogConfig, PredictionLog};
-use crate::state::{App, Scoring};
+use crate::config::{Config, Span};
+use crate::in_flight::InFlight;
+use crate::shutdown::Shutdown;
+use crate::state::App;
+use crate::telemetry::Telemetry;
 use anyhow::{Context, Result};
+use pipeline::fleet::FleetConfig;
+use pipeline::{LogConfig, Pipeline, PipelineConfig};
+use prometheus::Registry;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,11 +29,20 @@ const LOG_FILE: &str = "predictions_log.csv";
 pub fn app(config: &Config) -> Result<Arc<App>> {
     raise_file_limit();
     let keys = ApiKeys::from_config(&config.keys)?;
-    let scoring = match model(config)? {
-        Ok(model) => Ok(Scoring { log: open_log(config, &model)?, model }),
-        Err(reason) => Err(Arc::from(reason)),
-    };
-    Ok(Arc::new(App::new(scoring, keys, config.limits.clone(), config.log.log_policy)))
+    let registry = Registry::new();
+    let model = model(config)?.map_err(Arc::from);
+    let pipeline_config = pipeline_config(config);
+    let log = pipeline_config.log.path.display().to_string();
+    let pipeline = Pipeline::open(pipeline_config, model, &registry)
+        .with_context(|| format!("cannot open the prediction log {log}"))?;
+    Ok(Arc::new(App {
+        pipeline,
+        telemetry: Telemetry::new(registry),
+        keys,
+        limits: config.limits.clone(),
+        in_flight: InFlight::default(),
+        shutdown: Shutdown::default(),
+    }))
 }
 
 /// Binds the address and says so in one line on standard output.
@@ -42,6 +56,27 @@ pub async fn listen(config: &Config) -> Result<TcpListener> {
     })?;
     println!("listening on http://{}", listener.local_addr()?);
     Ok(listener)
+}
+
+/// Puts the model file into service whenever it has changed, if the configuration asks for that.
+pub fn watch_model(config: &Config, pipeline: Pipeline) {
+    let Some(Span(period)) = config.watch_model.filter(|period| !period.0.is_zero()) else { return };
+    let path = config.model.clone();
+    // The time and length of a file change when it is replaced; a file that is away for a moment is no change.
+    let look = move || std::fs::metadata(&path).and_then(|found| Ok((found.modified()?, found.len()))).ok();
+    let mut seen = look();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(period);
+        loop {
+            ticks.tick().await;
+            let now = look();
+            if now.is_some() && now != seen {
+                seen = now;
+                // Its outcome is logged, and told by /health.
+                let _ = pipeline.reload().await;
+            }
+        }
+    });
 }
 
 /// The model, or why it cannot be used.
@@ -85,19 +120,26 @@ fn trained_model(path: &Path) -> Result<Model> {
     Ok(model)
 }
 
-fn open_log(config: &Config, model: &Model) -> Result<PredictionLog> {
-    let path = config.outputs.join(LOG_FILE);
+fn pipeline_config(config: &Config) -> PipelineConfig {
     let flags = &config.log;
-    let log_config = LogConfig {
-        path: path.clone(),
+    let log = LogConfig {
+        path: config.outputs.join(LOG_FILE),
         sync: flags.log_sync,
         max_bytes: NonZeroU64::new(flags.log_max_bytes.0),
         max_age: Some(flags.log_max_age.0).filter(|age| !age.is_zero()),
         keep: NonZeroUsize::new(flags.log_keep),
-        max_queue_bytes: usize::try_from(flags.log_queue_bytes.0).unwrap_or(usize::MAX),
     };
-    PredictionLog::open(log_config, model.features())
-        .with_context(|| format!("cannot open the prediction log {}", path.display()))
+    PipelineConfig {
+        model: config.model.clone(),
+        log,
+        log_policy: flags.log_policy,
+        max_queue_bytes: usize::try_from(flags.log_queue_bytes.0).unwrap_or(usize::MAX),
+        fleet: FleetConfig {
+            max_turbines: config.memory.max_turbines,
+            dedupe_window: config.memory.dedupe_window as usize,
+        },
+        time_limit: config.limits.request_timeout.0,
+    }
 }
 
 /// Every connection needs a file descriptor, and many systems hand out 1,024 unless asked for more.

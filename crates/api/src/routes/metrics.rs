@@ -1,4 +1,4 @@
-//! `GET /metrics`: JSON, or Prometheus text for who asks for it.
+//! `GET /metrics`: JSON, or Prometheus's text format if the client asks for it.
 
 use crate::error::{AnyRefusal, ApiError};
 use crate::state::App;
@@ -23,10 +23,11 @@ const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 )]
 pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, ApiError> {
     if wants_text(&headers) {
-        let text = app.telemetry.prometheus_text(&app.scoring)?;
+        app.pipeline.refresh_gauges();
+        let text = app.telemetry.prometheus_text()?;
         Ok(([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response())
     } else {
-        Ok(Json(app.telemetry.summary()).into_response())
+        Ok(Json(app.telemetry.summary(app.pipeline.counters().predictions.get())).into_response())
     }
 }
 

@@ -4,10 +4,12 @@ mod health;
 mod metrics;
 mod model_info;
 mod ndjson;
+mod openapi;
 mod predict;
+mod reload;
+mod turbines;
 
 use crate::error::ApiError;
-use crate::openapi;
 use crate::route::Route;
 use crate::state::App;
 use axum::Router;
@@ -15,10 +17,11 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 pub use predict::{Answer, Answers};
 
@@ -31,11 +34,13 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(model_info::model_info))
+        .routes(routes!(reload::reload))
+        .routes(routes!(turbines::turbines))
         .routes(routes!(metrics::metrics))
         .split_for_parts();
-    let description = openapi::complete(description, &app);
-    let docs = SwaggerUi::new(Route::Docs.path()).url(Route::OpenApi.path(), description);
+    let docs = SwaggerUi::new(Route::Docs.path()).config(Config::from(Route::OpenApi.path()));
     router
+        .route(Route::OpenApi.path(), get(move |app| openapi::document(app, description)))
         .merge(Router::from(docs).layer(from_fn(page_not_found)))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

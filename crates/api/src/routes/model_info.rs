@@ -11,7 +11,7 @@ use turbine_core::model::{Model, SplitEvaluations};
 use turbine_core::threshold::ThresholdMethod;
 use utoipa::ToSchema;
 
-/// What scores the readings.
+/// The model in service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelInfo {
     /// Always `IsolationForest`.
@@ -60,7 +60,7 @@ pub struct FeatureInfo {
     pub std: f64,
 }
 
-/// What scores the readings.
+/// Describes the model in service.
 #[utoipa::path(
     get,
     path = "/model/info",
@@ -68,7 +68,7 @@ pub struct FeatureInfo {
     tag = "operation"
 )]
 pub async fn model_info(State(app): State<Arc<App>>) -> Result<Json<ModelInfo>, ApiError> {
-    Ok(Json(describe(&app.scoring()?.model)))
+    Ok(Json(describe(&*app.pipeline.model()?)))
 }
 
 fn describe(model: &Model) -> ModelInfo {

@@ -1,17 +1,19 @@
 //! `POST /predict/batch` with one reading a line: answered line by line while the body arrives, in bounded memory.
 
 use crate::error::ApiError;
-use crate::routes::predict::{Answer, now};
-use crate::state::{App, Scoring};
+use crate::routes::predict::Answer;
+use crate::state::App;
 use axum::body::{Body, BodyDataStream};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
+use pipeline::decode;
 use serde::Serialize;
 use std::convert::Infallible;
 use std::sync::Arc;
-use turbine_core::reading::{RawReading, Reading};
+use turbine_core::model::Model;
+use turbine_core::reading::Reading;
 
 const NDJSON: &str = "application/x-ndjson";
 
@@ -23,7 +25,7 @@ const NDJSON: &str = "application/x-ndjson";
 /// # Errors
 /// 503 if there is no model; what fails later is answered in its line.
 pub async fn answer(app: Arc<App>, body: Body) -> Result<Response, ApiError> {
-    app.scoring()?;
+    app.pipeline.model()?;
     let body = body.into_data_stream();
     let mut lines = Lines { app, body, rest: BytesMut::new(), skipping: false, done: false };
     let first = lines.next_answers().await;
@@ -109,17 +111,17 @@ impl Lines {
 /// Answers whole lines, each in its place.
 async fn score(app: &App, text: &[u8]) -> Vec<u8> {
     let mut answers = Vec::new();
-    let scoring = match app.scoring() {
-        Ok(scoring) => scoring,
+    let model = match app.pipeline.model() {
+        Ok(model) => model,
         Err(error) => {
-            push_line(&mut answers, &error.envelope());
+            push_line(&mut answers, &ApiError::from(error).envelope());
             return answers;
         }
     };
     let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let (mut readings, mut refusals) = (Vec::new(), Vec::new());
-    for text in lines {
-        refusals.push(match check(app, text, scoring) {
+    for line in lines {
+        refusals.push(match check(app, line, &model) {
             Ok(reading) => {
                 readings.push(reading);
                 None
@@ -127,31 +129,28 @@ async fn score(app: &App, text: &[u8]) -> Vec<u8> {
             Err(error) => Some(error),
         });
     }
-    let records = scoring.predict_all(readings, now());
-    let logged = app.log(&records).await;
     answers.reserve(refusals.len() * 192);
-    let mut records = records.iter();
+    let submitted = app.pipeline.submit(app.pipeline.score(model, readings)).await.map_err(ApiError::from);
+    let mut answered = submitted.as_ref().map(|answered| answered.iter());
     for refusal in &refusals {
-        match (refusal, &logged) {
+        match (refusal, &mut answered) {
             (Some(error), _) => push_line(&mut answers, &error.envelope()),
-            (None, logged) => {
-                let record = records.next().expect("a line that is not refused has its record");
-                match logged {
-                    Ok(()) => push_line(&mut answers, &Answer::new(record, scoring.model.threshold())),
-                    Err(error) => push_line(&mut answers, &error.envelope()),
-                }
+            (None, Ok(answered)) => {
+                let answer = answered.next().expect("a line that is not refused is answered");
+                push_line(&mut answers, &Answer::from(answer));
             }
+            (None, Err(error)) => push_line(&mut answers, &error.envelope()),
         }
     }
     answers
 }
 
-fn check(app: &App, text: &[u8], scoring: &Scoring) -> Result<Reading, ApiError> {
+fn check(app: &App, text: &[u8], model: &Model) -> Result<Reading, ApiError> {
     let limit = app.limits.max_body_bytes.0;
     if text.len() as u64 > limit {
         return Err(ApiError::LineTooLong { limit });
     }
-    Ok(RawReading::from_json(text)?.check(scoring.model.features())?)
+    Ok(decode::reading(text, model.features())?)
 }
 
 fn push_line(lines: &mut Vec<u8>, answer: &impl Serialize) {

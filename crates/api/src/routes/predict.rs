@@ -3,17 +3,16 @@
 use crate::body::{self, Kind};
 use crate::error::{AnyRefusal, ApiError, ReadingRefusal};
 use crate::openapi::{BatchSchema, FormSchema, ReadingSchema};
-use crate::prediction_log::{AppendError, LogPolicy};
 use crate::routes::ndjson;
-use crate::state::{App, Scoring};
+use crate::state::App;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
-use jiff::{Timestamp, Unit};
+use axum::response::Response;
+use jiff::Timestamp;
+use pipeline::{Answered, decode};
 use serde::Serialize;
 use std::sync::Arc;
-use turbine_core::prediction::PredictionRecord;
-use turbine_core::reading::Reading;
 use utoipa::ToSchema;
 
 /// What is said of one reading.
@@ -28,26 +27,33 @@ pub struct Answer<'a> {
     /// In (0, 1], higher = more anomalous.
     #[schema(exclusive_minimum = 0, maximum = 1)]
     pub anomaly_score: f64,
-    /// Scores above it are anomalies.
-    pub threshold: f64,
-    /// Which model scored.
+    /// Scores above it are anomalies; left out for a repeated reading that a model before the present one scored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    pub threshold: Option<f64>,
+    /// The model that scored.
     pub model_version: &'a str,
     /// The turbine, if the reading named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     pub turbine_id: Option<&'a str>,
+    /// True if the reading came before, with the same turbine, time and values: it is answered as then and not logged
+    /// again. Left out otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub duplicate: bool,
 }
 
-impl<'a> Answer<'a> {
-    /// The answer that says what `record` logs.
-    pub fn new(record: &'a PredictionRecord, threshold: f64) -> Self {
+impl<'a> From<&'a Answered> for Answer<'a> {
+    fn from(Answered { record, threshold, duplicate }: &'a Answered) -> Self {
         Answer {
             timestamp: record.timestamp,
             is_anomaly: record.prediction.is_anomaly,
             anomaly_score: record.prediction.anomaly_score,
-            threshold,
+            threshold: *threshold,
             model_version: &record.model_version,
             turbine_id: record.turbine_id.as_ref().map(|id| id.as_str()),
+            duplicate: *duplicate,
         }
     }
 }
@@ -70,11 +76,12 @@ impl<'a> Answer<'a> {
 pub async fn one(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let kind = Kind::of(request.headers())?;
     let body = body::read(request.into_body(), &app.limits).await?;
-    let scoring = app.scoring()?;
-    let reading = body::reading(kind, &body, scoring.model.features())?;
-    let record = scoring.predict(reading, now());
-    app.log(std::slice::from_ref(&record)).await?;
-    Ok(json(256, &Answer::new(&record, scoring.model.threshold())))
+    let model = app.pipeline.model()?;
+    let reading = body::reading(kind, &body, model.features())?;
+    let answers = app.pipeline.submit(app.pipeline.score(model, vec![reading])).await?;
+    let answer =
+        answers.first().ok_or_else(|| ApiError::Internal { cause: "a reading without an answer".to_owned() })?;
+    Ok(json(256, &Answer::from(answer)))
 }
 
 /// What is said of a batch: one prediction a reading, in order.
@@ -108,69 +115,18 @@ pub async fn batch(State(app): State<Arc<App>>, request: Request) -> Result<Resp
         return ndjson::answer(app, request.into_body()).await;
     }
     let body = body::read(request.into_body(), &app.limits).await?;
-    answer_batch(&app, &body).await
-}
-
-async fn answer_batch(app: &App, body: &[u8]) -> Result<Response, ApiError> {
-    let scoring = app.scoring()?;
-    let readings = body::batch(body, scoring.model.features())?;
-    let records = scoring.predict_all(readings, now());
-    app.log(&records).await?;
-    let threshold = scoring.model.threshold();
-    let predictions = records.iter().map(|record| Answer::new(record, threshold)).collect();
-    Ok(json(200 * records.len(), &Answers { predictions }))
+    let model = app.pipeline.model()?;
+    let readings = decode::batch(&body, model.features())?;
+    let answers = app.pipeline.submit(app.pipeline.score(model, readings)).await?;
+    let predictions = answers.iter().map(Answer::from).collect();
+    Ok(json(200 * answers.len(), &Answers { predictions }))
 }
 
 /// The answer as JSON of about so many bytes.
 fn json(bytes: usize, answer: &impl Serialize) -> Response {
     let mut text = Vec::with_capacity(bytes);
     serde_json::to_writer(&mut text, answer).expect("answers have a JSON form");
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
-}
-
-impl Scoring {
-    /// Scores one reading that arrived `now`.
-    pub fn predict(&self, reading: Reading, now: Timestamp) -> PredictionRecord {
-        let prediction = self.model.predict(&reading);
-        PredictionRecord::new(reading, prediction, now, self.model.version())
-    }
-
-    /// Scores readings that arrived `now`, together.
-    pub fn predict_all(&self, readings: Vec<Reading>, now: Timestamp) -> Vec<PredictionRecord> {
-        let values: Vec<f64> = readings.iter().flat_map(|reading| reading.values()).copied().collect();
-        let scores = self.model.score(&values);
-        let record =
-            |(reading, score)| PredictionRecord::new(reading, self.model.verdict(score), now, self.model.version());
-        readings.into_iter().zip(scores).map(record).collect()
-    }
-}
-
-impl App {
-    /// Logs the records and counts them. Under [`LogPolicy::BestEffort`] those that cannot be logged are counted apart.
-    pub(super) async fn log(&self, records: &[PredictionRecord]) -> Result<(), ApiError> {
-        let log = &self.scoring()?.log;
-        let limit = self.limits.request_timeout.0;
-        let refusal = match tokio::time::timeout(limit, log.append(records)).await {
-            Ok(Ok(())) => None,
-            Ok(Err(AppendError::Features { expected, found })) => {
-                let cause = format!("a record of {found} features for a log of {expected}");
-                return Err(ApiError::Internal { cause });
-            }
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some(format!("the log did not take it within {} s", limit.as_secs_f64())),
-        };
-        match (refusal, self.log_policy) {
-            (None, _) => {}
-            (Some(_), LogPolicy::BestEffort) => log.count_unlogged(records.len() as u64),
-            (Some(reason), LogPolicy::Required) => return Err(ApiError::NotLogged { reason }),
-        }
-        self.telemetry.count_predictions(records);
-        Ok(())
-    }
-}
-
-/// The time, to the microsecond: what follows is noise in a log.
-pub(super) fn now() -> Timestamp {
-    let now = Timestamp::now();
-    now.round(Unit::Microsecond).unwrap_or(now)
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }

@@ -24,7 +24,7 @@ pub use raw::RawReading;
 
 use crate::feature::FeatureSet;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 const MAX_TURBINE_ID_CHARS: usize = 64;
 
@@ -77,8 +77,8 @@ impl Reading {
 
 /// The name of a turbine: 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or a digit, so that it can
 /// neither break a CSV row nor be taken for a formula.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct TurbineId(String);
 
 impl TurbineId {
@@ -103,6 +103,20 @@ impl std::str::FromStr for TurbineId {
             && text.starts_with(|c: char| c.is_ascii_alphanumeric())
             && text.chars().all(safe);
         if usable { Ok(TurbineId(text.to_owned())) } else { Err(Problem::TurbineId) }
+    }
+}
+
+impl TryFrom<String> for TurbineId {
+    type Error = Problem;
+
+    fn try_from(text: String) -> Result<Self, Problem> {
+        text.parse()
+    }
+}
+
+impl From<TurbineId> for String {
+    fn from(id: TurbineId) -> String {
+        id.0
     }
 }
 
