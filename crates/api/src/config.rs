@@ -2,7 +2,7 @@
 
 use crate::prediction_log::{LogPolicy, LogSync};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use owner::RunAsOwner;
+use privileges::RunAsOwner;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;

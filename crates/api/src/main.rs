@@ -20,7 +20,7 @@ fn main() -> ExitCode {
 }
 
 fn obey(config: &Config) -> Result<()> {
-    config.run_as.settle()?;
+    config.run_as.drop_privileges()?;
     match &config.command {
         Some(Command::Health) => health_check::ask(config),
         None => run(config),

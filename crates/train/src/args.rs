@@ -1,5 +1,5 @@
 use clap::{Parser, ValueEnum};
-use owner::RunAsOwner;
+use privileges::RunAsOwner;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use turbine_core::forest::ForestParams;

@@ -5,6 +5,6 @@ use train::{Args, run};
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    args.run_as.settle()?;
+    args.run_as.drop_privileges()?;
     run(&args, &mut std::io::stdout().lock())
 }

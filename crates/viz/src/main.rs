@@ -5,6 +5,6 @@ use viz::report::{Args, run};
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    args.run_as.settle()?;
+    args.run_as.drop_privileges()?;
     run(&args, &mut std::io::stdout().lock())
 }

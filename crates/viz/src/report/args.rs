@@ -3,7 +3,7 @@ use super::survey::Period;
 use anyhow::bail;
 use clap::Parser;
 use jiff::Timestamp;
-use owner::RunAsOwner;
+use privileges::RunAsOwner;
 use std::path::PathBuf;
 
 /// Where training saves its model unless told otherwise.
