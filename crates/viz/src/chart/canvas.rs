@@ -7,9 +7,8 @@ use plotters::coord::Shift;
 use plotters::prelude::{
     BitMapBackend, Circle, DrawingArea, IntoDrawingArea, Polygon, RGBAColor, Rectangle, ShapeStyle,
 };
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use turbine_core::atomic_file;
 
 /// Pixels of the file for each logical pixel, each way.
 pub const PIXEL_RATIO: u32 = 2;
@@ -218,7 +217,7 @@ pub(super) fn save_png(
         canvas.area.present().map_err(backend)?;
     }
     let picture = average(&pixels, w as usize);
-    write_atomically(path, &encode(path, &picture, w / OVERSAMPLING, h / OVERSAMPLING)?)
+    atomic_file::write(path, &encode(path, &picture, w / OVERSAMPLING, h / OVERSAMPLING)?)
         .map_err(|source| ChartError::Write { path: path.to_owned(), source })
 }
 
@@ -260,26 +259,12 @@ fn encode(path: &Path, pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
-    let draft = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let written = File::create(&draft).and_then(|file| {
-        let mut out = BufWriter::new(file);
-        out.write_all(bytes)?;
-        out.flush()?;
-        fs::rename(&draft, path)
-    });
-    if written.is_err() {
-        // The first error is the one to report; the draft may not even exist.
-        let _ = fs::remove_file(&draft);
-    }
-    written
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::fs::{self, File};
+    use std::io;
 
     #[test]
     fn four_pixels_become_their_mean() {
