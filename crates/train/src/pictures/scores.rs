@@ -15,7 +15,7 @@ pub fn picture(trained: &Trained) -> Picture<'static> {
     let horizontal = Axis::number("anomaly score (higher = more anomalous)");
     let mut plot =
         Plot::new("", horizontal, Axis::number("density (share of readings per unit of score)").covering(0.0, 0.0));
-    plot.push(Rule::upright(format!("threshold {threshold:.4}"), threshold));
+    plot.push(Rule::vertical(format!("threshold {threshold:.4}"), threshold));
     let parts = [("Train", &scores.train), ("Val", &scores.val), ("Test", &scores.test)];
     for ((name, scores), color) in parts.into_iter().zip(style::SERIES) {
         let label = format!("{name} (n = {})", count(scores.len() as u64));
