@@ -18,7 +18,7 @@ impl Ledger {
     pub fn of_set(path: &Path) -> Self {
         let files = log_files(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(!files.is_empty(), "there is no log at {}", path.display());
-        Self::of(files.iter().map(|file| LogFile::read(file)))
+        Self::of(files.iter().map(|file| LogFile::read(&file.path)))
     }
 
     /// Takes the rows of several files.

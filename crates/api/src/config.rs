@@ -1,8 +1,8 @@
 //! Every flag and variable of the service. A doc comment here is the help text.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use owner::RunAsOwner;
 use pipeline::{LogPolicy, LogSync};
+use privileges::RunAsOwner;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;

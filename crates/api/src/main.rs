@@ -20,7 +20,7 @@ fn main() -> ExitCode {
 }
 
 fn execute(config: &Config) -> Result<()> {
-    config.run_as.settle()?;
+    config.run_as.drop_privileges()?;
     if let Some(Command::Health) = config.command {
         return health_check::ask(config);
     }

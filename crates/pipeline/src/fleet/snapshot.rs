@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use turbine_core::atomic_file;
 use turbine_core::feature::FeatureSet;
 use turbine_core::prediction::{LogPosition, log_files};
 use turbine_core::reading::TurbineId;
@@ -77,9 +78,7 @@ impl Snapshot {
     /// If the log cannot be read or the file not be written; one that was there before is then as it was.
     pub fn save(mut self, path: &Path) -> io::Result<()> {
         self.before = before(path, self.position)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let (file, temporary) = (Self::path(path), path.with_file_name("turbines.snapshot.new"));
-        std::fs::write(&temporary, self.to_json())?;
-        std::fs::rename(temporary, file)
+        atomic_file::write(&Self::path(path), self.to_json().as_bytes())
     }
 
     fn to_json(&self) -> String {

@@ -1,4 +1,4 @@
-//! The two ways to hold less power.
+//! Drop privileges: by user id or by capability.
 
 use crate::Identity;
 use std::env::{args_os, current_exe};
@@ -6,10 +6,11 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Starts this program anew as `owner`, in no further group. Returns only if that failed.
+/// Replaces this process by the same program run as `owner`, without supplementary groups. Returns only on failure.
 ///
-/// A new start takes every thread along, and the system takes the capabilities from a process that ceases to be root's.
-pub(crate) fn start_anew_as(owner: Identity) -> io::Error {
+/// Executing the program again switches all threads at once, and the kernel clears the capabilities of a process that
+/// leaves user 0.
+pub(crate) fn execute_again_as(owner: Identity) -> io::Error {
     let mut arguments = args_os();
     let name = arguments.next().unwrap_or_default();
     match current_exe() {
@@ -18,16 +19,16 @@ pub(crate) fn start_anew_as(owner: Identity) -> io::Error {
     }
 }
 
-/// Takes every capability from the thread that calls, and so from all that it starts afterwards.
+/// Clears all capabilities of the calling thread and of the threads it starts later.
 #[cfg(target_os = "linux")]
-pub(crate) fn give_up_capabilities() -> io::Result<()> {
+pub(crate) fn clear_capabilities() -> io::Result<()> {
     use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
     let none = CapabilitySet::empty();
     Ok(set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?)
 }
 
-/// Does nothing: capabilities are Linux's.
+/// Does nothing: capabilities exist on Linux only.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn give_up_capabilities() -> io::Result<()> {
+pub(crate) fn clear_capabilities() -> io::Result<()> {
     Ok(())
 }
