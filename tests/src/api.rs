@@ -1,6 +1,6 @@
 //! A running service and what it answers.
 
-use crate::programs::{clean, program};
+use crate::programs::{clean_command, program};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -60,7 +60,7 @@ impl Api {
     /// As [`Api::start`].
     pub fn start_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
         let log = std::fs::File::create(folder.join("api.stderr")).expect("the folder can be written to");
-        let mut child = clean(Command::new(program("api")), folder)
+        let mut child = clean_command(program("api"), folder)
             .args(["--port", "0"])
             .args(args)
             .envs(env.iter().copied())

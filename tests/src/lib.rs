@@ -16,6 +16,6 @@ pub use ledger::Ledger;
 pub use load::{Refusal, Told, Verdict, load};
 pub use log_file::{LogFile, LogRow};
 pub use picture::Picture;
-pub use programs::{Finished, program, repository, run};
+pub use programs::{Finished, clean_command, program, repository, run};
 pub use raw::{Raw, post, post_large_batch};
 pub use sent::{Summary, roc_auc};

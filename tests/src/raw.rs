@@ -6,6 +6,9 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+/// The most headers of an answer that are read.
+const MAX_HEADERS: usize = 64;
+
 /// A connection on which anything can be said. What is asked on it is answered in order.
 #[derive(Debug)]
 pub struct Raw {
@@ -126,15 +129,17 @@ impl Raw {
     /// # Panics
     /// If what comes is no HTTP or nothing comes.
     pub fn try_answer(&mut self) -> Option<Answered> {
-        let status_line = self.line()?;
-        let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let status = status.unwrap_or_else(|| panic!("no HTTP: {status_line}"));
-        let mut headers = Vec::new();
-        loop {
-            let line = self.line()?;
-            let Some((name, value)) = line.split_once(':') else { break };
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
+        let head = self.head()?;
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut parsed = httparse::Response::new(&mut headers);
+        let shown = || String::from_utf8_lossy(&head);
+        let outcome = parsed.parse(&head).unwrap_or_else(|error| panic!("not HTTP: {error}: {}", shown()));
+        assert!(outcome.is_complete(), "half a head: {}", shown());
+        let header = |header: &httparse::Header| {
+            (header.name.to_ascii_lowercase(), String::from_utf8_lossy(header.value).into_owned())
+        };
+        let headers = parsed.headers.iter().map(header).collect();
+        let status = parsed.code.expect("a complete head has a status");
         let mut answered = Answered { status, headers, body: String::new() };
         let body = if answered.header("transfer-encoding") == Some("chunked") {
             self.chunks()?
@@ -146,6 +151,17 @@ impl Raw {
         };
         answered.body = String::from_utf8(body).expect("UTF-8");
         Some(answered)
+    }
+
+    /// The bytes up to and including the next empty line, or `None` if the connection ends first.
+    fn head(&mut self) -> Option<Vec<u8>> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            if self.take_line(&mut head) == 0 {
+                return None;
+            }
+        }
+        Some(head)
     }
 
     /// The rest of a chunked body.
@@ -162,7 +178,14 @@ impl Raw {
     /// # Panics
     /// If what comes is no chunk.
     pub fn chunk(&mut self) -> Option<Option<Vec<u8>>> {
-        let length = usize::from_str_radix(&self.line()?, 16).expect("the length of a chunk");
+        let mut line = Vec::new();
+        if self.take_line(&mut line) == 0 {
+            return None;
+        }
+        let Ok(httparse::Status::Complete((_, length))) = httparse::parse_chunk_size(&line) else {
+            panic!("not the length of a chunk: {:?}", String::from_utf8_lossy(&line));
+        };
+        let length = usize::try_from(length).expect("a chunk fits into memory");
         let mut chunk = vec![0; length + 2];
         self.stream.read_exact(&mut chunk).ok()?;
         chunk.truncate(length);
@@ -175,12 +198,16 @@ impl Raw {
     /// If nothing comes.
     pub fn line(&mut self) -> Option<String> {
         let mut line = Vec::new();
-        match self.stream.read_until(b'\n', &mut line) {
-            Ok(0) => return None,
-            Err(error) if is_over(&error) => return None,
+        let length = self.take_line(&mut line);
+        (length > 0).then(|| String::from_utf8_lossy(&line).trim_end().to_owned())
+    }
+
+    /// Appends the next line with its end to `taken` and returns its length: 0 if the connection has ended.
+    fn take_line(&mut self, taken: &mut Vec<u8>) -> usize {
+        match self.stream.read_until(b'\n', taken) {
+            Err(error) if is_over(&error) => 0,
             outcome => outcome.expect("the service answers or hangs up"),
-        };
-        Some(String::from_utf8_lossy(&line).trim_end().to_owned())
+        }
     }
 
     /// Waits until the service hangs up, whatever it says before.

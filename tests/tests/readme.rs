@@ -3,7 +3,7 @@
 //! Three things differ: `cargo run -p NAME` runs the program that is built already, ports are free ones, and lines that
 //! others run are left to them (`cargo test` is this very run, `docker` is tested where there is an engine).
 
-use e2e::{program, repository};
+use e2e::{clean_command, program, repository};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -95,10 +95,9 @@ fn point_sender(text: &str, ports: &[(String, String)]) -> String {
 fn bash(text: &str, bin: &Path, here: &Path) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let programs = program("api");
-    let mut command = Command::new("bash");
+    let mut command = clean_command("bash", here);
     command
         .args(["-euo", "pipefail", "-c", text])
-        .current_dir(here)
         .env("PATH", format!("{}:{path}", bin.display()))
         .env("PROGRAMS", programs.parent().expect("programs lie in a folder"))
         .stdin(Stdio::null());
