@@ -1,6 +1,7 @@
 //! What many tests begin with.
 
 use crate::api::PATIENCE;
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -44,6 +45,12 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(started.elapsed() < PATIENCE, "it never came to be: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Says on standard error, past the capture of the test harness, that a test was not run and what it needs.
+pub fn not_run(needs: &str) {
+    // `eprintln!` would be captured, and shown only if the test failed.
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {needs}");
 }
 
 /// Lets this process open as many files as the system allows at all, and says how many those are.

@@ -11,7 +11,7 @@ mod raw;
 mod sent;
 
 pub use api::{Answered, Api};
-pub use fixtures::{ANOMALY, NORMAL, eventually, folder_with_model, raise_file_limit};
+pub use fixtures::{ANOMALY, NORMAL, eventually, folder_with_model, not_run, raise_file_limit};
 pub use ledger::Ledger;
 pub use load::{Refusal, Told, Verdict, load};
 pub use log_file::{LogFile, LogRow};

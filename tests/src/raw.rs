@@ -210,16 +210,25 @@ impl Raw {
         }
     }
 
-    /// Waits until the service hangs up, whatever it says before.
+    /// Reads until the service hangs up and discards what comes.
     ///
     /// # Panics
-    /// If it does not.
+    /// If it does not hang up.
     pub fn wait_for_end(&mut self) {
+        self.read_to_end();
+    }
+
+    /// Reads until the service hangs up.
+    ///
+    /// # Panics
+    /// If it does not hang up.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         match self.stream.read_to_end(&mut rest) {
             Err(error) if is_over(&error) => {}
             outcome => drop(outcome.expect("the service hangs up")),
         }
+        rest
     }
 }
 

@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::{Api, Ledger, LogFile, NORMAL, Refusal, Told, eventually, folder_with_model, load};
+use e2e::{Api, Ledger, LogFile, NORMAL, Refusal, Told, eventually, folder_with_model, load, not_run};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::path::Path;
 use std::process::Command;
@@ -134,7 +134,7 @@ fn a_full_file_system_refuses_readings_until_there_is_room() {
     let folder = folder_with_model();
     let outputs = folder.path().join("outputs");
     let Some(_mounted) = Mounted::small(&outputs) else {
-        eprintln!("NOT RUN: this user may not mount. A file that may not grow shows the same without root.");
+        not_run("a full file system: this user may not mount; a limited file size shows the same without root");
         return;
     };
     let ballast = outputs.join("ballast");
@@ -203,7 +203,9 @@ fn in_a_read_only_folder_rows_are_written_but_files_not_rotated() {
         true
     });
     if !ran {
-        eprintln!("NOT RUN: nothing is read-only for this user here. The log's own tests block a rotation otherwise.");
+        not_run(
+            "a read-only folder: nothing is read-only for this user; unit tests of the log block a rotation otherwise",
+        );
     }
     assert_eq!(api.terminate().code(), Some(0));
     let ledger = Ledger::of_set(&outputs.join("predictions_log.csv"));
@@ -228,7 +230,7 @@ fn a_read_only_log_refuses_readings_until_it_can_be_written() {
         true
     });
     if !ran {
-        eprintln!("NOT RUN: this user cannot make files immutable here. A file that may not grow shows the same.");
+        not_run("a read-only log: this user cannot make files immutable; a limited file size shows the same");
     }
     assert_eq!(api.terminate().code(), Some(0));
     let ledger = Ledger::of_set(&log);
