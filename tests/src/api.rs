@@ -1,6 +1,7 @@
 //! A running service and what it answers.
 
 use crate::programs::{clean_command, program};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -207,6 +208,21 @@ impl Api {
             assert!(started.elapsed() < PATIENCE, "api does not stop:\n{}", self.stderr());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Lets the files of the process grow to `bytes` and no further; `None` = without limit.
+    ///
+    /// # Panics
+    /// If the system refuses.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let pid = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(pid), Resource::Fsize, limit).expect("the limit of a child can be set");
+    }
+
+    /// The size of the prediction log in bytes; 0 if there is none.
+    pub fn log_len(&self) -> u64 {
+        std::fs::metadata(self.log()).map_or(0, |log| log.len())
     }
 
     /// Sends the process a signal.

@@ -53,11 +53,7 @@ impl Ledger {
         for Told { turbine_id, outcome, .. } in told {
             let Ok(verdict) = outcome else { continue };
             let row = self.0.get(turbine_id).unwrap_or_else(|| panic!("answered and lost: {turbine_id} {verdict:?}"));
-            let logged = Verdict {
-                timestamp: row.timestamp.clone(),
-                is_anomaly: row.is_anomaly,
-                anomaly_score: row.anomaly_score,
-            };
+            let logged = Verdict::of_row(row);
             assert_eq!(*verdict, logged, "{turbine_id} is logged as something else");
         }
     }

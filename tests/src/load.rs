@@ -1,6 +1,7 @@
 //! Clients that ask without a pause and remember what they were told.
 
 use crate::api::{Answered, Api};
+use crate::log_file::LogRow;
 use crate::raw::{Raw, post};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +30,20 @@ pub struct Verdict {
     pub is_anomaly: bool,
     /// The score.
     pub anomaly_score: f64,
+    /// The model that gave it.
+    pub model_version: String,
+}
+
+impl Verdict {
+    /// The verdict that a row of the log holds.
+    pub fn of_row(row: &LogRow) -> Self {
+        Verdict {
+            timestamp: row.timestamp.clone(),
+            is_anomaly: row.is_anomaly,
+            anomaly_score: row.anomaly_score,
+            model_version: row.model_version.clone(),
+        }
+    }
 }
 
 /// A prediction that was refused.
@@ -98,7 +113,7 @@ fn reading(id: &str) -> Value {
 }
 
 /// What an answer says of each of `n` readings.
-fn outcomes(answer: &Answered, n: usize) -> Vec<Result<Verdict, Refusal>> {
+pub(crate) fn outcomes(answer: &Answered, n: usize) -> Vec<Result<Verdict, Refusal>> {
     let outcome = |value: &Value| match value["error"].as_str() {
         None => Ok(verdict(value)),
         Some(error) => Err(Refusal {
@@ -126,5 +141,6 @@ fn verdict(value: &Value) -> Verdict {
         timestamp: text("timestamp"),
         is_anomaly: value["is_anomaly"].as_bool().unwrap_or_else(|| panic!("no verdict: {value}")),
         anomaly_score: value["anomaly_score"].as_f64().unwrap_or_else(|| panic!("no score: {value}")),
+        model_version: text("model_version"),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use turbine_core::prediction::log_files;
 
 /// A prediction log as it lies on the disk.
 #[derive(Debug)]
@@ -65,6 +66,15 @@ impl LogFile {
         });
         let rows = rows.collect();
         LogFile { header, rows }
+    }
+
+    /// The rows of the log at `path` and of its rotated parts, oldest first.
+    ///
+    /// # Panics
+    /// As [`LogFile::read`].
+    pub fn rows_of_set(path: &Path) -> Vec<LogRow> {
+        let files = log_files(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        files.iter().flat_map(|file| LogFile::read(file).rows).collect()
     }
 
     /// How often each event time stands in the log.

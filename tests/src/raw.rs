@@ -29,7 +29,15 @@ impl Raw {
     /// # Errors
     /// If the service does not take the connection.
     pub fn try_connect(api: &Api) -> io::Result<Self> {
-        Self::on(TcpStream::connect(api.address())?)
+        Self::try_connect_to(api.address())
+    }
+
+    /// Connects to a host and port, perhaps.
+    ///
+    /// # Errors
+    /// If the service does not take the connection.
+    pub fn try_connect_to(address: &str) -> io::Result<Self> {
+        Self::on(TcpStream::connect(address)?)
     }
 
     fn on(stream: TcpStream) -> io::Result<Self> {
@@ -179,7 +187,8 @@ impl Raw {
     /// If what comes is no chunk.
     pub fn chunk(&mut self) -> Option<Option<Vec<u8>>> {
         let mut line = Vec::new();
-        if self.take_line(&mut line) == 0 {
+        self.take_line(&mut line);
+        if !line.ends_with(b"\n") {
             return None;
         }
         let Ok(httparse::Status::Complete((_, length))) = httparse::parse_chunk_size(&line) else {

@@ -7,7 +7,6 @@
 #![allow(clippy::unwrap_used)]
 
 use e2e::{Api, Ledger, LogFile, NORMAL, Refusal, Told, eventually, folder_with_model, load, not_run};
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +46,10 @@ fn refusals(told: &[Told], ledger: &Ledger) -> usize {
     let refused = told.iter().filter_map(|told| Some((&told.turbine_id, told.outcome.as_ref().err()?)));
     let mut n = 0;
     for (turbine_id, Refusal { status, retry_after, error }) in refused {
+        // It may be in the log: nothing is promised about it.
+        if error.contains("unknown") {
+            continue;
+        }
         // A line of newline-delimited JSON is refused in its place; the answer has begun by then.
         assert!(*status == 200 || (*status == 503 && retry_after.as_deref() == Some("1")), "{status} {retry_after:?}");
         assert!(error.contains("cannot be logged"), "{error}");
@@ -54,16 +57,6 @@ fn refusals(told: &[Told], ledger: &Ledger) -> usize {
         n += 1;
     }
     n
-}
-
-/// Lets the files of a process grow to `bytes` and no further; `None` = without limit.
-fn limit_files(api: &Api, bytes: Option<u64>) {
-    let pid = Pid::from_raw(i32::try_from(api.id()).unwrap()).unwrap();
-    prlimit(Some(pid), Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
-}
-
-fn log_len(api: &Api) -> u64 {
-    std::fs::metadata(api.log()).map_or(0, |log| log.len())
 }
 
 #[test]
@@ -74,11 +67,11 @@ fn a_file_that_may_not_grow_refuses_readings_until_it_may() {
         let (told, ()) = under_load(&api, || {
             for _ in 0..3 {
                 // In the middle of some row.
-                limit_files(&api, Some(log_len(&api) + 1_234));
+                api.limit_files(Some(api.log_len() + 1_234));
                 wait_until_degraded(&api, "File too large");
                 assert_eq!(api.get("/health/ready").status, 503);
                 LogFile::read(&api.log());
-                limit_files(&api, None);
+                api.limit_files(None);
                 wait_until_well(&api);
             }
             sleep(Duration::from_millis(100));
@@ -95,13 +88,13 @@ fn best_effort_answers_all_the_same_and_counts_what_is_not_logged() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &["--log-policy", "best-effort"]);
     assert_eq!(api.post("/predict", NORMAL).status, 200);
-    limit_files(&api, Some(log_len(&api) + 10));
+    api.limit_files(Some(api.log_len() + 10));
     for _ in 0..5 {
         assert_eq!(api.post("/predict", NORMAL).status, 200);
     }
     wait_until_degraded(&api, "File too large");
     assert_eq!(api.figures()["turbine_log_unlogged_total"], 5.0);
-    limit_files(&api, None);
+    api.limit_files(None);
     wait_until_well(&api);
     // The first, and the one that found the service well again.
     assert_eq!(LogFile::read(&api.log()).rows.len(), 2);

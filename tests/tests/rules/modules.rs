@@ -123,7 +123,7 @@ fn shortest_way_back(start: &Segments, imports: &BTreeMap<&Segments, BTreeSet<Se
     while let Some(way) = ways.pop_front() {
         let last = way.last().expect("a way has a start");
         for next in imports.get(last).into_iter().flatten() {
-            let longer = [&way[..], &[next.clone()]].concat();
+            let longer = [&way[..], std::slice::from_ref(next)].concat();
             if next == start {
                 return Some(longer);
             }
