@@ -1,7 +1,7 @@
 //! A disk whose syncs stall at random for longer than a request may take: the service answers 503, the row is logged all the
 //! same, and the client sends the reading again. Each reading is logged once.
 //!
-//! `DISK_DELAY_MS` sets the stall, 650 ms if it is not set; the request timeout is 10/13 of it, as 2 s is of 2.6 s.
+//! `DISK_DELAY_MS` sets the stall, 520 ms if it is not set; the request timeout is 10/13 of it, as 2 s is of 2.6 s.
 
 use e2e::{
     Address, Api, Delivered, Form, LogFile, SlowDisk, Stamped, Summary, assert_state_survives, deliver, eventually,
@@ -18,7 +18,7 @@ const EVERY: u32 = 7;
 
 /// How long a sync stalls.
 fn stall() -> Duration {
-    let text = std::env::var("DISK_DELAY_MS").unwrap_or_else(|_| "650".to_owned());
+    let text = std::env::var("DISK_DELAY_MS").unwrap_or_else(|_| "520".to_owned());
     Duration::from_millis(text.parse().unwrap_or_else(|_| panic!("DISK_DELAY_MS is a number, not {text:?}")))
 }
 
@@ -80,10 +80,10 @@ fn sixty_readings_sent_until_answered_are_sixty_rows() {
 #[test]
 fn batches_sent_until_answered_are_logged_once() {
     let folder = folder_with_model();
-    // A large batch takes a while to score on a busy machine: the limits are those of production.
-    let stalling = Stalling::new(2, Duration::from_millis(2_600), 3);
+    // A large batch takes a while to score on a busy machine: the timeout is the default. Every sync stalls, because there are few.
+    let stalling = Stalling::new(1, Duration::from_millis(2_600), 3);
     let api = stalling.start(folder.path());
-    let readings = stream(40_000, 1_000);
+    let readings = stream(30_000, 1_000);
     let delivered = deliver(&Address::of(&api), Form::Batch(10_000), &readings, 2, false);
     assert!(delivered.unknown > 0 && delivered.duplicates > 0, "{} {}", delivered.unknown, delivered.duplicates);
     stalling.check(api, folder.path(), &delivered, &readings);
@@ -107,7 +107,7 @@ fn readings_are_logged_once_although_the_service_is_killed_between() {
         let stalling = Stalling::new(EVERY, stall(), 4 + i as u64);
         let mut api = stalling.start(folder.path());
         let address = Address::of(&api);
-        let readings = stream(if form == Form::Single { 240 } else { 2_400 }, 11);
+        let readings = stream(if form == Form::Single { 120 } else { 1_600 }, 11);
         let (done, mut kills) = (AtomicBool::new(false), 0);
         let (delivered, api) = std::thread::scope(|scope| {
             let client = scope.spawn(|| {
@@ -116,7 +116,7 @@ fn readings_are_logged_once_although_the_service_is_killed_between() {
                 delivered
             });
             while !done.load(Ordering::Relaxed) && !client.is_finished() {
-                std::thread::sleep(Duration::from_millis(50 + u64::from(rng.next_u32() % 700)));
+                std::thread::sleep(Duration::from_millis(100 + u64::from(rng.next_u32() % 900)));
                 api.signal("KILL");
                 api.wait();
                 api = stalling.start(folder.path());
@@ -138,7 +138,7 @@ fn readings_are_logged_once_although_the_disk_is_full_between() {
         let stalling = Stalling::new(EVERY, stall(), 14 + i as u64);
         let api = stalling.start(folder.path());
         let address = Address::of(&api);
-        let readings = stream(if form == Form::Single { 300 } else { 3_000 }, 11);
+        let readings = stream(if form == Form::Single { 160 } else { 2_000 }, 11);
         // In the middle of some row.
         api.limit_files(Some(api.log_len() + 1_234));
         let delivered = std::thread::scope(|scope| {
