@@ -1,6 +1,6 @@
 //! Clients that send readings with turbine and time again and again until each is answered.
 
-use crate::api::{Answered, Api, PATIENCE};
+use crate::api::{Answered, Api, EVENT_TIMEOUT};
 use crate::load::{Verdict, outcomes};
 use crate::log_file::LogFile;
 use crate::raw::{Raw, post};
@@ -195,7 +195,7 @@ fn send_until_answered(
 ) {
     let started = Instant::now();
     loop {
-        assert!(started.elapsed() < PATIENCE, "never predicted: {:?}", readings[0]);
+        assert!(started.elapsed() < EVENT_TIMEOUT, "never predicted: {:?}", readings[0]);
         let Some(answer) = try_ask(address, connection, request) else {
             delivered.unanswered += 1;
             std::thread::sleep(PAUSE);

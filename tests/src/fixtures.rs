@@ -1,6 +1,6 @@
-//! What many tests begin with.
+//! Fixtures shared by many tests.
 
-use crate::api::PATIENCE;
+use crate::api::EVENT_TIMEOUT;
 use crate::programs::run;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -16,10 +16,10 @@ use turbine_core::training::{TrainingParams, train};
 /// Where a service looks for its model, seen from its folder.
 pub const MODEL_PATH: &str = "models/turbine_iforest.json";
 
-/// A reading of a turbine that runs as it should.
+/// A normal reading.
 pub const NORMAL: &str = r#"{"temperature":25.1,"humidity":60.2,"sound_volume":0.51}"#;
 
-/// A reading of one that does not.
+/// An anomalous reading.
 pub const ANOMALY: &str = r#"{"temperature":45.1,"humidity":90.2,"sound_volume":1.51}"#;
 
 /// A folder that holds the default model, so that a service started there need not train it.
@@ -68,14 +68,14 @@ pub fn train_other_features(folder: &Path, features: usize) {
     assert_eq!(trained.code, Some(0), "{}", trained.stderr);
 }
 
-/// Waits until `condition` holds. How long that takes is nobody's concern, as long as it happens.
+/// Waits until `condition` holds.
 ///
 /// # Panics
-/// If it does not happen.
+/// If it does not within two minutes.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < PATIENCE, "it never came to be: {what}");
+        assert!(started.elapsed() < EVENT_TIMEOUT, "timeout while waiting for: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -86,11 +86,11 @@ pub fn not_run(needs: &str) {
     let _ = writeln!(std::io::stderr(), "NOT RUN: {needs}");
 }
 
-/// Lets this process open as many files as the system allows at all, and says how many those are.
+/// Raises the limit of open files of this process to the hard limit; returns it.
 pub fn raise_file_limit() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    // If it is refused, the old limit stands, and that is what is returned.
+    // If this is refused, the old limit stays and is returned.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

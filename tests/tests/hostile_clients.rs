@@ -154,7 +154,7 @@ fn lines_may_come_slowly_but_must_come() {
 }
 
 #[test]
-fn a_client_that_stops_sending_is_answered_all_the_same() {
+fn a_half_closed_connection_is_answered() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     // Repeated, because it varies whether the end is noticed before the answer is ready.
@@ -174,7 +174,7 @@ fn a_client_that_stops_sending_is_answered_all_the_same() {
 }
 
 #[test]
-fn a_body_shorter_than_it_says_is_refused() {
+fn a_body_shorter_than_declared_is_refused() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let (request, body) = request();
@@ -192,7 +192,7 @@ fn a_body_shorter_than_it_says_is_refused() {
 }
 
 #[test]
-fn a_body_longer_than_it_says_is_another_request() {
+fn bytes_after_the_declared_body_are_another_request() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let mut raw = Raw::with(&api, [&request().0, &b"more of it\r\n\r\n"[..]].concat());

@@ -134,6 +134,23 @@ fn ten_thousand_turbines_are_listed_in_pages() {
 }
 
 #[test]
+fn openapi_describes_turbines_and_reload() {
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    let paths = api.get("/openapi.json").json()["paths"].clone();
+    let listed = &paths["/turbines"]["get"];
+    let parameters = listed["parameters"].as_array().unwrap_or_else(|| panic!("{listed}"));
+    let names: Vec<&str> = parameters.iter().filter_map(|parameter| parameter["name"].as_str()).collect();
+    assert!(names.contains(&"limit") && names.contains(&"after"), "{names:?}");
+    for status in ["200", "400"] {
+        assert!(listed["responses"].get(status).is_some(), "{status}");
+    }
+    for status in ["200", "422"] {
+        assert!(paths["/model/reload"]["post"]["responses"].get(status).is_some(), "{status}");
+    }
+}
+
+#[test]
 fn beyond_the_limit_the_longest_silent_turbine_is_forgotten() {
     let folder = folder_with_model();
     let args = ["--max-turbines", "100"];

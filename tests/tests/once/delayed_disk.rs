@@ -62,6 +62,16 @@ impl Stalling {
     }
 }
 
+/// Runs a storm for each of these at the same time: they mostly wait. Each gets a seed.
+fn for_each<T: Send>(cases: impl IntoIterator<Item = T>, storm: impl Fn(T, u64) + Sync) {
+    let storm = &storm;
+    std::thread::scope(|scope| {
+        for (case, seed) in cases.into_iter().zip(1..) {
+            scope.spawn(move || storm(case, seed));
+        }
+    });
+}
+
 fn stream(readings: usize, turbines: usize) -> Vec<Stamped> {
     (0..readings).map(|i| Stamped::nth(i, turbines)).collect()
 }
@@ -101,13 +111,13 @@ fn lines_sent_until_answered_are_logged_once() {
 
 #[test]
 fn readings_are_logged_once_although_the_service_is_killed_between() {
-    let mut rng = ChaCha8Rng::seed_from_u64(4);
-    for (i, form) in [Form::Single, Form::Batch(40), Form::Lines(40)].into_iter().enumerate() {
+    for_each([Form::Single, Form::Batch(40), Form::Lines(40)], |form, seed| {
         let folder = folder_with_model();
-        let stalling = Stalling::new(EVERY, stall(), 4 + i as u64);
+        let stalling = Stalling::new(EVERY, stall(), seed);
         let mut api = stalling.start(folder.path());
         let address = Address::of(&api);
         let readings = stream(if form == Form::Single { 120 } else { 1_600 }, 11);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let (done, mut kills) = (AtomicBool::new(false), 0);
         let (delivered, api) = std::thread::scope(|scope| {
             let client = scope.spawn(|| {
@@ -128,14 +138,14 @@ fn readings_are_logged_once_although_the_service_is_killed_between() {
         println!("{form:?}: killed {kills} times");
         assert!(kills > 1, "{form:?}");
         stalling.check(api, folder.path(), &delivered, &readings);
-    }
+    });
 }
 
 #[test]
 fn readings_are_logged_once_although_the_disk_is_full_between() {
-    for (i, form) in [Form::Single, Form::Batch(40), Form::Lines(40)].into_iter().enumerate() {
+    for_each([Form::Single, Form::Batch(40), Form::Lines(40)], |form, seed| {
         let folder = folder_with_model();
-        let stalling = Stalling::new(EVERY, stall(), 14 + i as u64);
+        let stalling = Stalling::new(EVERY, stall(), seed);
         let api = stalling.start(folder.path());
         let address = Address::of(&api);
         let readings = stream(if form == Form::Single { 160 } else { 2_000 }, 11);
@@ -156,27 +166,27 @@ fn readings_are_logged_once_although_the_disk_is_full_between() {
         assert!(delivered.refused > 0, "{form:?}: nothing was refused");
         eventually("healthy", || api.get("/health").json()["status"] == "healthy");
         stalling.check(api, folder.path(), &delivered, &readings);
-    }
+    });
 }
 
 #[test]
 fn readings_are_logged_once_although_clients_hang_up() {
-    for (i, form) in [Form::Single, Form::Batch(20), Form::Lines(20)].into_iter().enumerate() {
+    for_each([Form::Single, Form::Batch(20), Form::Lines(20)], |form, seed| {
         let folder = folder_with_model();
-        let stalling = Stalling::new(EVERY, stall(), 24 + i as u64);
+        let stalling = Stalling::new(EVERY, stall(), seed);
         let api = stalling.start(folder.path());
         let readings = stream(if form == Form::Single { 60 } else { 1_200 }, 11);
         let delivered = deliver(&Address::of(&api), form, &readings, 4, true);
         assert!(delivered.duplicates > 0, "{form:?}: no request that was hung up on was handled");
         stalling.check(api, folder.path(), &delivered, &readings);
-    }
+    });
 }
 
 #[test]
 fn what_the_sender_sends_and_retries_is_logged_once() {
-    for (i, way) in [&["--concurrency", "2"][..], &["--batch", "15"], &["--ndjson"]].into_iter().enumerate() {
+    for_each([&["--concurrency", "2"][..], &["--batch", "15"], &["--ndjson"]], |way, seed| {
         let folder = folder_with_model();
-        let stalling = Stalling::new(EVERY - 2, stall(), 34 + i as u64);
+        let stalling = Stalling::new(EVERY - 2, stall(), seed);
         let api = stalling.start(folder.path());
         let url = api.url("/predict");
         let args = ["--api-url", &url, "--count", "60", "--interval", "0", "--turbines", "3", "--retries", "30"];
@@ -190,5 +200,5 @@ fn what_the_sender_sends_and_retries_is_logged_once() {
         once.dedup();
         assert_eq!((rows.len(), once.len()), (60, 60), "{way:?}: rows, and different ones");
         assert_state_survives(api, folder.path(), &stalling.args());
-    }
+    });
 }
