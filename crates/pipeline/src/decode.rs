@@ -13,8 +13,9 @@ pub const MAX_BATCH: usize = 10_000;
 /// How many faults are listed; the rest are counted.
 pub const MAX_FAULTS: usize = 100;
 
-/// How many faulty readings of a batch the message spells out.
+/// How many faulty readings of a batch the message spells out, if they do not make it longer than a person wants to read.
 const SPELT_OUT: usize = 10;
+const LONG_MESSAGE: usize = 1_000;
 
 /// Why readings were rejected.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -132,7 +133,8 @@ struct Refused {
 impl Refused {
     fn add(&mut self, index: Option<usize>, error: ReadingError) {
         self.readings += 1;
-        if self.messages.len() < SPELT_OUT {
+        let length: usize = self.messages.iter().map(String::len).sum();
+        if self.messages.len() < SPELT_OUT && length < LONG_MESSAGE {
             self.messages.push(match index {
                 Some(index) => format!("reading {index}: {error}"),
                 None => error.to_string(),
