@@ -293,7 +293,7 @@ mod tests {
             ("", "it is empty"),
             ("a,b\n1,2\n", "no columns is_anomaly,anomaly_score"),
             ("time,a,is_anomaly,anomaly_score\n", "its first column is \"time\""),
-            ("timestamp,is_anomaly,anomaly_score\n", "0 features were named"),
+            ("timestamp,is_anomaly,anomaly_score\n", "0 features are given"),
         ] {
             write(&path, text).unwrap();
             let error = LogReader::open(&path).unwrap_err().to_string();
