@@ -129,7 +129,7 @@ pub struct Envelope<'a> {
     pub error: String,
     /// What is wrong, field by field.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    #[schema(schema_with = crate::openapi::faults, required = false)]
+    #[schema(schema_with = crate::schema::faults, required = false)]
     pub faults: &'a [IndexedFault],
     /// How many more faults there are than are listed.
     #[serde(skip_serializing_if = "is_zero")]

@@ -15,6 +15,7 @@ pub mod openapi;
 pub mod request_id;
 pub mod route;
 pub mod routes;
+pub mod schema;
 pub mod serve;
 pub mod shutdown;
 pub mod signals;

@@ -1,6 +1,5 @@
 //! Counters of requests. The registry belongs to the service; nothing is global.
 
-use crate::error::ApiError;
 use crate::route::Route;
 use axum::http::StatusCode;
 use pipeline::counters::registered;
@@ -113,10 +112,9 @@ impl Telemetry {
     /// All counters of the registry, in Prometheus's text format.
     ///
     /// # Errors
-    /// 500 if they cannot be put into text.
-    pub fn prometheus_text(&self) -> Result<String, ApiError> {
-        let internal = |error: prometheus::Error| ApiError::Internal { cause: error.to_string() };
-        TextEncoder::new().encode_to_string(&self.registry.gather()).map_err(internal)
+    /// If they cannot be put into text.
+    pub fn prometheus_text(&self) -> prometheus::Result<String> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the service answers to.
 
+mod answer;
 mod health;
 mod metrics;
 mod model_info;
@@ -23,7 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-pub use predict::{Answer, Answers};
+pub use answer::{Answer, Answers};
 
 /// All routes, without the layers in front of them.
 pub fn router(app: Arc<App>) -> Router {

@@ -1,7 +1,7 @@
 //! `POST /predict/batch` with one reading a line: answered line by line while the body arrives, in bounded memory.
 
 use crate::error::ApiError;
-use crate::routes::predict::Answer;
+use crate::routes::answer::Answer;
 use crate::state::App;
 use axum::body::{Body, BodyDataStream};
 use axum::http::header;

@@ -30,7 +30,7 @@ pub struct Page {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Turbines {
     /// The turbines of this page.
-    #[schema(schema_with = crate::openapi::turbines)]
+    #[schema(schema_with = crate::schema::turbines)]
     pub turbines: Vec<TurbineStatus>,
     /// What to ask the next page with, as `after`; left out on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,6 @@ mod file;
 mod header;
 mod lock;
 mod recover;
-mod rotation;
 mod telemetry;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Beginning a new file when the current one is large or old.
 
-use super::csv_log::CsvLog;
-use super::fault::LogFault;
+use super::super::fault::LogFault;
+use super::CsvLog;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

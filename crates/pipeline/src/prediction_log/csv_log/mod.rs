@@ -10,6 +10,8 @@
 //! `predictions_log.lock`, torn ends `predictions_log.1.torn`, logs of other columns `predictions_log.set-aside-1.csv`,
 //! and for a moment `predictions_log.new`, which becomes the log once its header is whole.
 
+mod rotation;
+
 use super::RecordLog;
 use super::config::{LogConfig, LogSync};
 use super::disk::{Disk, RealDisk, outlive_file_size_limits, sync_folder, write_all};
@@ -18,8 +20,8 @@ use super::file::LogFile;
 use super::header::Header;
 use super::lock::Lock;
 use super::recover::take_up;
-use super::rotation::Rotation;
 use super::telemetry::LogTelemetry;
+use rotation::Rotation;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -38,14 +40,14 @@ const PROBE_BYTES: usize = 4 << 10;
 
 /// The prediction log at a path.
 pub struct CsvLog {
-    pub(super) config: LogConfig,
-    pub(super) name: LogName,
+    config: LogConfig,
+    name: LogName,
     header: Header,
     disk: Arc<dyn Disk>,
-    pub(super) telemetry: LogTelemetry,
+    telemetry: LogTelemetry,
     lock: Lock,
-    pub(super) file: Option<LogFile>,
-    pub(super) rotation: Rotation,
+    file: Option<LogFile>,
+    rotation: Rotation,
     /// Rows on their way to the file.
     buffer: Vec<u8>,
     /// How many they are. Only with [`LogSync::None`] do they stay there after an append.
@@ -120,7 +122,7 @@ impl CsvLog {
         self.telemetry.buffered_rows.set(0);
     }
 
-    pub(super) fn commit(&mut self, rows: &[u8]) -> Result<(), LogFault> {
+    fn commit(&mut self, rows: &[u8]) -> Result<(), LogFault> {
         for _ in 0..ATTEMPTS {
             self.rotate_if_full(rows.len());
             let whole = self.ready()?.len + rows.len() as u64;
@@ -223,7 +225,7 @@ impl CsvLog {
     }
 
     /// Whether the file at the log's path is ours and `len` long.
-    pub(super) fn is_in_place(&self, len: u64) -> bool {
+    fn is_in_place(&self, len: u64) -> bool {
         self.file.as_ref().is_some_and(|file| file.is_at_with_len(self.name.path(), len))
     }
 
@@ -234,7 +236,7 @@ impl CsvLog {
         Ok(fresh)
     }
 
-    pub(super) fn fresh(&self, sequence: u64) -> Result<LogFile, LogFault> {
+    fn fresh(&self, sequence: u64) -> Result<LogFile, LogFault> {
         let path = self.name.path().with_extension("new");
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(LogFault::io("remove", &path)(error)),
@@ -251,7 +253,7 @@ impl CsvLog {
         create().map_err(LogFault::io("create", &path))
     }
 
-    pub(super) fn put_in_place(&self) -> Result<(), LogFault> {
+    fn put_in_place(&self) -> Result<(), LogFault> {
         let path = self.name.path();
         let rename = || {
             std::fs::rename(path.with_extension("new"), path)?;
@@ -260,7 +262,7 @@ impl CsvLog {
         rename().map_err(LogFault::io("create", path))
     }
 
-    pub(super) fn header_len(&self) -> u64 {
+    fn header_len(&self) -> u64 {
         self.header.line().len() as u64
     }
 }
