@@ -42,7 +42,7 @@ pub struct Summary {
     pub requests_4xx: u64,
     /// Those answered with a status from 500 on.
     pub requests_5xx: u64,
-    /// Readings scored and logged.
+    /// Readings scored and answered; one that comes again counts once.
     pub predictions_total: u64,
     /// Mean time from the head of a scoring request to that of its answer, in milliseconds; 0 before the first.
     pub avg_latency_ms: f64,

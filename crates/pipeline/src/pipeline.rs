@@ -272,7 +272,7 @@ impl Pipeline {
         let ready = matches!(proof, Some(Ok(()))) && self.0.commits.get().is_some() && refusal.is_none();
         let failed_proof = proof.and_then(Result::err).map(|error| format!("the model fails its own proof: {error}"));
         let slot_problem = self.0.slot.problem().map(|problem| problem.to_string());
-        let log_problem = refusal.map(|refusal| self.0.log_refusal(&refusal));
+        let log_problem = refusal.map(|refusal| refusal.to_string());
         let rotation = self.0.log_telemetry.problem().map(|problem| problem.to_string());
         let problems = [slot_problem, failed_proof, log_problem, rotation].into_iter().flatten().collect();
         Health { model_loaded: model.is_some(), ready, problems }
@@ -346,10 +346,6 @@ impl Shared {
         self.counters.unlogged.inc_by(submission.len() as u64);
         let fleet = self.fleet.read();
         Judge::new(&fleet).all(submission).into_iter().map(|judged| judged.answered).collect()
-    }
-
-    fn log_refusal(&self, refusal: &CommitError) -> String {
-        format!("predictions cannot be logged: {refusal}")
     }
 }
 

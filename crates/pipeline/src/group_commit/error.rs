@@ -13,10 +13,10 @@ pub enum CommitError {
         queued_bytes: usize,
     },
     /// The last commit failed, or this one. The item is not committed.
-    #[error("{0}")]
+    #[error("predictions cannot be logged: {0}")]
     Unavailable(Arc<str>),
     /// The commit in progress does not return. The item is not committed.
-    #[error("writing has not returned for {seconds} s; check the disk")]
+    #[error("predictions cannot be logged: writing has not returned for {seconds} s; check the disk")]
     Stalled {
         /// For how long.
         seconds: u64,
