@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use sender::{Config, SenderError, run, shutdown_signal};
-use std::io::{BufWriter, ErrorKind};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -15,7 +15,8 @@ async fn main() -> ExitCode {
         // The reader of the output wants no more of it: `sender | head`.
         Err(SenderError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            // Ignored if standard error is closed too.
+            let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
     }

@@ -1,7 +1,7 @@
 //! Trains a model and draws its evaluation: `cargo run -p train`.
 
 use clap::Parser;
-use std::io::stdout;
+use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 use train::{Args, run};
 use turbine_core::closed_pipe::UntilClosed;
@@ -12,7 +12,8 @@ fn main() -> ExitCode {
     match drop_privileges.and_then(|()| run(&args, &mut UntilClosed::new(stdout().lock()))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Ignored if standard error is closed too.
+            let _ = writeln!(stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
