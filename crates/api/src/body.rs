@@ -1,23 +1,23 @@
-//! From a request's body to readings nobody has believed yet.
+//! From a request's body to readings.
 
 use crate::config::Limits;
-use crate::error::{ApiError, IndexedFault};
-use axum::BoxError;
-use axum::body::HttpBody;
+use crate::error::{ApiError, IndexedFault, MAX_FAULTS};
+use crate::late_timeout::late_timeout;
+use crate::memory::{MemoryBudget, Reservation};
+use crate::schema::MAX_BATCH;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::pin::pin;
 use turbine_core::feature::FeatureSet;
 use turbine_core::reading::lenient::quote_bare_words;
-use turbine_core::reading::{RawReading, Reading};
+use turbine_core::reading::{RawReading, Reading, ReadingError};
 
-/// The most readings of one batch.
-pub const MAX_BATCH: usize = 10_000;
-
-/// How many faults the message of a refused batch spells out; the list has all of them.
+/// How many readings the message of a refused batch spells out.
 const SPELT_OUT: usize = 10;
 
 /// What a body is said to be.
@@ -38,6 +38,9 @@ impl Kind {
     /// 415 for types that hold no readings.
     pub fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
         let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Kind::Json) };
+        if value == "application/json" {
+            return Ok(Kind::Json);
+        }
         let content_type = String::from_utf8_lossy(value.as_bytes());
         let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match essence.as_str() {
@@ -53,28 +56,53 @@ impl Kind {
     }
 }
 
-/// A request's body, as the server or a test hands it over.
-pub trait Readings: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static {}
+/// A whole request body, and the memory it takes.
+#[derive(Debug)]
+pub struct WholeBody {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Their reservation, which can grow for the answer.
+    pub reservation: Reservation,
+}
 
-impl<B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static> Readings for B {}
-
-/// Takes the whole body in, if it is not too large and arrives in time.
+/// Reads the whole body, if it is not too large, fits into the memory and arrives in time.
 ///
 /// # Errors
-/// 413, 408, or 400 if the connection breaks off.
-pub async fn read(body: impl Readings, limits: &Limits) -> Result<Bytes, ApiError> {
-    let limit = limits.max_body_bytes.0;
+/// 413, 503, 408, or 400 if the connection breaks off.
+pub async fn read(body: Body, limits: &Limits, memory: &MemoryBudget) -> Result<WholeBody, ApiError> {
+    let timeout = limits.body_timeout.0;
+    let whole = late_timeout(timeout, pin!(collect(body, limits.max_body_bytes.0, memory.reservation()))).await;
+    whole.unwrap_or(Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() }))
+}
+
+async fn collect(mut body: Body, limit: u64, mut reservation: Reservation) -> Result<WholeBody, ApiError> {
     if body.size_hint().lower() > limit {
         return Err(ApiError::TooLarge { limit });
     }
-    let collected = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)).collect();
-    let timeout = limits.body_timeout.0;
-    match tokio::time::timeout(timeout, collected).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge { limit }),
-        Ok(Err(error)) => Err(ApiError::bad_request(format!("the body broke off: {error}"))),
-        Err(_) => Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() }),
+    let length = body.size_hint().exact();
+    // A small body comes in one frame, which need not be copied.
+    let (mut frame, mut bytes) = (Bytes::new(), Vec::new());
+    while !body.is_end_stream()
+        && let Some(next) = body.frame().await
+    {
+        let next = next.map_err(|error| ApiError::bad_request(format!("the body broke off: {error}")))?;
+        let Ok(next) = next.into_data() else { continue };
+        if (frame.len() + bytes.len() + next.len()) as u64 > limit {
+            return Err(ApiError::TooLarge { limit });
+        }
+        reservation.grow(next.len())?;
+        if frame.is_empty() && bytes.is_empty() {
+            frame = next;
+            continue;
+        }
+        if bytes.is_empty() {
+            // Memory is taken as it is written to, not as it is asked for.
+            bytes.reserve_exact(length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0));
+            bytes.extend_from_slice(&std::mem::take(&mut frame));
+        }
+        bytes.extend_from_slice(&next);
     }
+    Ok(WholeBody { bytes: if bytes.is_empty() { frame } else { bytes.into() }, reservation })
 }
 
 /// The one reading of a body.
@@ -125,40 +153,62 @@ pub fn batch(body: &[u8], features: &FeatureSet) -> Result<Vec<Reading>, ApiErro
             readings.len()
         )));
     }
-    let checked = readings.iter().map(|raw| RawReading::from_json(raw.get().as_bytes())?.check(features));
     let mut accepted = Vec::with_capacity(readings.len());
-    let mut refused = Vec::new();
-    for (index, reading) in checked.enumerate() {
-        match reading {
-            Ok(reading) => accepted.push(reading),
-            Err(error) => refused.push(ApiError::of_reading(error, Some(index))),
+    let mut refused = Refused::default();
+    for (index, raw) in readings.iter().enumerate() {
+        match RawReading::from_json(raw.get().as_bytes()).and_then(|raw| raw.check(features)) {
+            Ok(reading) if refused.readings == 0 => accepted.push(reading),
+            Ok(_) => {}
+            Err(error) => refused.add(error, index),
         }
     }
     match not_json {
-        _ if !refused.is_empty() => Err(all_of(refused)),
+        _ if refused.readings > 0 => Err(refused.into_error()),
         // Nothing but the text itself is to blame, so no field is named.
         Some(error) => Err(error),
         None => Ok(accepted),
     }
 }
 
-fn all_of(refused: Vec<ApiError>) -> ApiError {
-    let more = refused.len().saturating_sub(SPELT_OUT);
-    let mut message = refused.iter().take(SPELT_OUT).map(ApiError::to_string).collect::<Vec<_>>().join("; ");
-    if more > 0 {
-        message += &format!("; and {more} more readings");
+/// The refused readings of a batch; of many, only as much as the refusal says.
+#[derive(Default)]
+struct Refused {
+    readings: usize,
+    messages: Vec<String>,
+    faults: Vec<IndexedFault>,
+    more_faults: usize,
+}
+
+impl Refused {
+    fn add(&mut self, error: ReadingError, index: usize) {
+        self.readings += 1;
+        if self.messages.len() < SPELT_OUT {
+            self.messages.push(format!("reading {index}: {error}"));
+        }
+        for fault in error.into_faults() {
+            if self.faults.len() < MAX_FAULTS {
+                self.faults.push(IndexedFault { index: Some(index), fault });
+            } else {
+                self.more_faults += 1;
+            }
+        }
     }
-    let faults = |error| match error {
-        ApiError::BadRequest { faults, .. } => faults,
-        _ => Vec::<IndexedFault>::new(),
-    };
-    ApiError::BadRequest { message, faults: refused.into_iter().flat_map(faults).collect() }
+
+    fn into_error(self) -> ApiError {
+        let mut message = self.messages.join("; ");
+        let more = self.readings - self.messages.len();
+        if more > 0 {
+            message += &format!("; and {more} more readings");
+        }
+        ApiError::BadRequest { message, faults: self.faults, more_faults: self.more_faults }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use futures_util::StreamExt;
 
     fn kind(content_type: &str) -> Result<Kind, ApiError> {
         Kind::of(&HeaderMap::from_iter([(header::CONTENT_TYPE, content_type.parse().unwrap())]))
@@ -193,7 +243,7 @@ mod tests {
 
     fn refusal(body: &str) -> (String, Vec<(Option<usize>, String)>) {
         let error = batch(body.as_bytes(), &FeatureSet::from_names(["a", "b"]).unwrap()).unwrap_err();
-        let ApiError::BadRequest { message, faults } = error else { panic!("{error}") };
+        let ApiError::BadRequest { message, faults, .. } = error else { panic!("{error}") };
         (message, faults.into_iter().map(|fault| (fault.index, fault.fault.field)).collect())
     }
 
@@ -224,9 +274,36 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_of_faults_is_cut_in_the_message_only() {
-        let (message, faults) = refusal(&format!("{{\"readings\":[{}{{}}]}}", "{},".repeat(24)));
-        assert!(message.ends_with("; and 15 more readings"), "{message}");
-        assert_eq!(faults.len(), 50);
+    fn a_refusal_lists_so_many_faults_and_says_how_many_more_there_are() {
+        // 60 readings with 2 faults each.
+        let body = format!("{{\"readings\":[{}{{}}]}}", "{},".repeat(59));
+        let error = batch(body.as_bytes(), &FeatureSet::from_names(["a", "b"]).unwrap()).unwrap_err();
+        let envelope = serde_json::to_value(error.envelope()).unwrap();
+        assert!(envelope["error"].as_str().unwrap().ends_with("; and 50 more readings"), "{envelope}");
+        assert_eq!((envelope["faults"].as_array().unwrap().len(), &envelope["more_faults"]), (100, &20.into()));
+        assert_eq!(envelope["faults"][99]["index"], 49);
+        let few = batch(b"{\"readings\":[{}]}", &FeatureSet::from_names(["a", "b"]).unwrap()).unwrap_err();
+        assert_eq!(serde_json::to_value(few.envelope()).unwrap().get("more_faults"), None);
+    }
+
+    #[tokio::test]
+    async fn a_body_holds_memory_as_it_arrives() {
+        use crate::config::Config;
+        use clap::Parser;
+        let limits = Config::parse_from(["api", "--max-body-bytes", "6000"]).limits;
+        let pieces = |sizes: &'static [usize]| {
+            Body::from_stream(futures_util::stream::iter(sizes).map(|&size| Ok::<_, std::io::Error>(vec![b'x'; size])))
+        };
+        let memory = MemoryBudget::new(5 << 10);
+        let body = read(pieces(&[1_000, 2_000, 1]), &limits, &memory).await.unwrap();
+        assert_eq!((body.bytes.len(), memory.held()), (3_001, 3 << 10));
+        // 2 KiB are left.
+        for (sizes, status) in [(&[2_000, 100][..], 503), (&[1_500, 1_500, 3_000, 1], 503), (&[6_001], 413)] {
+            assert_eq!(read(pieces(sizes), &limits, &memory).await.unwrap_err().status(), status);
+            assert_eq!(memory.held(), 3 << 10);
+        }
+        drop(body);
+        assert_eq!(read(pieces(&[1_500, 1_500, 1_500, 700]), &limits, &memory).await.unwrap_err().status(), 503);
+        assert_eq!(memory.held(), 0);
     }
 }

@@ -1,15 +1,20 @@
 //! The one way in which the service refuses.
 
+use crate::memory::MemoryExhausted;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use turbine_core::reading::{Fault, ReadingError};
 use utoipa::{IntoResponses, ToSchema};
 
 /// How long a client should wait before it asks again.
 const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// Most faults that a refusal lists.
+pub const MAX_FAULTS: usize = 100;
 
 /// What a client gets instead of the answer it asked for. The documentation of each variant begins with its status.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -19,8 +24,10 @@ pub enum ApiError {
     BadRequest {
         /// What is wrong, all of it.
         message: String,
-        /// The same by field.
+        /// The same by field, up to [`MAX_FAULTS`].
         faults: Vec<IndexedFault>,
+        /// How many more faults there are.
+        more_faults: usize,
     },
     /// 401: no key, or a wrong one.
     #[error("this needs an API key: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`")]
@@ -85,6 +92,9 @@ pub enum ApiError {
         /// How many there may be.
         limit: u64,
     },
+    /// 503: too many bytes of requests and answers in memory.
+    #[error(transparent)]
+    MemoryExhausted(#[from] MemoryExhausted),
     /// 500: a defect of the service; the cause is logged and not told.
     #[error("internal error")]
     Internal {
@@ -107,7 +117,7 @@ pub struct IndexedFault {
 impl ApiError {
     /// A fault that no field is to blame for.
     pub fn bad_request(message: impl Into<String>) -> Self {
-        ApiError::BadRequest { message: message.into(), faults: Vec::new() }
+        ApiError::BadRequest { message: message.into(), faults: Vec::new(), more_faults: 0 }
     }
 
     /// The status of the answer.
@@ -120,21 +130,26 @@ impl ApiError {
             ApiError::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
             ApiError::TooLarge { .. } | ApiError::LineTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ApiError::ModelNotLoaded { .. } | ApiError::NotLogged { .. } | ApiError::Busy { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            ApiError::ModelNotLoaded { .. }
+            | ApiError::NotLogged { .. }
+            | ApiError::Busy { .. }
+            | ApiError::MemoryExhausted(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// The body of the answer.
     pub fn envelope(&self) -> Envelope<'_> {
-        let (faults, reason) = match self {
-            ApiError::BadRequest { faults, .. } => (faults.as_slice(), None),
-            ApiError::ModelNotLoaded { reason } => (&[][..], Some(&**reason)),
-            _ => (&[][..], None),
-        };
-        Envelope { error: self.to_string(), faults, reason }
+        let mut envelope = Envelope { error: self.to_string(), faults: &[], more_faults: None, reason: None };
+        match self {
+            ApiError::BadRequest { faults, more_faults, .. } => {
+                envelope.faults = faults;
+                envelope.more_faults = NonZeroUsize::new(*more_faults);
+            }
+            ApiError::ModelNotLoaded { reason } => envelope.reason = Some(reason),
+            _ => {}
+        }
+        envelope
     }
 
     /// The same, for the reading at `index` of a batch.
@@ -143,8 +158,10 @@ impl ApiError {
             Some(index) => format!("reading {index}: {error}"),
             None => error.to_string(),
         };
-        let faults = error.into_faults().into_iter().map(|fault| IndexedFault { index, fault }).collect();
-        ApiError::BadRequest { message, faults }
+        let mut faults: Vec<_> = error.into_faults().into_iter().map(|fault| IndexedFault { index, fault }).collect();
+        let more_faults = faults.len().saturating_sub(MAX_FAULTS);
+        faults.truncate(MAX_FAULTS);
+        ApiError::BadRequest { message, faults, more_faults }
     }
 }
 
@@ -156,8 +173,12 @@ pub struct Envelope<'a> {
     pub error: String,
     /// What is wrong, field by field.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    #[schema(schema_with = crate::openapi::faults, required = false)]
+    #[schema(schema_with = crate::schema::faults, required = false)]
     pub faults: &'a [IndexedFault],
+    /// How many faults there are besides those in `faults`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, required = false, nullable = false)]
+    pub more_faults: Option<NonZeroUsize>,
     /// Why the service cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
@@ -214,7 +235,7 @@ impl IntoResponse for ApiError {
                     headers.insert(header::ALLOW, allow);
                 }
             }
-            ApiError::ModelNotLoaded { .. } | ApiError::NotLogged { .. } | ApiError::Busy { .. } => {
+            refusal if refusal.status() == StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
             }
             _ => {}

@@ -40,7 +40,10 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> Result<()> {
     let mut http = http1::Builder::new();
     // No `pipeline_flush`: it holds an answer back while the beginning of another request is there, and loses it if that
     // never becomes a whole one. With `half_close`, a client that has sent everything and shut down its side is answered.
-    http.half_close(true).timer(TokioTimer::new()).header_read_timeout(limits.header_timeout.0).max_buf_size(MAX_BUFFER);
+    http.half_close(true)
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout.0)
+        .max_buf_size(MAX_BUFFER);
 
     loop {
         let (stream, permit) = tokio::select! {
@@ -66,11 +69,11 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> Result<()> {
         () = quiet(&app) => {}
         () = sleep(limits.drain_timeout.0) => {}
     }
-    let unfinished = app.in_flight.count();
+    let unfinished = is_busy(&app);
     if let Ok(Scoring { log, .. }) = &app.scoring {
         log.close().await.context("cannot close the prediction log")?;
     }
-    ensure!(unfinished == 0, "{unfinished} requests were not finished within the drain timeout (--drain-timeout)");
+    ensure!(!unfinished, "some requests were not finished within the drain timeout (--drain-timeout)");
     tracing::info!("stopped");
     Ok(())
 }
@@ -81,10 +84,15 @@ async fn quiet(app: &App) {
     let mut since = Instant::now();
     while since.elapsed() < QUIET {
         sleep(QUIET / 10).await;
-        if app.in_flight.count() > 0 {
+        if is_busy(app) {
             since = Instant::now();
         }
     }
+}
+
+/// Whether a request is in flight, or an answer is held that its client has not taken yet.
+fn is_busy(app: &App) -> bool {
+    app.in_flight.count() > 0 || app.memory.held() > 0
 }
 
 /// The next connection, as soon as one more may be open.

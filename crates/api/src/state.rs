@@ -4,6 +4,8 @@ use crate::auth::ApiKeys;
 use crate::config::Limits;
 use crate::error::ApiError;
 use crate::in_flight::InFlight;
+use crate::memory::MemoryBudget;
+use crate::offload::Offload;
 use crate::prediction_log::{LogPolicy, PredictionLog};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Telemetry;
@@ -24,6 +26,10 @@ pub struct App {
     pub log_policy: LogPolicy,
     /// Requests in flight.
     pub in_flight: InFlight,
+    /// The memory for requests and answers.
+    pub memory: MemoryBudget,
+    /// Threads for large batches.
+    pub offload: Offload,
     /// Whether the service is stopping.
     pub shutdown: Shutdown,
 }
@@ -43,10 +49,12 @@ impl App {
             telemetry: Telemetry::new(&scoring),
             scoring,
             keys,
-            limits,
             log_policy,
             in_flight: InFlight::default(),
+            memory: MemoryBudget::new(limits.max_memory.0),
+            offload: Offload::default(),
             shutdown: Shutdown::default(),
+            limits,
         }
     }
 

@@ -6,9 +6,9 @@
 
 use api::config::Config;
 use api::layers;
-use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::extract::Request;
+use axum::response::Response;
 use clap::Parser;
 use http_body_util::BodyExt;
 use proptest::collection::vec;
@@ -16,8 +16,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config as Runs, TestRunner};
 use serde_json::Value;
+use std::convert::Infallible;
 use tempfile::TempDir;
 use tower::ServiceExt;
+use tower::util::BoxCloneService;
 
 const NORMAL: &str = r#"{"temperature":25.1,"humidity":60.2,"sound_volume":0.51}"#;
 const JSON: &str = "application/json";
@@ -27,7 +29,7 @@ const NDJSON: &str = "application/x-ndjson";
 /// The service in this process, with a log of its own.
 struct Service {
     runtime: tokio::runtime::Runtime,
-    router: Router,
+    service: BoxCloneService<Request, Response, Infallible>,
     folder: TempDir,
 }
 
@@ -50,8 +52,9 @@ impl Service {
             "1",
         ]);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let router = runtime.block_on(async { layers::service(api::startup::app(&config).unwrap()) });
-        Service { runtime, router, folder }
+        let service =
+            runtime.block_on(async { BoxCloneService::new(layers::service(api::startup::app(&config).unwrap())) });
+        Service { runtime, service, folder }
     }
 
     /// Posts a body in pieces, as a network would bring it; gives the answer's status and body.
@@ -63,7 +66,7 @@ impl Service {
             .body(Body::from_stream(futures_util::stream::iter(pieces)))
             .unwrap();
         self.runtime.block_on(async {
-            let response = self.router.clone().oneshot(request).await.unwrap();
+            let response = self.service.clone().oneshot(request).await.unwrap();
             let status = response.status().as_u16();
             (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
         })

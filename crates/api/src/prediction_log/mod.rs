@@ -49,6 +49,7 @@ use disk::{Disk, RealDisk, outlive_file_size_limits};
 use header::Header;
 use queue::Queue;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::Duration;
 use telemetry::Telemetry;
 use tokio::runtime::Handle;
@@ -103,7 +104,7 @@ impl PredictionLog {
         let sync = self.queue.config.sync;
         match sync {
             LogSync::None => return Ok(()),
-            LogSync::Write if wait_for_company => tokio::task::yield_now().await,
+            LogSync::Write if wait_for_company => requeue().await,
             _ => {}
         }
         loop {
@@ -168,6 +169,20 @@ impl PredictionLog {
     pub async fn close(&self) -> Result<(), AppendError> {
         self.queue.close().await
     }
+}
+
+/// Lets the tasks that are ready run first. `tokio::task::yield_now` also polls the system for events, which with 64
+/// connections costs 12 % of the throughput.
+async fn requeue() {
+    let mut queued = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut queued, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Does what is due without a request, as long as the log is open: recovers, rotates by age, writes what nobody waits

@@ -40,7 +40,7 @@ pub struct ModelInfo {
     /// The features, with what was normal in training.
     pub features: Vec<FeatureInfo>,
     /// How well it did; null if the training had no labels.
-    #[schema(schema_with = crate::openapi::evaluation)]
+    #[schema(schema_with = crate::schema::evaluation)]
     pub evaluation: Option<SplitEvaluations>,
 }
 
@@ -52,7 +52,7 @@ pub struct FeatureInfo {
     /// Unit, empty if unknown.
     pub unit: String,
     /// What is accepted; null for every finite number.
-    #[schema(schema_with = crate::openapi::range)]
+    #[schema(schema_with = crate::schema::range)]
     pub range: Option<Range>,
     /// Mean in training, in the unit.
     pub mean: f64,

@@ -1,20 +1,27 @@
 //! Scoring: `POST /predict` and `POST /predict/batch`.
 
-use crate::body::{self, Kind};
+use crate::body::{self, Kind, WholeBody};
 use crate::error::{AnyRefusal, ApiError, ReadingRefusal};
-use crate::openapi::{BatchSchema, FormSchema, ReadingSchema};
+use crate::late_timeout::late_timeout;
+use crate::memory::Reservation;
 use crate::prediction_log::{AppendError, LogPolicy};
 use crate::routes::ndjson;
+use crate::schema::{BatchSchema, FormSchema, ReadingSchema};
 use crate::state::{App, Scoring};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
+use std::pin::pin;
 use std::sync::Arc;
 use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::Reading;
 use utoipa::ToSchema;
+
+/// The longest answer to one reading as JSON, with the separator behind it, in bytes.
+pub(super) const MAX_ANSWER_BYTES: usize = 272;
 
 /// What is said of one reading.
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,12 +76,14 @@ impl<'a> Answer<'a> {
 )]
 pub async fn one(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let kind = Kind::of(request.headers())?;
-    let body = body::read(request.into_body(), &app.limits).await?;
+    let WholeBody { bytes, mut reservation } = body::read(request.into_body(), &app.limits, &app.memory).await?;
     let scoring = app.scoring()?;
-    let reading = body::reading(kind, &body, scoring.model.features())?;
+    let reading = body::reading(kind, &bytes, scoring.model.features())?;
     let record = scoring.predict(reading, now());
+    // Before it is logged: what is in the log is not refused.
+    reservation.grow(MAX_ANSWER_BYTES)?;
     app.log(std::slice::from_ref(&record)).await?;
-    Ok(json(256, &Answer::new(&record, scoring.model.threshold())))
+    Ok(json(reservation, 1, &Answer::new(&record, scoring.model.threshold())))
 }
 
 /// What is said of a batch: one prediction a reading, in order.
@@ -107,25 +116,29 @@ pub async fn batch(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     if Kind::of(request.headers())? == Kind::Ndjson {
         return ndjson::answer(app, request.into_body()).await;
     }
-    let body = body::read(request.into_body(), &app.limits).await?;
-    answer_batch(&app, &body).await
-}
-
-async fn answer_batch(app: &App, body: &[u8]) -> Result<Response, ApiError> {
-    let scoring = app.scoring()?;
-    let readings = body::batch(body, scoring.model.features())?;
-    let records = scoring.predict_all(readings, now());
+    let WholeBody { bytes, mut reservation } = body::read(request.into_body(), &app.limits, &app.memory).await?;
+    let worker = app.clone();
+    let records = app.offload.run(bytes.len(), move || predict_batch(&worker, &bytes)).await?;
+    // Before they are logged: what is in the log is not refused.
+    reservation.grow(MAX_ANSWER_BYTES * records.len())?;
     app.log(&records).await?;
-    let threshold = scoring.model.threshold();
+    let threshold = app.scoring()?.model.threshold();
     let predictions = records.iter().map(|record| Answer::new(record, threshold)).collect();
-    Ok(json(200 * records.len(), &Answers { predictions }))
+    Ok(json(reservation, records.len(), &Answers { predictions }))
 }
 
-/// The answer as JSON of about so many bytes.
-fn json(bytes: usize, answer: &impl Serialize) -> Response {
-    let mut text = Vec::with_capacity(bytes);
+fn predict_batch(app: &App, body: &[u8]) -> Result<Vec<PredictionRecord>, ApiError> {
+    let scoring = app.scoring()?;
+    Ok(scoring.predict_all(body::batch(body, scoring.model.features())?, now()))
+}
+
+/// Answers to so many readings as JSON, for which memory was reserved.
+fn json(reservation: Reservation, readings: usize, answer: &impl Serialize) -> Response {
+    let mut text = Vec::with_capacity(MAX_ANSWER_BYTES * readings);
     serde_json::to_writer(&mut text, answer).expect("answers have a JSON form");
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
+    let mut response = Response::new(Body::from(reservation.hold(text)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 impl Scoring {
@@ -150,7 +163,7 @@ impl App {
     pub(super) async fn log(&self, records: &[PredictionRecord]) -> Result<(), ApiError> {
         let log = &self.scoring()?.log;
         let limit = self.limits.request_timeout.0;
-        let refusal = match tokio::time::timeout(limit, log.append(records)).await {
+        let refusal = match late_timeout(limit, pin!(log.append(records))).await {
             Ok(Ok(())) => None,
             Ok(Err(AppendError::Features { expected, found })) => {
                 let cause = format!("a record of {found} features for a log of {expected}");
