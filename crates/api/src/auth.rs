@@ -4,13 +4,14 @@ use crate::config::Keys;
 use anyhow::{Context, Result, ensure};
 use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 type KeyDigest = [u8; 32];
 
 /// The keys that open the service; without any, it is open.
 #[derive(Clone, Default)]
 pub struct ApiKeys {
-    digests: Vec<KeyDigest>,
+    digests: Arc<[KeyDigest]>,
 }
 
 impl std::fmt::Debug for ApiKeys {

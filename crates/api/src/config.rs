@@ -166,9 +166,13 @@ pub struct Limits {
     #[arg(long, env = "MAX_CONNECTIONS", default_value = "16384")]
     pub max_connections: NonZeroUsize,
 
-    /// Most requests under way at once; more are answered 503.
+    /// Most requests in flight; more are answered 503.
     #[arg(long, env = "MAX_IN_FLIGHT", default_value = "4096")]
     pub max_in_flight: NonZeroU64,
+
+    /// Most memory for the bodies of all requests and answers together; what does not fit is answered 503.
+    #[arg(long, env = "MAX_MEMORY", default_value = "64MiB")]
+    pub max_memory: ByteSize,
 }
 
 /// A number of bytes: `1048576`, `1024KiB`, `1MiB`, `1GiB`.

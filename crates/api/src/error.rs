@@ -1,5 +1,6 @@
 //! The one way in which the service refuses.
 
+use crate::memory::MemoryExhausted;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -75,6 +76,9 @@ pub enum ApiError {
         /// How many there may be.
         limit: u64,
     },
+    /// 503: too many bytes of requests and answers in memory.
+    #[error(transparent)]
+    MemoryExhausted(#[from] MemoryExhausted),
     /// 500: a defect of the service; the cause is logged and not told.
     #[error("internal error")]
     Internal {
@@ -100,9 +104,10 @@ impl ApiError {
             ApiError::TooLarge { .. } | ApiError::LineTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::Reload(ReloadError::Refused(_)) => StatusCode::UNPROCESSABLE_ENTITY,
-            ApiError::Reload(ReloadError::Log(_)) | ApiError::Submit(_) | ApiError::Busy { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            ApiError::Reload(ReloadError::Log(_))
+            | ApiError::Submit(_)
+            | ApiError::Busy { .. }
+            | ApiError::MemoryExhausted(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

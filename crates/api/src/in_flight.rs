@@ -1,9 +1,7 @@
-//! Requests in flight, until the last byte of the answer is handed to the system. tower's concurrency limit lets go of a
-//! request when its answer begins: `a_stream_of_lines_is_in_flight_to_its_end` and, at shutdown,
-//! `an_answer_that_is_read_slowly_is_sent_to_its_end` fail with it.
+//! Requests in flight, until the body of the answer is taken. tower's concurrency limit lets go of a request when its
+//! answer begins: `a_stream_of_lines_is_in_flight_to_its_end` fails with it.
 
-use axum::body::{Body, HttpBody};
-use bytes::Bytes;
+use axum::body::HttpBody;
 use hyper::body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,29 +35,25 @@ impl Drop for InFlightGuard {
     }
 }
 
-/// The body of an answer, which keeps its request in flight until the server has sent or dropped all of it.
-pub struct TrackedBody {
-    body: Body,
-    guard: Arc<InFlightGuard>,
+/// The body of an answer, which keeps its request in flight until the server has taken or dropped all of it.
+pub struct TrackedBody<B> {
+    body: B,
+    _guard: InFlightGuard,
 }
 
-impl TrackedBody {
+impl<B> TrackedBody<B> {
     /// The same body, tracked.
-    pub fn new(body: Body, guard: InFlightGuard) -> Self {
-        TrackedBody { body, guard: Arc::new(guard) }
+    pub fn new(body: B, guard: InFlightGuard) -> Self {
+        TrackedBody { body, _guard: guard }
     }
 }
 
-impl HttpBody for TrackedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
+impl<B: HttpBody + Unpin> HttpBody for TrackedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        // The server drops the body when it has taken the last frame, but frames only when they are sent.
-        frame.map_ok(|frame| {
-            frame.map_data(|bytes| Bytes::from_owner(TrackedBytes { bytes, _guard: self.guard.clone() }))
-        })
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -71,33 +65,19 @@ impl HttpBody for TrackedBody {
     }
 }
 
-struct TrackedBytes {
-    bytes: Bytes,
-    _guard: Arc<InFlightGuard>,
-}
-
-impl AsRef<[u8]> for TrackedBytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use http_body_util::BodyExt;
 
-    #[tokio::test]
-    async fn an_answer_is_in_flight_until_its_last_frame_is_dropped() {
+    #[test]
+    fn no_more_than_the_limit_are_let_in() {
         let in_flight = InFlight::default();
-        let mut body = TrackedBody::new(Body::from("answer"), in_flight.enter(1).unwrap());
-        assert!(in_flight.enter(1).is_none());
-        assert_eq!(in_flight.count(), 1);
-        let frame = body.frame().await.unwrap().unwrap();
-        drop(body);
-        assert_eq!(in_flight.count(), 1);
-        drop(frame);
+        let guards: Vec<_> = (0..2).map(|_| in_flight.enter(2).unwrap()).collect();
+        assert!(in_flight.enter(2).is_none() && in_flight.enter(3).is_some());
+        let body = TrackedBody::new(axum::body::Body::from("answer"), in_flight.enter(3).unwrap());
+        assert_eq!((in_flight.count(), body.size_hint().exact()), (3, Some(6)));
+        drop((guards, body));
         assert_eq!(in_flight.count(), 0);
     }
 }

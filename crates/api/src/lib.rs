@@ -11,6 +11,8 @@ pub mod in_flight;
 pub mod layers;
 mod linger;
 pub mod logging;
+pub mod memory;
+pub mod offload;
 pub mod openapi;
 pub mod request_id;
 pub mod route;

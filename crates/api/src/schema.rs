@@ -113,7 +113,7 @@ pub fn faults() -> Schema {
         .property("problem", text("What is wrong with it."))
         .property("value", value.build());
     let fault = ["field", "problem", "value"].into_iter().fold(fault, ObjectBuilder::required);
-    ArrayBuilder::new().items(fault.build()).description(Some("Every field that is wrong.")).build().into()
+    ArrayBuilder::new().items(fault.build()).description(Some("The fields that are wrong, up to 100.")).build().into()
 }
 
 /// The schema of the list of turbines.

@@ -69,9 +69,9 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> Result<()> {
         () = quiet(&app) => {}
         () = sleep(limits.drain_timeout.0) => {}
     }
-    let unfinished = app.in_flight.count();
+    let unfinished = is_busy(&app);
     app.pipeline.close().await.context("cannot close the prediction log")?;
-    ensure!(unfinished == 0, "{unfinished} requests were not finished within the drain timeout (--drain-timeout)");
+    ensure!(!unfinished, "some requests were not finished within the drain timeout (--drain-timeout)");
     tracing::info!("stopped");
     Ok(())
 }
@@ -82,10 +82,15 @@ async fn quiet(app: &App) {
     let mut since = Instant::now();
     while since.elapsed() < QUIET {
         sleep(QUIET / 10).await;
-        if app.in_flight.count() > 0 {
+        if is_busy(app) {
             since = Instant::now();
         }
     }
+}
+
+/// Whether a request is in flight, or an answer is held that its client has not taken yet.
+fn is_busy(app: &App) -> bool {
+    app.in_flight.count() > 0 || app.memory.held() > 0
 }
 
 /// The next connection, as soon as one more may be open.

@@ -2,10 +2,7 @@
 
 use crate::auth::ApiKeys;
 use crate::config::{Config, Span};
-use crate::in_flight::InFlight;
-use crate::shutdown::Shutdown;
 use crate::state::App;
-use crate::telemetry::Telemetry;
 use anyhow::{Context, Result};
 use pipeline::fleet::FleetConfig;
 use pipeline::{LogConfig, Pipeline, PipelineConfig};
@@ -35,14 +32,7 @@ pub fn app(config: &Config) -> Result<Arc<App>> {
     let log = pipeline_config.log.path.display().to_string();
     let pipeline = Pipeline::open(pipeline_config, model, &registry)
         .with_context(|| format!("cannot open the prediction log {log}"))?;
-    Ok(Arc::new(App {
-        pipeline,
-        telemetry: Telemetry::new(registry),
-        keys,
-        limits: config.limits.clone(),
-        in_flight: InFlight::default(),
-        shutdown: Shutdown::default(),
-    }))
+    Ok(Arc::new(App::new(pipeline, registry, keys, config.limits.clone())))
 }
 
 /// Binds the address and says so in one line on standard output.
@@ -120,7 +110,8 @@ fn trained_model(path: &Path) -> Result<Model> {
     Ok(model)
 }
 
-fn pipeline_config(config: &Config) -> PipelineConfig {
+/// What the flags say of the pipeline.
+pub fn pipeline_config(config: &Config) -> PipelineConfig {
     let flags = &config.log;
     let log = LogConfig {
         path: config.outputs.join(LOG_FILE),

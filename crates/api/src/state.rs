@@ -3,9 +3,12 @@
 use crate::auth::ApiKeys;
 use crate::config::Limits;
 use crate::in_flight::InFlight;
+use crate::memory::MemoryBudget;
+use crate::offload::Offload;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Telemetry;
 use pipeline::Pipeline;
+use prometheus::Registry;
 
 /// The service's state.
 pub struct App {
@@ -19,6 +22,26 @@ pub struct App {
     pub limits: Limits,
     /// Requests in flight.
     pub in_flight: InFlight,
+    /// The memory for requests and answers.
+    pub memory: MemoryBudget,
+    /// Threads for large batches.
+    pub offload: Offload,
     /// Whether the service is stopping.
     pub shutdown: Shutdown,
+}
+
+impl App {
+    /// A service in front of that pipeline, whose counters are in `registry`.
+    pub fn new(pipeline: Pipeline, registry: Registry, keys: ApiKeys, limits: Limits) -> Self {
+        App {
+            pipeline,
+            telemetry: Telemetry::new(registry),
+            keys,
+            in_flight: InFlight::default(),
+            memory: MemoryBudget::new(limits.max_memory.0),
+            offload: Offload::default(),
+            shutdown: Shutdown::default(),
+            limits,
+        }
+    }
 }

@@ -5,6 +5,9 @@ use pipeline::Answered;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// The longest answer to one reading as JSON, with the separator behind it, in bytes.
+pub const MAX_ANSWER_BYTES: usize = 300;
+
 /// The answer to one reading.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Prediction)]

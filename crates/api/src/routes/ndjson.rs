@@ -1,7 +1,8 @@
 //! `POST /predict/batch` with one reading a line: answered line by line while the body arrives, in bounded memory.
 
 use crate::error::ApiError;
-use crate::routes::answer::Answer;
+use crate::memory::Reservation;
+use crate::routes::answer::{Answer, MAX_ANSWER_BYTES};
 use crate::state::App;
 use axum::body::{Body, BodyDataStream};
 use axum::http::header;
@@ -17,6 +18,9 @@ use turbine_core::reading::Reading;
 
 const NDJSON: &str = "application/x-ndjson";
 
+/// Most lines that are scored and answered together. The answer to a line of two bytes can be ten thousand times as long.
+const MAX_LINES: usize = 256;
+
 /// Answers each line of `body` in its place: a prediction, or the error of the line. Blank lines are passed over.
 ///
 /// The answer begins with its first line, not before: a client that asks whether to send would be told to go on by then or
@@ -26,8 +30,15 @@ const NDJSON: &str = "application/x-ndjson";
 /// 503 if there is no model; what fails later is answered in its line.
 pub async fn answer(app: Arc<App>, body: Body) -> Result<Response, ApiError> {
     app.pipeline.model()?;
-    let body = body.into_data_stream();
-    let mut lines = Lines { app, body, rest: BytesMut::new(), skipping: false, done: false };
+    let mut lines = Lines {
+        body: body.into_data_stream(),
+        rest: BytesMut::new(),
+        complete: Bytes::new(),
+        reservation: app.memory.reservation(),
+        skipping: false,
+        done: false,
+        app,
+    };
     let first = lines.next_answers().await;
     let rest = stream::unfold(lines, |mut lines| async move { Some((lines.next_answers().await?, lines)) });
     let answers = stream::iter(first).chain(rest).map(Ok::<Bytes, Infallible>);
@@ -39,35 +50,52 @@ struct Lines {
     body: BodyDataStream,
     /// The beginning of a line whose end has not arrived.
     rest: BytesMut,
+    /// Whole lines that are to be answered.
+    complete: Bytes,
+    /// Of the memory for both.
+    reservation: Reservation,
     /// Whether what arrives is the rest of a line that was refused for its length.
     skipping: bool,
     done: bool,
 }
 
 impl Lines {
-    /// The answers to the next lines that arrive, or nothing after the last.
+    /// The answers to the next lines that arrive, or `None` after the last.
     async fn next_answers(&mut self) -> Option<Bytes> {
-        while !self.done {
-            let answers = match self.arrived().await {
-                Ok(complete) => {
-                    let app = self.app.clone();
-                    let mut answers = score(&app, &complete).await;
-                    self.give_up_overlong_line(&mut answers);
-                    answers
-                }
+        loop {
+            if self.complete.is_empty() && self.done {
+                return None;
+            }
+            match self.try_next_answers().await {
+                Ok(answers) if answers.is_empty() => {}
+                Ok(answers) => return Some(answers),
                 Err(refusal) => {
                     // What came before the fault is answered; what comes behind it cannot be told apart any more.
                     self.done = true;
-                    let mut answers = Vec::new();
-                    push_line(&mut answers, &refusal.envelope());
-                    answers
+                    self.complete = Bytes::new();
+                    let mut answer = Vec::new();
+                    push_line(&mut answer, &refusal.envelope());
+                    return Some(answer.into());
                 }
-            };
-            if !answers.is_empty() {
-                return Some(answers.into());
             }
         }
-        None
+    }
+
+    /// The answers to whole lines that have arrived; perhaps none yet.
+    async fn try_next_answers(&mut self) -> Result<Bytes, ApiError> {
+        if self.complete.is_empty() {
+            self.complete = self.arrived().await?;
+        }
+        let ends = self.complete.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+        let end = ends.take(MAX_LINES).last().filter(|_| !self.complete.is_empty());
+        let lines = self.complete.split_to(end.unwrap_or(self.complete.len()));
+        let (mut answers, reservation) = score(&self.app, &lines).await?;
+        drop(lines);
+        if self.complete.is_empty() {
+            self.give_up_overlong_line(&mut answers);
+        }
+        self.reservation.shrink_to(self.rest.len() + self.complete.len());
+        Ok(if answers.is_empty() { Bytes::new() } else { reservation.hold(answers) })
     }
 
     /// Whole lines that have arrived since the last call; perhaps none yet.
@@ -83,6 +111,7 @@ impl Lines {
                     self.skipping = end.is_none();
                     frame.advance(end.unwrap_or(frame.len()));
                 }
+                self.reservation.grow(frame.len())?;
                 // What arrived earlier is not searched again: a long line may come in tiny pieces.
                 let last_end = frame.iter().rposition(|&byte| byte == b'\n');
                 let whole = last_end.map_or(0, |end| self.rest.len() + end + 1);
@@ -108,16 +137,10 @@ impl Lines {
     }
 }
 
-/// Answers whole lines, each in its place.
-async fn score(app: &App, text: &[u8]) -> Vec<u8> {
-    let mut answers = Vec::new();
-    let model = match app.pipeline.model() {
-        Ok(model) => model,
-        Err(error) => {
-            push_line(&mut answers, &ApiError::from(error).envelope());
-            return answers;
-        }
-    };
+/// Answers whole lines, each in its place, with the memory of the answers.
+async fn score(app: &App, text: &[u8]) -> Result<(Vec<u8>, Reservation), ApiError> {
+    let (mut answers, mut reservation) = (Vec::new(), app.memory.reservation());
+    let model = app.pipeline.model()?;
     let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let (mut readings, mut refusals) = (Vec::new(), Vec::new());
     for line in lines {
@@ -129,8 +152,10 @@ async fn score(app: &App, text: &[u8]) -> Vec<u8> {
             Err(error) => Some(error),
         });
     }
-    answers.reserve(refusals.len() * 192);
+    // Before they are logged: what is in the log is not refused.
+    reservation.grow(MAX_ANSWER_BYTES * refusals.len())?;
     let submitted = app.pipeline.submit(app.pipeline.score(model, readings)).await.map_err(ApiError::from);
+    answers.reserve(MAX_ANSWER_BYTES * refusals.len());
     let mut answered = submitted.as_ref().map(|answered| answered.iter());
     for refusal in &refusals {
         match (refusal, &mut answered) {
@@ -142,7 +167,7 @@ async fn score(app: &App, text: &[u8]) -> Vec<u8> {
             (None, Err(error)) => push_line(&mut answers, &error.envelope()),
         }
     }
-    answers
+    Ok((answers, reservation))
 }
 
 fn check(app: &App, text: &[u8], model: &Model) -> Result<Reading, ApiError> {

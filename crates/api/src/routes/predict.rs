@@ -1,8 +1,9 @@
 //! Scoring: `POST /predict` and `POST /predict/batch`.
 
-use crate::body::{self, Kind};
+use crate::body::{self, Kind, WholeBody};
 use crate::error::{AnyRefusal, ApiError, ReadingRefusal};
-use crate::routes::answer::{Answer, Answers};
+use crate::memory::Reservation;
+use crate::routes::answer::{Answer, Answers, MAX_ANSWER_BYTES};
 use crate::routes::ndjson;
 use crate::schema::{BatchSchema, FormSchema, ReadingSchema};
 use crate::state::App;
@@ -31,13 +32,15 @@ use std::sync::Arc;
 )]
 pub async fn one(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let kind = Kind::of(request.headers())?;
-    let body = body::read(request.into_body(), &app.limits).await?;
+    let WholeBody { bytes, mut reservation } = body::read(request.into_body(), &app.limits, &app.memory).await?;
     let model = app.pipeline.model()?;
-    let reading = body::reading(kind, &body, model.features())?;
+    let reading = body::reading(kind, &bytes, model.features())?;
+    // Before it is logged: what is in the log is not refused.
+    reservation.grow(MAX_ANSWER_BYTES)?;
     let answers = app.pipeline.submit(app.pipeline.score(model, vec![reading])).await?;
     let answer =
         answers.first().ok_or_else(|| ApiError::Internal { cause: "a reading without an answer".to_owned() })?;
-    Ok(json(256, &Answer::from(answer)))
+    Ok(json(reservation, 1, &Answer::from(answer)))
 }
 
 /// Scores up to 10,000 readings and logs the predictions, all or none.
@@ -62,19 +65,26 @@ pub async fn batch(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     if Kind::of(request.headers())? == Kind::Ndjson {
         return ndjson::answer(app, request.into_body()).await;
     }
-    let body = body::read(request.into_body(), &app.limits).await?;
-    let model = app.pipeline.model()?;
-    let readings = decode::batch(&body, model.features())?;
-    let answers = app.pipeline.submit(app.pipeline.score(model, readings)).await?;
+    let WholeBody { bytes, mut reservation } = body::read(request.into_body(), &app.limits, &app.memory).await?;
+    let (length, pipeline) = (bytes.len(), app.pipeline.clone());
+    let score = move || {
+        let model = pipeline.model()?;
+        let readings = decode::batch(&bytes, model.features())?;
+        Ok::<_, ApiError>(pipeline.score(model, readings))
+    };
+    let submission = app.offload.run(length, score).await?;
+    // Before they are logged: what is in the log is not refused.
+    reservation.grow(MAX_ANSWER_BYTES * submission.len())?;
+    let answers = app.pipeline.submit(submission).await?;
     let predictions = answers.iter().map(Answer::from).collect();
-    Ok(json(200 * answers.len(), &Answers { predictions }))
+    Ok(json(reservation, answers.len(), &Answers { predictions }))
 }
 
-/// The answer as JSON of about so many bytes.
-fn json(bytes: usize, answer: &impl Serialize) -> Response {
-    let mut text = Vec::with_capacity(bytes);
+/// Answers to so many readings as JSON, for which memory was reserved.
+fn json(reservation: Reservation, readings: usize, answer: &impl Serialize) -> Response {
+    let mut text = Vec::with_capacity(MAX_ANSWER_BYTES * readings);
     serde_json::to_writer(&mut text, answer).expect("answers have a JSON form");
-    let mut response = Response::new(Body::from(text));
+    let mut response = Response::new(Body::from(reservation.hold(text)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -37,8 +37,10 @@ fn fold(fleet: &mut Fleet, record: &PredictionRecord) {
     fleet.fold(record, fingerprint);
 }
 
+type Known = (Option<TurbineId>, Turbine);
+
 /// Everything a fleet knows, the order of forgetting included, and what it says of repeated readings.
-fn everything(fleet: &Fleet, asked: &[PredictionRecord]) -> (Vec<(Option<TurbineId>, Turbine)>, Vec<Option<Verdict>>) {
+fn everything(fleet: &Fleet, asked: &[PredictionRecord]) -> (Vec<Known>, Vec<Option<Verdict>>) {
     let turbines = fleet.turbines.iter().map(|(id, turbine)| (id.clone(), turbine.clone())).collect();
     let verdict = |record| fleet.window.find(fingerprint(fleet, record)?).cloned();
     (turbines, asked.iter().map(verdict).collect())
