@@ -199,7 +199,7 @@ async fn a_new_model_goes_into_service_and_a_bad_file_does_not() {
     let health = pipeline.health();
     assert!(health.ready && health.model_loaded);
     assert!(health.problems[0].contains(&format!("the model {version} goes on")), "{:?}", health.problems);
-    assert_eq!(&*pipeline.model().unwrap().version(), &reloaded.version);
+    assert_eq!(pipeline.model().unwrap().version(), &reloaded.version);
     place.save(2);
     assert!(!pipeline.reload().await.unwrap().changed());
     assert_eq!(pipeline.health().problems, Vec::<String>::new());
