@@ -70,7 +70,7 @@ pub struct WholeBody {
 /// # Errors
 /// 413, 503, 408, or 400 if the connection breaks off.
 pub async fn read(body: Body, limits: &Limits, memory: &MemoryBudget) -> Result<WholeBody, ApiError> {
-    let timeout = limits.body_timeout.0;
+    let timeout = limits.body_timeout;
     let whole = late_timeout(timeout, pin!(collect(body, limits.max_body_bytes.0, memory.reservation()))).await;
     whole.unwrap_or(Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() }))
 }

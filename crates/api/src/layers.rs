@@ -40,6 +40,7 @@ impl<S> HttpService for S where
 }
 
 /// The layers lie around the router as a whole: added to it, each route would have its own stack, boxed once more.
+#[expect(clippy::result_large_err, reason = "the layer for keys asks for this type")]
 fn layered(routes: Router, app: Arc<App>) -> impl HttpService {
     let keys = app.keys.clone();
     let authorise = move |request: &mut Request| {

@@ -92,7 +92,7 @@ fn open_log(config: &Config, model: &Model) -> Result<PredictionLog> {
         path: path.clone(),
         sync: flags.log_sync,
         max_bytes: NonZeroU64::new(flags.log_max_bytes.0),
-        max_age: Some(flags.log_max_age.0).filter(|age| !age.is_zero()),
+        max_age: Some(flags.log_max_age).filter(|age| !age.is_zero()),
         keep: NonZeroUsize::new(flags.log_keep),
         max_queue_bytes: usize::try_from(flags.log_queue_bytes.0).unwrap_or(usize::MAX),
     };

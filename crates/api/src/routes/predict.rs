@@ -162,7 +162,7 @@ impl App {
     /// Logs the records and counts them. Under [`LogPolicy::BestEffort`] those that cannot be logged are counted apart.
     pub(super) async fn log(&self, records: &[PredictionRecord]) -> Result<(), ApiError> {
         let log = &self.scoring()?.log;
-        let limit = self.limits.request_timeout.0;
+        let limit = self.limits.request_timeout;
         let refusal = match late_timeout(limit, pin!(log.append(records))).await {
             Ok(Ok(())) => None,
             Ok(Err(AppendError::Features { expected, found })) => {
