@@ -61,7 +61,7 @@ pub struct WholeBody {
 /// # Errors
 /// 413, 503, 408, or 400 if the connection breaks off.
 pub async fn read(body: Body, limits: &Limits, memory: &MemoryBudget) -> Result<WholeBody, ApiError> {
-    let timeout = limits.body_timeout.0;
+    let timeout = limits.body_timeout;
     let whole = collect(body, limits.max_body_bytes.0, memory.reservation());
     tokio::time::timeout(timeout, whole).await.unwrap_or(Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() }))
 }

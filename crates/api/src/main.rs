@@ -31,7 +31,7 @@ fn execute(config: &Config) -> Result<()> {
         let app = startup::app(config)?;
         let listener = startup::listen(config).await?;
         signals::listen(app.shutdown.clone(), app.pipeline.clone())?;
-        startup::watch_model(config, app.pipeline.clone());
+        app.pipeline.watch_model(config.watch_model.unwrap_or_default());
         serve::serve(listener, app).await
     })
 }

@@ -40,10 +40,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> Result<()> {
     let mut http = http1::Builder::new();
     // No `pipeline_flush`: it holds an answer back while the beginning of another request is there, and loses it if that
     // never becomes a whole one. With `half_close`, a client that has sent everything and shut down its side is answered.
-    http.half_close(true)
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout.0)
-        .max_buf_size(MAX_BUFFER);
+    http.half_close(true).timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(MAX_BUFFER);
 
     loop {
         let (stream, permit) = tokio::select! {
@@ -51,7 +48,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> Result<()> {
             () = app.shutdown.begun() => break,
         };
         let mut stream = TimeoutWriter::new(stream);
-        stream.set_timeout(Some(limits.header_timeout.0));
+        stream.set_timeout(Some(limits.header_timeout));
         let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service.clone());
         let connection = connections.watch(connection);
         tokio::spawn(async move {
@@ -67,7 +64,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> Result<()> {
     tokio::select! {
         () = connections.shutdown() => {}
         () = quiet(&app) => {}
-        () = sleep(limits.drain_timeout.0) => {}
+        () = sleep(limits.drain_timeout) => {}
     }
     let unfinished = is_busy(&app);
     app.pipeline.close().await.context("cannot close the prediction log")?;

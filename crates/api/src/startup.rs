@@ -1,7 +1,7 @@
 //! From the configuration to a service that can be served.
 
 use crate::auth::ApiKeys;
-use crate::config::{Config, Span};
+use crate::config::Config;
 use crate::state::App;
 use anyhow::{Context, Result};
 use pipeline::fleet::FleetConfig;
@@ -46,27 +46,6 @@ pub async fn listen(config: &Config) -> Result<TcpListener> {
     })?;
     println!("listening on http://{}", listener.local_addr()?);
     Ok(listener)
-}
-
-/// Puts the model file into service whenever it has changed, if the configuration asks for that.
-pub fn watch_model(config: &Config, pipeline: Pipeline) {
-    let Some(Span(period)) = config.watch_model.filter(|period| !period.0.is_zero()) else { return };
-    let path = config.model.clone();
-    // The time and length of a file change when it is replaced; a file that is away for a moment is no change.
-    let look = move || std::fs::metadata(&path).and_then(|found| Ok((found.modified()?, found.len()))).ok();
-    let mut seen = look();
-    tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(period);
-        loop {
-            ticks.tick().await;
-            let now = look();
-            if now.is_some() && now != seen {
-                seen = now;
-                // Its outcome is logged, and told by /health.
-                let _ = pipeline.reload().await;
-            }
-        }
-    });
 }
 
 /// The model, or why it cannot be used.
@@ -117,7 +96,7 @@ pub fn pipeline_config(config: &Config) -> PipelineConfig {
         path: config.outputs.join(LOG_FILE),
         sync: flags.log_sync,
         max_bytes: NonZeroU64::new(flags.log_max_bytes.0),
-        max_age: Some(flags.log_max_age.0).filter(|age| !age.is_zero()),
+        max_age: Some(flags.log_max_age).filter(|age| !age.is_zero()),
         keep: NonZeroUsize::new(flags.log_keep),
     };
     PipelineConfig {
@@ -129,7 +108,7 @@ pub fn pipeline_config(config: &Config) -> PipelineConfig {
             max_turbines: config.memory.max_turbines,
             dedupe_window: config.memory.dedupe_window as usize,
         },
-        time_limit: config.limits.request_timeout.0,
+        time_limit: config.limits.request_timeout,
     }
 }
 

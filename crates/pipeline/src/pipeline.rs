@@ -244,6 +244,28 @@ impl Pipeline {
         Ok(reloaded)
     }
 
+    /// Looks every `period` whether the model file has changed, and puts it into service if so; never if it is zero.
+    pub fn watch_model(&self, period: Duration) {
+        if period.is_zero() {
+            return;
+        }
+        let pipeline = self.clone();
+        tokio::spawn(async move {
+            let mut seen = pipeline.0.slot.stamp();
+            let mut ticks = tokio::time::interval(period);
+            loop {
+                ticks.tick().await;
+                let stamp = pipeline.0.slot.stamp();
+                // A file that is away for a moment has not changed.
+                if stamp.is_some() && stamp != seen {
+                    seen = stamp;
+                    // The outcome is logged, and told by the health.
+                    let _ = pipeline.reload().await;
+                }
+            }
+        });
+    }
+
     /// The state of up to `limit` turbines whose names come after `after`, by name.
     pub fn turbines(&self, after: Option<&str>, limit: usize) -> Vec<TurbineStatus> {
         self.0.fleet.read().list(after, limit)

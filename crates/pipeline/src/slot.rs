@@ -3,6 +3,7 @@
 use arc_swap::ArcSwapOption;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 use turbine_core::model::{Model, ModelError};
 
 /// The place of the model that scores.
@@ -34,6 +35,12 @@ impl ModelSlot {
     /// Why the file is not in service, if it is not.
     pub fn problem(&self) -> Option<Arc<str>> {
         self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The time and length of the file, which change when it is replaced; `None` if it is not there.
+    pub(crate) fn stamp(&self) -> Option<(SystemTime, u64)> {
+        let metadata = std::fs::metadata(&self.path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
     }
 
     /// Reads and proves the file, aside from the model in service. Takes as long as reading a file and scoring a few

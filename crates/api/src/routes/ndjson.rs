@@ -100,7 +100,7 @@ impl Lines {
 
     /// Whole lines that have arrived since the last call; perhaps none yet.
     async fn arrived(&mut self) -> Result<Bytes, ApiError> {
-        let timeout = self.app.limits.body_timeout.0;
+        let timeout = self.app.limits.body_timeout;
         let Ok(frame) = tokio::time::timeout(timeout, self.body.next()).await else {
             return Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() });
         };
