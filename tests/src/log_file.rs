@@ -38,7 +38,7 @@ impl LogFile {
     /// verdict is neither 0 nor 1, or a number is not finite.
     pub fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert!(text.ends_with('\n'), "the last line is torn: {text:?}");
+        assert!(text.ends_with('\n'), "the last line is torn: {:?}", text.lines().last());
         let mut csv = csv::ReaderBuilder::new().flexible(false).from_reader(text.as_bytes());
         let header: Vec<String> = csv.headers().expect("a header").iter().map(str::to_owned).collect();
         let place = |name: &str| header.iter().position(|column| column == name).unwrap_or_else(|| panic!("no {name}"));
