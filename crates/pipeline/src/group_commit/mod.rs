@@ -163,6 +163,7 @@ impl<C: Commit> GroupCommit<C> {
     }
 
     async fn settled(&self, waiting: &Waiting<C>) -> Result<C::Receipt, CommitError> {
+        let mut yielded = false;
         loop {
             if let Some(outcome) = waiting.outcome() {
                 return outcome;
@@ -172,6 +173,11 @@ impl<C: Commit> GroupCommit<C> {
                 (Some(writer), Placement::Blocking) => {
                     drop(self.0.runtime.spawn_blocking(move || writer.commit_all()));
                     waiting.changed().await;
+                }
+                // Mostly the commit in progress is over at once, and waking this task would take longer.
+                (None, _) if !yielded => {
+                    yielded = true;
+                    tokio::task::yield_now().await;
                 }
                 (None, _) => waiting.changed().await,
             }
