@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use pipeline::decode;
+use pipeline::late_timeout::late_timeout;
 use turbine_core::feature::FeatureSet;
 use turbine_core::reading::{RawReading, Reading};
 
@@ -62,11 +63,10 @@ pub struct WholeBody {
 /// 413, 503, 408, or 400 if the connection breaks off.
 pub async fn read(body: Body, limits: &Limits, memory: &MemoryBudget) -> Result<WholeBody, ApiError> {
     let timeout = limits.body_timeout;
-    // hyper hands a small body over once the handler has returned to it for the first time. No timer is armed for a body
-    // that is there already; arming one wakes a sleeping thread of the runtime.
-    tokio::task::yield_now().await;
     let whole = collect(body, limits.max_body_bytes.0, memory.reservation());
-    tokio::time::timeout(timeout, whole).await.unwrap_or(Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() }))
+    late_timeout(timeout, std::pin::pin!(whole))
+        .await
+        .unwrap_or(Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() }))
 }
 
 async fn collect(mut body: Body, limit: u64, mut reservation: Reservation) -> Result<WholeBody, ApiError> {

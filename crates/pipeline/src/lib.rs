@@ -13,6 +13,8 @@ pub mod fleet;
 pub mod group_commit;
 pub mod prediction_log;
 
+pub mod late_timeout;
+
 mod committer;
 mod pipeline;
 mod slot;

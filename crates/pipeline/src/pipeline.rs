@@ -8,7 +8,7 @@ use crate::group_commit::{CommitError, GroupCommit, GroupCommitConfig, Placement
 use crate::prediction_log::{CsvLog, LogConfig, LogFault, LogPolicy, LogSync, LogTelemetry};
 use crate::slot::ModelSlot;
 use crate::submission::{Answered, Submission};
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 use prometheus::Registry;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -381,5 +381,5 @@ fn weight(submission: &Submission) -> Weight {
 /// The time, to the microsecond: what follows is noise in a log.
 fn now() -> Timestamp {
     let now = Timestamp::now();
-    now.round(Unit::Microsecond).unwrap_or(now)
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }

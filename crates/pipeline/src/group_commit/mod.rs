@@ -18,17 +18,25 @@ mod tests;
 
 pub use error::CommitError;
 
+use crate::late_timeout::late_timeout;
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use ticket::{Ticket, Waiting};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 use writer::WriterGuard;
 
 /// How long one commit may take before further items are refused at once.
 const STALL: Duration = Duration::from_secs(2);
+
+/// After how many batches of one item each no other task is expected to submit at the same time.
+const ALONE: u32 = 4;
+
+/// Every how many such batches others are given the chance to join all the same.
+const LOOK_EVERY: u32 = 64;
 
 /// What is done with a batch. One batch is committed at a time.
 pub trait Commit: Send + 'static {
@@ -112,6 +120,8 @@ struct State<C: Commit> {
     /// Why items are refused, if the last commit or maintenance failed.
     fault: Option<Arc<str>>,
     closed: bool,
+    /// How many batches in a row held one item only.
+    alone: u32,
 }
 
 /// Where the writer is.
@@ -143,6 +153,7 @@ impl<C: Commit> GroupCommit<C> {
             slot: Slot::Free(Box::new(committer)),
             fault: None,
             closed: false,
+            alone: 0,
         };
         let (state, released) = (Mutex::new(state), Notify::new());
         let shared = Arc::new(Shared { state, config, released, runtime: Handle::current() });
@@ -155,15 +166,16 @@ impl<C: Commit> GroupCommit<C> {
     /// # Errors
     /// A [`CommitError`], which says whether the item may still be committed.
     pub async fn submit(&self, item: C::Item, weight: Weight, limit: Duration) -> Result<C::Receipt, CommitError> {
-        let waiting = self.0.push(item, weight)?;
-        match timeout(limit, self.settled(&waiting)).await {
-            Ok(outcome) => outcome,
-            Err(_) => waiting.give_up(limit),
-        }
+        let (mut waiting, company) = self.0.push(item, weight)?;
+        let settled = late_timeout(limit, pin!(self.settled(&mut waiting, company))).await;
+        settled.unwrap_or_else(|_| waiting.give_up(limit))
     }
 
-    async fn settled(&self, waiting: &Waiting<C>) -> Result<C::Receipt, CommitError> {
-        let mut yielded = false;
+    async fn settled(&self, waiting: &mut Waiting<C>, company: bool) -> Result<C::Receipt, CommitError> {
+        if company && self.0.config.placement == Placement::Inline {
+            // The tasks that are ready submit theirs, so that one commit serves all of them.
+            tokio::task::yield_now().await;
+        }
         loop {
             if let Some(outcome) = waiting.outcome() {
                 return outcome;
@@ -173,11 +185,6 @@ impl<C: Commit> GroupCommit<C> {
                 (Some(writer), Placement::Blocking) => {
                     drop(self.0.runtime.spawn_blocking(move || writer.commit_all()));
                     waiting.changed().await;
-                }
-                // Mostly the commit in progress is over at once, and waking this task would take longer.
-                (None, _) if !yielded => {
-                    yielded = true;
-                    tokio::task::yield_now().await;
                 }
                 (None, _) => waiting.changed().await,
             }
@@ -237,7 +244,8 @@ impl<C: Commit> Shared<C> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(self: &Arc<Self>, item: C::Item, weight: Weight) -> Result<Waiting<C>, CommitError> {
+    /// Queues an item. Says whether others are likely to join its batch.
+    fn push(self: &Arc<Self>, item: C::Item, weight: Weight) -> Result<(Waiting<C>, bool), CommitError> {
         let mut state = self.state();
         let queued_bytes = state.queued.bytes;
         let refusal = state.refusal().or_else(|| {
@@ -250,23 +258,27 @@ impl<C: Commit> Shared<C> {
         let ticket = Arc::new(Ticket::new(item, weight));
         state.queued += weight;
         state.queue.push_back(Arc::clone(&ticket));
+        let company = state.expects_company();
         drop(state);
-        Ok(Waiting::new(Arc::clone(self), ticket))
-    }
-
-    /// Wakes the task that waits longest, so that it takes the writer, which is free.
-    fn wake_next(&self) {
-        let mut state = self.state();
-        while state.queue.front().is_some_and(|ticket| ticket.is_withdrawn()) {
-            state.queue.pop_front();
-        }
-        if let (Slot::Free(_), Some(next)) = (&state.slot, state.queue.front()) {
-            next.wake();
-        }
+        Ok((Waiting::new(Arc::clone(self), ticket), company))
     }
 }
 
 impl<C: Commit> State<C> {
+    /// Wakes the task that waits longest, so that it takes the writer, if that is free.
+    fn wake_next(&mut self) {
+        while self.queue.front().is_some_and(|ticket| ticket.is_withdrawn()) {
+            self.queue.pop_front();
+        }
+        if let (Slot::Free(_), Some(next)) = (&self.slot, self.queue.front()) {
+            next.wake();
+        }
+    }
+
+    fn expects_company(&self) -> bool {
+        self.alone < ALONE || self.alone.is_multiple_of(LOOK_EVERY)
+    }
+
     fn refusal(&self) -> Option<CommitError> {
         if self.closed {
             return Some(CommitError::Closed);

@@ -62,21 +62,26 @@ impl<C: Commit> Ticket<C> {
 pub(super) struct Waiting<C: Commit> {
     shared: Arc<Shared<C>>,
     ticket: Arc<Ticket<C>>,
+    /// The outcome was handed over.
+    over: bool,
 }
 
 impl<C: Commit> Waiting<C> {
     pub(super) fn new(shared: Arc<Shared<C>>, ticket: Arc<Ticket<C>>) -> Self {
-        Waiting { shared, ticket }
+        Waiting { shared, ticket, over: false }
     }
 
     pub(super) async fn changed(&self) {
         self.ticket.changed.notified().await;
     }
 
-    pub(super) fn outcome(&self) -> Option<Outcome<C>> {
+    pub(super) fn outcome(&mut self) -> Option<Outcome<C>> {
         let mut stage = self.ticket.stage();
         match std::mem::replace(&mut *stage, Stage::Over) {
-            Stage::Settled(outcome) => Some(outcome),
+            Stage::Settled(outcome) => {
+                self.over = true;
+                Some(outcome)
+            }
             other => {
                 *stage = other;
                 None
@@ -85,7 +90,7 @@ impl<C: Commit> Waiting<C> {
     }
 
     /// The outcome after the time limit.
-    pub(super) fn give_up(self, limit: Duration) -> Outcome<C> {
+    pub(super) fn give_up(mut self, limit: Duration) -> Outcome<C> {
         if self.withdraw() {
             return Err(CommitError::TimedOut(limit));
         }
@@ -109,8 +114,8 @@ impl<C: Commit> Waiting<C> {
 impl<C: Commit> Drop for Waiting<C> {
     fn drop(&mut self) {
         // This task may have been the one that was woken to take the writer.
-        if self.withdraw() {
-            self.shared.wake_next();
+        if !self.over && self.withdraw() {
+            self.shared.state().wake_next();
         }
     }
 }

@@ -1,26 +1,36 @@
 //! The right to commit: held by one task at a time.
 
 use super::ticket::Ticket;
-use super::{Commit, CommitError, Shared, Slot, Weight};
+use super::{Commit, CommitError, Shared, Slot, State, Weight};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The writer, taken out of its slot. Dropped, also by a panic, it is put back and the next task is woken.
+/// The writer, taken out of its slot together with what was queued. Dropped, also by a panic, it is put back and the next
+/// task is woken.
 pub(super) struct WriterGuard<C: Commit> {
     shared: Arc<Shared<C>>,
     committer: Option<Box<C>>,
+    batch: Batch<C>,
+    items: Vec<C::Item>,
 }
 
 /// The tickets of items that were taken out of the queue. Dropped unsettled, by a panic, they are rejected: no task waits
 /// in vain.
 struct Batch<C: Commit>(Vec<Arc<Ticket<C>>>);
 
+/// What became of a batch; `None` if it was empty.
+type Outcome<C> = Option<Result<Vec<<C as Commit>::Receipt>, Arc<str>>>;
+
 impl<C: Commit> WriterGuard<C> {
-    /// Takes the writer if it is free.
+    /// Takes the writer, if it is free, and what is queued.
     pub(super) fn claim(shared: &Arc<Shared<C>>) -> Option<Self> {
         let mut state = shared.state();
-        match std::mem::replace(&mut state.slot, Slot::Busy { since: Instant::now(), rows: 0 }) {
-            Slot::Free(committer) => Some(WriterGuard { shared: Arc::clone(shared), committer: Some(committer) }),
+        let busy = Slot::Busy { since: Instant::now(), rows: state.queued.rows };
+        match std::mem::replace(&mut state.slot, busy) {
+            Slot::Free(committer) => {
+                let (batch, items) = take_queued(&mut state);
+                Some(WriterGuard { shared: Arc::clone(shared), committer: Some(committer), batch, items })
+            }
             other => {
                 state.slot = other;
                 None
@@ -28,22 +38,23 @@ impl<C: Commit> WriterGuard<C> {
         }
     }
 
-    /// Commits what is queued, once.
+    /// Commits what was queued.
     pub(super) fn commit_once(mut self) {
-        let settled = self.commit();
-        // The writer is free before the tasks go on, so that the first of them can take it.
-        drop(self);
-        settled();
+        let outcome = self.commit();
+        let mut batch = std::mem::replace(&mut self.batch, Batch(Vec::new()));
+        // The fault is noted before any task can tell of it, and the writer is free before any goes on.
+        let fault = outcome.as_ref().map(|outcome| outcome.as_ref().err().cloned());
+        self.release(fault);
+        batch.settle_all(outcome);
     }
 
     /// Commits until the queue is empty.
     pub(super) fn commit_all(mut self) {
-        loop {
-            let settled = self.commit();
-            settled();
-            if self.shared.state().queue.is_empty() {
-                return;
-            }
+        while !self.items.is_empty() {
+            self.commit_and_settle();
+            let mut state = self.shared.state();
+            state.slot = Slot::Busy { since: Instant::now(), rows: state.queued.rows };
+            (self.batch, self.items) = take_queued(&mut state);
         }
     }
 
@@ -55,76 +66,97 @@ impl<C: Commit> WriterGuard<C> {
     }
 
     pub(super) fn exclusively<T>(mut self, work: impl FnOnce(&mut C) -> Result<T, C::Fault>) -> Result<T, CommitError> {
-        self.commit()();
+        self.commit_and_settle();
         let committer = self.committer.as_mut().ok_or(CommitError::Closed)?;
         work(committer).map_err(|fault| CommitError::Unavailable(fault.to_string().into()))
     }
 
     pub(super) fn close(mut self) -> Result<(), CommitError> {
-        self.commit()();
+        self.commit_and_settle();
         let closed = self.committer.take().map(|mut committer| committer.close());
         self.shared.state().slot = Slot::Gone;
         self.shared.released.notify_waiters();
         closed.unwrap_or(Ok(())).map_err(|fault| CommitError::Unavailable(fault.to_string().into()))
     }
 
-    /// Commits what is queued. What it returns tells the tasks.
-    fn commit(&mut self) -> impl FnOnce() + use<C> {
-        let (mut batch, items) = self.take_queued();
-        let committed = match &mut self.committer {
-            Some(committer) if !items.is_empty() => Some(committer.commit(items)),
-            _ => None,
-        };
-        let outcome = committed.map(|committed| committed.map_err(|fault| Arc::<str>::from(fault.to_string())));
+    fn commit_and_settle(&mut self) {
+        let outcome = self.commit();
         if let Some(outcome) = &outcome {
-            // Noted before any task can tell of it.
             self.note(outcome.as_ref().err().cloned());
         }
-        move || match outcome {
-            None => {}
-            Some(Ok(receipts)) => batch.settle(receipts.into_iter().map(Ok)),
-            Some(Err(fault)) => batch.reject(fault),
+        self.batch.settle_all(outcome);
+    }
+
+    fn commit(&mut self) -> Outcome<C> {
+        let items = std::mem::take(&mut self.items);
+        if items.is_empty() {
+            return None;
         }
+        let committed = self.committer.as_mut()?.commit(items);
+        Some(committed.map_err(|fault| fault.to_string().into()))
     }
 
-    fn take_queued(&mut self) -> (Batch<C>, Vec<C::Item>) {
-        let mut state = self.shared.state();
-        let queue = std::mem::take(&mut state.queue);
-        let rows = state.queued.rows;
-        state.queued = Weight { rows: 0, bytes: 0 };
-        state.slot = Slot::Busy { since: Instant::now(), rows };
-        // While the state is locked no item can be withdrawn.
-        let (tickets, items) =
-            queue.into_iter().filter_map(|ticket| ticket.take().map(|item| (ticket, item))).collect();
-        (Batch(tickets), items)
-    }
-
-    /// Notes the outcome of a commit or of maintenance.
+    /// Notes how a commit or maintenance ended.
     fn note(&self, fault: Option<Arc<str>>) {
         let mut state = self.shared.state();
         state.slot = Slot::Busy { since: Instant::now(), rows: 0 };
         let before = std::mem::replace(&mut state.fault, fault.clone());
         drop(state);
-        // Told while nothing is locked: standard error may be slow.
-        match (before, fault) {
-            (None, Some(fault)) => tracing::error!("predictions cannot be logged: {fault}"),
-            (Some(_), None) => tracing::info!("predictions are logged again"),
-            _ => {}
+        tell(before, fault);
+    }
+
+    /// Puts the writer back, with how a commit ended if there was one, and wakes the next task.
+    fn release(&mut self, ended: Option<Option<Arc<str>>>) {
+        let Some(committer) = self.committer.take() else { return };
+        let mut state = self.shared.state();
+        state.slot = Slot::Free(committer);
+        let before = ended.as_ref().and_then(|fault| std::mem::replace(&mut state.fault, fault.clone()));
+        state.wake_next();
+        drop(state);
+        self.shared.released.notify_waiters();
+        if let Some(fault) = ended {
+            tell(before, fault);
         }
+    }
+}
+
+/// Takes what is queued. While the state is locked no item can be withdrawn.
+fn take_queued<C: Commit>(state: &mut State<C>) -> (Batch<C>, Vec<C::Item>) {
+    let queue = std::mem::take(&mut state.queue);
+    state.queued = Weight { rows: 0, bytes: 0 };
+    match queue.len() {
+        0 => {}
+        1 => state.alone = state.alone.saturating_add(1),
+        _ => state.alone = 0,
+    }
+    let (tickets, items) = queue.into_iter().filter_map(|ticket| ticket.take().map(|item| (ticket, item))).collect();
+    (Batch(tickets), items)
+}
+
+/// Tells the operator that a fault began or ended, while nothing is locked: standard error may be slow.
+fn tell(before: Option<Arc<str>>, now: Option<Arc<str>>) {
+    match (before, now) {
+        (None, Some(fault)) => tracing::error!("predictions cannot be logged: {fault}"),
+        (Some(_), None) => tracing::info!("predictions are logged again"),
+        _ => {}
     }
 }
 
 impl<C: Commit> Drop for WriterGuard<C> {
     fn drop(&mut self) {
-        if let Some(committer) = self.committer.take() {
-            self.shared.state().slot = Slot::Free(committer);
-            self.shared.released.notify_waiters();
-            self.shared.wake_next();
-        }
+        self.release(None);
     }
 }
 
 impl<C: Commit> Batch<C> {
+    fn settle_all(&mut self, outcome: Outcome<C>) {
+        match outcome {
+            None => {}
+            Some(Ok(receipts)) => self.settle(receipts.into_iter().map(Ok)),
+            Some(Err(fault)) => self.reject(fault),
+        }
+    }
+
     fn settle(&mut self, outcomes: impl Iterator<Item = Result<C::Receipt, CommitError>>) {
         for (ticket, outcome) in self.0.drain(..).zip(outcomes) {
             ticket.settle(outcome);

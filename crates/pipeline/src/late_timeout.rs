@@ -1,0 +1,30 @@
+//! A time limit that arms its timer late. `tokio::time::timeout` arms one whenever the future is not ready at once, which
+//! a body and an append to the log seldom are, and takes it back a moment later.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::{error::Elapsed, timeout};
+
+/// Waits for `future` for at most `limit`. Polls twice before arming a timer. Takes it pinned, since a future that is passed
+/// by value and pinned then has its place in the caller's twice.
+///
+/// # Errors
+/// If it is not ready in time.
+pub async fn late_timeout<F: Future>(limit: Duration, mut future: Pin<&mut F>) -> Result<F::Output, Elapsed> {
+    let mut polled = false;
+    let early = poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if polled => Poll::Ready(None),
+        Poll::Pending => {
+            polled = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    match early.await {
+        Some(output) => Ok(output),
+        None => timeout(limit, future).await,
+    }
+}
