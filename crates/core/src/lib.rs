@@ -14,12 +14,17 @@
 //! # Ok::<(), training::TrainingError>(())
 //! ```
 
+pub mod baseline;
 pub mod dataset;
+pub mod detector;
 pub mod evaluation;
+pub mod explain;
 pub mod feature;
 pub mod forest;
 pub mod interop;
+mod matrix;
 pub mod model;
+pub mod monitor;
 pub mod prediction;
 pub mod reading;
 pub mod scaler;

@@ -28,7 +28,7 @@ fn signed(text: &str) -> Option<String> {
     let model = text.get(text.find("\"model\":")? + 8..text.rfind('}')?)?;
     let version: String = Sha256::digest(model).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     let at = text.find("\"model_version\":\"")? + 17;
-    Some(format!("{}{version}{}", text.get(..at)?, text.get(at + 12..)?))
+    Some(format!("{}m{version}{}", text.get(..at)?, text.get(at + 13..)?))
 }
 
 /// A place in the file where a number stands, and what is put there instead.
