@@ -10,7 +10,7 @@ pub use golden::{GoldenDetection, GoldenReading, GoldenSet};
 pub use summary::{FeatureSummary, SplitEvaluations, TrainingSummary};
 pub use watch::{Judgement, Observation};
 
-use crate::detector::Detector;
+use crate::detector::{Detector, DetectorKind};
 use crate::explain::Expectation;
 use crate::feature::FeatureSet;
 use crate::forest::Forest;
@@ -124,8 +124,9 @@ impl Model {
     /// # Panics
     /// If the reading was checked against other features.
     pub fn predict(&self, reading: &Reading) -> Prediction {
-        let values = reading.values();
-        self.verdict(self.detector().detect(self.detector().forest_score(values), values).anomaly_score)
+        let mut score = [0.0];
+        self.score_into(reading.values(), &mut score);
+        self.verdict(score[0])
     }
 
     /// The anomaly scores of `readings` (row-major, n_readings × n_features, in the features' units), each as if it were
@@ -136,6 +137,9 @@ impl Model {
     pub fn score_into(&self, readings: &[f64], scores: &mut [f64]) {
         let detector = self.detector();
         detector.forest_scores(readings, scores);
+        if detector.kind() == DetectorKind::Forest {
+            return;
+        }
         for (reading, score) in readings.chunks_exact(self.features().len()).zip(scores) {
             *score = detector.detect(*score, reading).anomaly_score;
         }

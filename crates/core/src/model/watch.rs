@@ -130,4 +130,10 @@ impl Model {
         };
         Some(expectation.explain(scene, detector.scaler(), surprisal))
     }
+
+    /// The residual standard deviation of each sensor given the others, in its unit. `None` if the model does not know
+    /// what to expect.
+    pub fn residual_std(&self) -> Option<Vec<f64>> {
+        Some(self.parts.expectation.as_ref()?.residual_std(self.scaler()))
+    }
 }
