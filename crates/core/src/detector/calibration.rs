@@ -77,7 +77,8 @@ impl Calibration {
         let place = self.scores.partition_point(|&held_out| held_out < score) as u64;
         let rank = place * self.below_tail / self.scores.len() as u64;
         let share = (self.held_out - rank + 1) as f64 / (self.held_out + 1) as f64;
-        (-libm::log10(share)).clamp(0.0, TAIL_SURPRISAL)
+        // Subtracted, since −log10(1) would be −0.
+        (0.0 - libm::log10(share)).min(TAIL_SURPRISAL)
     }
 
     /// How many scores it was calibrated to.

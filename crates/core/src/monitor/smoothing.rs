@@ -26,8 +26,9 @@ impl Smoothing {
     /// The mean of `n` readings (1 or more), given that of those before and the newest.
     pub(super) fn blend(&self, mean: f64, newest: f64, n: u32) -> f64 {
         let gain = self.gains[(n as usize).min(self.gains.len()) - 1];
-        // Not mean + gain · (newest − mean), where the difference of two large numbers overflows.
-        (mean * (1.0 - gain) + newest * gain).clamp(f64::MIN, f64::MAX)
+        // Not mean + gain · (newest − mean), where the difference of two large numbers overflows. Kept between the two, which
+        // rounding may leave.
+        (mean * (1.0 - gain) + newest * gain).clamp(mean.min(newest), mean.max(newest))
     }
 }
 
