@@ -1,5 +1,5 @@
-//! What the turbine programs share: readings and their features, simulated and recorded data, an isolation forest,
-//! its evaluation, and the model file.
+//! What the turbine programs share: readings and their features, simulated and recorded data, an isolation forest and
+//! the detector built on it, the monitor of a turbine in time, their evaluation, and the model file.
 //!
 //! Everything here is pure and synchronous: no sockets, no clocks, no environment, no global randomness. Files are
 //! touched in two rooms only, [`model`] and [`prediction`], and only at the path that is passed in.

@@ -1,6 +1,6 @@
 //! What a monitor is told by its model.
 
-use super::AlarmRule;
+use super::{AlarmRule, AlarmTarget};
 use serde::{Deserialize, Serialize};
 
 /// Readings over which surprisals are smoothed by default.
@@ -64,7 +64,12 @@ impl MonitorSettings {
             let problem = format!("is {interval} s; it must be above 0 and at most a year");
             return refuse("typical_interval", problem);
         }
-        if let Some(AlarmRule { raise_above, clear_below, expected_per_day, .. }) = self.alarm {
+        if let Some(AlarmRule { target, raise_above, clear_below, expected_per_day }) = self.alarm {
+            if let AlarmTarget::FalseAlarmsPerDay(rate) = target
+                && !(rate > 0.0 && rate.is_finite())
+            {
+                return refuse("alarm.target", format!("is {rate} false alarms per day; it must be above 0"));
+            }
             if !(raise_above >= 0.0 && raise_above.is_finite()) {
                 return refuse("alarm.raise_above", format!("is {raise_above}; it must be at least 0"));
             }

@@ -90,6 +90,9 @@ fn after_a_gap_smoothing_starts_afresh_and_an_alarm_is_judged_by_the_new_reading
     let after = step(&monitor, &mut state, at(21), [5.0; 2], 1.5);
     assert_eq!((after.restarted, after.smoothed_surprisal, after.in_alarm), (true, Some(1.5), true));
     assert_eq!(state.smoothed().collect::<Vec<_>>(), [5.0, 5.0]);
+    // The second since: (1.5/2 + 4.5) / 1.5 = 3.5.
+    let second = step(&monitor, &mut state, at(22), [5.0; 2], 4.5);
+    assert!((second.smoothed_surprisal.unwrap() - 3.5).abs() < 1e-12, "{second:?}");
     let later = step(&monitor, &mut state, at(40), [5.0; 2], 0.5);
     assert!(matches!(later.alarm, Some(AlarmChange::Cleared(Alarm { raised, .. })) if raised == at(0)));
 }
@@ -161,6 +164,13 @@ fn settings_out_of_range_are_refused_by_field() {
         ("typical_interval is 0 s", MonitorSettings { typical_interval: Some(0.0), ..unknown() }),
         ("typical_interval is NaN", MonitorSettings { typical_interval: Some(f64::NAN), ..unknown() }),
         ("alarm.raise_above is NaN", MonitorSettings { alarm: rule(f64::NAN, 1.0), ..unknown() }),
+        (
+            "alarm.target is -1",
+            MonitorSettings {
+                alarm: rule(2.0, 1.0).map(|rule| AlarmRule { target: AlarmTarget::FalseAlarmsPerDay(-1.0), ..rule }),
+                ..unknown()
+            },
+        ),
         ("alarm.clear_below is 3", MonitorSettings { alarm: rule(2.0, 3.0), ..unknown() }),
     ];
     for (expected, settings) in cases {
