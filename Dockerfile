@@ -1,16 +1,15 @@
-# Four images from one build, each one static program and nothing else:
+# Four images from one build, each with one static program only:
 #
 #   docker build --target api -t turbine-api .        (or sender, train, viz)
 #
-# A change in a source file builds our own code again; only a change in a manifest or the lock file builds the
-# dependencies again.
+# A change of a source file rebuilds our own code; only a change of a manifest or the lock file rebuilds the dependencies.
 
 FROM rust:1.95-slim-bookworm AS sources
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 WORKDIR /project
 COPY . .
-# The skeleton decides the dependencies: the manifests, with an empty file for every target they have. It is copied from
-# here below, and that only if it changed. Tests, benchmarks and examples are emptied here too: they are not built.
+# The skeleton is all that determines the dependencies: the manifests and an empty file per target. The next stage copies
+# it, from the cache if it is unchanged. Tests, benchmarks and examples are emptied: they are not built.
 RUN mkdir /skeleton \
  && find . -name Cargo.toml -exec cp --parents Cargo.lock {} /skeleton/ \; \
  && find . -name '*.rs' | while read -r file; do \
@@ -31,7 +30,7 @@ WORKDIR /project
 COPY --from=sources /skeleton .
 RUN cargo build --release --locked --target "$(rustc --print host-tuple)" -p api -p sender -p train -p viz
 COPY --from=sources /project .
-# Cargo goes by times, and the empty files of the skeleton are newer than the real ones.
+# Cargo compares times, and the empty files of the skeleton are newer than the real ones.
 RUN find crates -name '*.rs' -exec touch {} + \
  && cargo build --release --locked --target "$(rustc --print host-tuple)" -p api -p sender -p train -p viz \
  && mkdir -p /image/outputs \
@@ -57,10 +56,10 @@ ENTRYPOINT ["/viz"]
 
 FROM scratch AS api
 COPY --from=build /image/api /api
-# In its place for a container by itself, and once more for one that has a folder of its host in that place.
+# /models for a container on its own; /first for one with a host folder mounted over /models.
 COPY --from=build /image/models /models
 COPY --from=build /image/models /first
-# A volume, so that the log has a place that lasts even where the root file system is read-only and nothing is mounted.
+# A volume, so that the log is writable and persistent even with a read-only root file system and no mount.
 COPY --from=build --chown=65532:65532 /image/outputs /outputs
 VOLUME /outputs
 ENV API_HOST=0.0.0.0 \

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# The service beside the least an axum service can do with the same request (crates/api/examples/bare.rs), on this machine,
-# in one run: throughput and latency at 1, 8 and 64 connections with the prediction log in `write` mode, and readings a
-# second by newline-delimited JSON.
+# Compares the service with a minimal axum service (crates/api/examples/bare.rs) in one run: throughput and p99 at 1, 8,
+# 64 and 256 connections with the prediction log in `write` mode; and measures readings per second with newline-delimited JSON.
 #
-#   benchmarks/http.sh [SECONDS_A_RUN] [PAIRS]     needs wrk and curl (Debian: apt-get install wrk curl)
+#   benchmarks/http.sh [SECONDS_PER_RUN] [PAIRS]     needs wrk and curl (Debian: apt-get install wrk curl)
 #
-# Each figure is the median of several pairs, the two measured in turn; only the ratios mean anything on another machine.
+# Each figure is the median of several pairs of runs; only the ratios are comparable between machines.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-5} pairs=${2:-3}
@@ -19,7 +18,7 @@ work=$(mktemp -d)
 pids=()
 trap 'kill "${pids[@]}" 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
 
-# start NAME COMMAND...: runs a service and leaves its address in $work/NAME.url
+# start NAME COMMAND...: starts a service and writes its URL to $work/NAME.url
 start() {
     local name=$1
     shift
@@ -58,7 +57,7 @@ median() { sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : 
 measure api 8 >/dev/null
 measure bare 8 >/dev/null
 printf '%-12s %14s %14s %11s %10s %10s %10s %7s\n' connections 'api req/s' 'bare req/s' 'throughput' 'api p99' 'bare p99' 'p99 ratio' failed
-for connections in 1 8 64; do
+for connections in 1 8 64 256; do
     : >"$work/pairs"
     for _ in $(seq "$pairs"); do
         echo "$(measure api "$connections") $(measure bare "$connections")" >>"$work/pairs"
@@ -78,4 +77,4 @@ for _ in $(seq "$pairs"); do
         -T "$work/readings.ndjson" "$(cat "$work/api.url")/predict/batch" | awk -v n=$readings '{ print n / $1 }'
 done | median | awk '{ printf "\nnewline-delimited JSON: %.0f readings/s in one request of 1,000,000\n", $1 }'
 answered=$(grep -c anomaly_score "$work/answers")
-[ "$answered" -eq "$readings" ] || { echo "only $answered of $readings readings were answered" >&2; exit 1; }
+[ "$answered" -eq "$readings" ] || { echo "$answered of $readings readings were answered" >&2; exit 1; }

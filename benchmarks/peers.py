@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Compare our forest with the isolation forests that can be reached from Python, on one core, in one run.
+"""Compare our forest with other isolation forests, on one core, in one run.
 
     python3 -m venv benchmarks/.venv
     benchmarks/.venv/bin/pip install -r benchmarks/requirements.txt
     benchmarks/.venv/bin/python benchmarks/peers.py            # a table
-    benchmarks/.venv/bin/python benchmarks/peers.py --json     # a line an engine and shape
+    benchmarks/.venv/bin/python benchmarks/peers.py --json     # one line per engine and shape
 
-Every engine trains on the same readings and scores them, in a batch and one at a time. The engines take turns, round
-after round, so that whatever else the machine does falls on all of them; medians are reported. tl2cgen needs a C
-compiler. tl2cgen and ONNX Runtime score scikit-learn's forest and train nothing; only isotree knows extended forests.
+Every engine trains on the same readings and scores them, in a batch and one at a time. The engines take turns in each
+round, so that other load on the machine affects all of them; medians are reported. tl2cgen needs a C compiler. tl2cgen
+and ONNX Runtime score scikit-learn's forest and do not train; of the Python engines only isotree has extended forests.
 """
 
 import argparse
@@ -38,7 +38,7 @@ SAMPLE_SIZE = 256
 
 
 def readings(n_features):
-    """Standardised readings, one in twenty far off; for 3 features, those of the simulated turbine."""
+    """Standardised readings, one in twenty an outlier; with 3 features, those of the simulated turbine."""
     draw = np.random.default_rng(42)
     is_anomaly = draw.random(N_READINGS) < 0.05
     turbine = [((25, 3), (45, 3), (10, 3)), ((60, 8), (90, 5), (20, 5)), ((0.5, 0.1), (1.2, 0.1), (0.1, 0.05))]
@@ -53,7 +53,7 @@ def readings(n_features):
 
 
 def seconds(call):
-    """Median duration of calls over a tenth of a second, three at least: benches/peers.rs measures alike."""
+    """Median duration of a call, over 0.1 s and at least three calls, as in benches/peers.rs."""
     begin = time.perf_counter()
     durations = []
     while len(durations) < 3 or time.perf_counter() - begin < 0.1:
@@ -64,7 +64,7 @@ def seconds(call):
 
 
 class Peer:
-    """An engine: `fit` trains it (None if it cannot), `batch` and `single` score."""
+    """An engine: `fit` trains (None if it cannot), `batch` and `single` score."""
 
     fit = None
 
@@ -98,7 +98,7 @@ class Isotree(Peer):
     name, n_single = "isotree", 200
 
     def __init__(self, values, n_estimators, extension_level):
-        # Splits as in the papers: no guided ones, no penalty, no scaling anew in each node, whose cost would be its own.
+        # Plain splits as in the papers: not guided, without penalty, without scaling in each node.
         self.model = IsotreeForest(
             ntrees=n_estimators,
             sample_size=SAMPLE_SIZE,
@@ -111,7 +111,7 @@ class Isotree(Peer):
             nthreads=1,
             random_seed=42,
         )
-        # What it would copy the readings to each time.
+        # Column-major, or each fit would copy the readings.
         self.by_column = np.asfortranarray(values)
         self.fit(values)
         self.batch = self.single = self.model.predict
@@ -122,7 +122,7 @@ class Isotree(Peer):
 
 @contextlib.contextmanager
 def stdout_to_stderr():
-    """Keeps what native code prints out of the results."""
+    """Redirect the output of native code, to keep it out of the results."""
     sys.stdout.flush()
     stdout = os.dup(1)
     os.dup2(2, 1)
@@ -171,7 +171,7 @@ class OnnxRuntime(Peer):
 
 
 def build():
-    """Compiles our benchmark binary and returns its path."""
+    """Compile our benchmark binary and return its path."""
     command = ["cargo", "build", "--release", "-p", "turbine-core", "--bench", "peers", "--message-format=json"]
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
     messages = (json.loads(line) for line in built.stdout.splitlines())
@@ -179,7 +179,7 @@ def build():
 
 
 def compare(binary, shape, rounds, folder):
-    """One result an engine."""
+    """Yield one result per engine."""
     n_features, n_estimators, extension_level = shape
     values = readings(n_features)
     file = folder / f"readings-{n_features}.f64"
@@ -209,7 +209,7 @@ def compare(binary, shape, rounds, folder):
 def print_table(results):
     ours = next(result for result in results if result["engine"] == OURS)
     print(f"\n### {ours['features']} features, {ours['trees']} trees × {SAMPLE_SIZE}, level {ours['extension_level']}\n")
-    print("| engine | batch, ns a reading | × ours | one reading, ns | × ours | training, ms | × ours |")
+    print("| engine | batch, ns per reading | × ours | one reading, ns | × ours | training, ms | × ours |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     for result in sorted(results, key=lambda result: result["batch_ns"]):
         cells = [result["engine"]]
@@ -222,10 +222,10 @@ def print_table(results):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="a line of JSON an engine and shape instead of tables")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds whose median is reported (5)")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON per engine and shape instead of tables")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds (5)")
     parser.add_argument("--shape", action="append", metavar="FEATURES,TREES,LEVEL", help="only this shape; repeatable")
-    parser.add_argument("--core", type=int, help="the processor core to stay on (the last)")
+    parser.add_argument("--core", type=int, help="processor core to run on (the last)")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
     shapes = [(3, 100, 0), (10, 100, 0), (30, 100, 0), (3, 300, 0), (10, 300, 0), (3, 100, 2), (10, 100, 9)]

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Turn a fitted scikit-learn isolation forest into a model file that `api` serves.
+"""Export a fitted scikit-learn isolation forest to a model file for `api`.
 
     python3 interop/export_sklearn.py iforest.joblib models/turbine_iforest.json
 
-The pickle (joblib's or Python's own) holds one of
+The pickle (joblib's or Python's own) contains one of
   - a dictionary {"model": IsolationForest, "scaler": StandardScaler, "meta": {...}}, scaler and meta optional,
   - a Pipeline of a StandardScaler and an IsolationForest,
   - a bare IsolationForest.
-Loading a pickle runs what is in it: export only files you trust.
+Loading a pickle runs the code in it: export only files you trust.
 
-Scores and labels are those of scikit-learn: its path lengths, its threshold, its rounding of inputs to 32 bits.
-Needs scikit-learn and joblib, nothing else.
+The model scores and labels exactly as scikit-learn does: with its path lengths, its threshold and its rounding of inputs
+to 32 bits. Needs scikit-learn and joblib only.
 """
 
 import argparse
@@ -27,10 +27,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 N_GOLDEN = 32
-# What scikit-learn's and our powers of two may differ by, with room.
+# Maximum difference between the scores of scikit-learn and ours, with a margin: their powers of two differ in rounding.
 TOLERANCE = 1e-12
 
-# Units and ranges of the features that need no asking.
+# Units and ranges of the default turbine's features.
 KNOWN = {
     "temperature": ("°C", -50.0, 120.0),
     "humidity": ("%", 0.0, 100.0),
@@ -39,7 +39,7 @@ KNOWN = {
 
 
 class ExportError(Exception):
-    """The pickle cannot be served, and why."""
+    """Why the pickle cannot be exported."""
 
 
 def unpack(pickled):
@@ -50,27 +50,27 @@ def unpack(pickled):
         steps = [step for _, step in pickled.steps]
         model, scaler, meta = steps[-1], steps[0] if len(steps) == 2 else None, {}
         if len(steps) > 2:
-            raise ExportError("the pipeline has steps beside a StandardScaler and an IsolationForest")
+            raise ExportError("the pipeline has other steps than a StandardScaler and an IsolationForest")
     else:
         model, scaler, meta = pickled, None, {}
     if not isinstance(model, IsolationForest) or not hasattr(model, "estimators_"):
-        raise ExportError(f"there is no fitted IsolationForest, but a {type(model).__name__}")
+        raise ExportError(f"the model is not a fitted IsolationForest but a {type(model).__name__}")
     if scaler is not None and (not isinstance(scaler, StandardScaler) or not hasattr(scaler, "n_features_in_")):
-        raise ExportError(f"the scaler is no fitted StandardScaler, but a {type(scaler).__name__}")
+        raise ExportError(f"the scaler is not a fitted StandardScaler but a {type(scaler).__name__}")
     return model, scaler, meta
 
 
-def feature_names(model, scaler, meta, asked):
+def feature_names(model, scaler, meta, given):
     n = model.n_features_in_
-    names = asked or meta.get("feature_names") or meta.get("features")
+    names = given or meta.get("feature_names") or meta.get("features")
     for fitted in (scaler, model):
         if names is None and hasattr(fitted, "feature_names_in_"):
             names = fitted.feature_names_in_
     if names is None:
-        raise ExportError(f"the pickle does not name its {n} features: name them with --features a,b,c")
+        raise ExportError(f"the pickle has no names for its {n} features; give them with --features a,b,c")
     names = [str(name) for name in names]
     if len(names) != n:
-        raise ExportError(f"{len(names)} features are named, but the forest reads {n}")
+        raise ExportError(f"{len(names)} feature names for a forest of {n} features")
     return names
 
 
@@ -80,9 +80,9 @@ def feature(name):
 
 
 def double_threshold(threshold):
-    """The largest double that is not above the threshold once it is rounded to 32 bits.
+    """The largest double that is not above the threshold after rounding to 32 bits.
 
-    scikit-learn rounds a reading to 32 bits and compares that; we compare the reading itself with this.
+    scikit-learn rounds a reading to 32 bits before the comparison; we compare the double with this threshold.
     """
     single = np.float32(threshold)
     if np.float64(single) > threshold:
@@ -90,15 +90,15 @@ def double_threshold(threshold):
     above = np.nextafter(single, np.float32(np.inf))
     if np.isinf(above):
         return float(np.finfo(np.float64).max)
-    # Half way between two singles; exact, and rounded to the even one.
+    # The exact middle of two singles rounds to the even one.
     middle = (np.float64(single) + np.float64(above)) / 2
     return float(middle if np.float32(middle) == single else np.nextafter(middle, -np.inf))
 
 
 def tree_data(tree, features):
-    """One tree in our form; see `TreeData` in crates/core/src/forest/data.rs."""
+    """One tree in our format; see `TreeData` in crates/core/src/forest/data.rs."""
     is_leaf = tree.children_left < 0
-    # Splits and leaves are numbered apart, both in the order of the nodes, in which parents come first.
+    # Splits and leaves are numbered separately, in the order of the nodes, where parents come first.
     number = np.where(is_leaf, -np.cumsum(is_leaf), np.cumsum(~is_leaf) - 1)
     splits = np.flatnonzero(~is_leaf)
     return {
@@ -111,7 +111,7 @@ def tree_data(tree, features):
 
 
 def golden_readings(model, mean, std, threshold):
-    """Readings in the middle and ever further out, with the scores scikit-learn gives them."""
+    """Readings at increasing distances from the mean, with scikit-learn's scores."""
     draw = random.Random(0)
     values = [[m + s * draw.gauss(0, 1) * (i / 8) for m, s in zip(mean, std)] for i in range(N_GOLDEN)]
     scores = -model.score_samples((np.array(values) - mean) / std)
@@ -127,7 +127,7 @@ def golden_readings(model, mean, std, threshold):
 def export(pickled, names=None, contamination=None):
     """The text of the model file for an unpickled object."""
     model, scaler, meta = unpack(pickled)
-    # A model fitted to a data frame would warn of every array that names no columns.
+    # Without its names, a model fitted to a data frame warns for every plain array.
     names = feature_names(model, scaler, meta, names)
     if hasattr(model, "feature_names_in_"):
         del model.feature_names_in_
@@ -136,8 +136,8 @@ def export(pickled, names=None, contamination=None):
     std = np.ones(n) if scaler is None or not scaler.with_std else scaler.scale_
     contamination = contamination or model.contamination
     if contamination == "auto":
-        raise ExportError("contamination is 'auto': say with --contamination what share of readings you expect flagged")
-    # A reading whose score is the threshold is normal to both, though the scores may differ in their last bits.
+        raise ExportError("contamination is 'auto'; give the share of readings to flag with --contamination")
+    # A reading that scores exactly the threshold is normal, even if our score differs in its last bits.
     threshold = float(-model.offset_) * (1 + 1e-13)
     trees = [tree_data(tree.tree_, features) for tree, features in zip(model.estimators_, model.estimators_features_)]
     seed = model.random_state if isinstance(model.random_state, (int, np.integer)) else None
@@ -179,10 +179,10 @@ def export(pickled, names=None, contamination=None):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pickle", help="the fitted model, as joblib.dump or pickle.dump wrote it")
+    parser.add_argument("pickle", help="the fitted model, written by joblib.dump or pickle.dump")
     parser.add_argument("model", help="the model file to write")
-    parser.add_argument("--features", help="names of the features, in order, where the pickle has none: a,b,c")
-    parser.add_argument("--contamination", type=float, help="share of readings flagged, where the model has 'auto'")
+    parser.add_argument("--features", help="feature names in order, if the pickle has none: a,b,c")
+    parser.add_argument("--contamination", type=float, help="share of readings to flag, if the model has 'auto'")
     arguments = parser.parse_args()
     try:
         names = arguments.features.split(",") if arguments.features else None

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Fit a scaler and an isolation forest with scikit-learn, export them, and write what scikit-learn makes of readings.
+"""Fit a scaler and an isolation forest with scikit-learn, export them, and write scikit-learn's results for readings.
 
     python3 interop/make_golden.py interop/golden --n-estimators 12 --max-samples 64 --readings 240
     python3 interop/make_golden.py TARGET_FOLDER
 
-The folder then holds `model.json`, which export_sklearn.py made, and `expected.json`: readings, and the score and label
-scikit-learn gives each. The committed folder is what the tests use where Python or scikit-learn is missing.
+The folder then contains `model.json`, written by export_sklearn.py, and `expected.json`: readings with scikit-learn's
+score and label. The tests use the committed folder if Python or scikit-learn is missing.
 """
 
 import argparse
@@ -41,14 +41,14 @@ def simulate(n, seed):
 
 
 def on_thresholds(model, scaler, n, seed):
-    """Readings that come to lie on thresholds, or as close to them as numbers of 64 bits can."""
+    """Readings on thresholds, or as close to them as 64-bit floats allow."""
     draw = np.random.default_rng(seed)
     readings = simulate(n, seed)
     for reading in readings:
         tree = model.estimators_[draw.integers(len(model.estimators_))].tree_
         split = draw.choice(np.flatnonzero(tree.children_left >= 0))
         feature = tree.feature[split]
-        # The threshold, or where rounding to 32 bits begins to cross it.
+        # The threshold, or the point where rounding to 32 bits crosses it.
         threshold = np.float32(tree.threshold[split])
         beyond = np.nextafter(threshold, np.float32(draw.choice([-np.inf, np.inf])))
         scaled = draw.choice([tree.threshold[split], threshold, (float(threshold) + float(beyond)) / 2])
@@ -72,7 +72,7 @@ def main():
     model = IsolationForest(
         n_estimators=arguments.n_estimators, max_samples=arguments.max_samples, contamination=0.05, random_state=42
     ).fit(scaler.transform(training))
-    # Training readings, because one of them may score just the threshold; readings on splits; and readings of no kind.
+    # Training readings, one of which may score exactly the threshold; readings on splits; and other readings.
     half, rest = arguments.readings // 2, arguments.readings - arguments.readings // 2
     readings = np.vstack([training[:half], on_thresholds(model, scaler, rest - rest // 4, 1), simulate(rest // 4, 2)])
     scaled = scaler.transform(readings)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Tries the containers end to end: on a fresh copy of the project, as compose projects and on a port of its own, so that
-# nothing of a running stack is touched.
+# Tests the containers end to end, on a fresh copy of the project, as separate compose projects and on a free port, so that
+# a running stack is not touched.
 #
 #   tests/docker.sh
 #
-# Needs curl and a running engine with compose v2. Started as root, it tries the containers as an ordinary user (nobody, by
-# su) and again as root; started as an ordinary user, as that one.
+# Needs curl and a running engine with compose v2. Run as root, it tests the containers as an ordinary user (nobody, through
+# su) and again as root; run as an ordinary user, as that user.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 ordinary=nobody
@@ -13,7 +13,7 @@ most_bytes_api=20000000
 most_bytes_sender=10000000
 most_mib_at_rest=20
 
-# What is set in this shell is no part of the test.
+# Independent of this shell's environment.
 unset COMPOSE_FILE COMPOSE_PROFILES COMPOSE_PROJECT_NAME COMPOSE_ENV_FILES
 # shellcheck disable=SC2046
 unset $(grep -oE '[A-Z]+_[A-Z_]+' "$root/docker-compose.yml" | sort -u)
@@ -23,7 +23,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/turbine-docker.XXXXXX")
 chmod 755 "$work"
 engine=${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docker.Host}}')}
 builder=$(awk '$1 == "FROM" {print $2; exit}' "$root/Dockerfile")
-projects=() # "PROJECT PERSON", the folder of each is $work/PROJECT
+projects=() # entries "PROJECT PERSON"; the folder is $work/PROJECT
 project='' person='' lonely=''
 
 passed() { printf 'ok      %s\n' "$*"; }
@@ -33,9 +33,9 @@ failed() {
     exit 1
 }
 
-# --- The person who runs it ----------------------------------------------------------------------------------------------
+# --- Projects and users --------------------------------------------------------------------------------------------------
 
-# Starts afresh: a new project whose files are that person's, as after a clone.
+# Starts a new project whose files belong to that user, as after a clone.
 begin() {
     project=turbine-test-$$-$1 person=$2
     projects+=("$project $person")
@@ -50,14 +50,14 @@ begin() {
     cd "$work/$project"
 }
 
-# Runs a command as that person, who may talk to the engine.
+# Runs a command as that user, with access to the engine.
 as_person() {
     if [ "$person" = "$(id -un)" ]; then
         "$@"
         return
     fi
     local socket=${engine#unix://} command
-    # A second name for the socket, because its folder may be closed to others.
+    # A hard link to the socket, because its folder may be closed to other users.
     [ -S "$work/engine.sock" ] || ln "$socket" "$work/engine.sock"
     command=$(printf '%q ' env HOME="$work/home" DOCKER_HOST="unix://$work/engine.sock" "$@")
     su -s /bin/bash -g "$(id -gn "$person")" -G "$(stat -c %G "$socket")" -c "$command" "$person"
@@ -67,9 +67,9 @@ compose() { as_person docker compose --project-name "$project" "$@"; }
 container() { compose ps --all --quiet "$1"; }
 inspect() { docker inspect --format "$2" "$(container "$1")"; }
 
-# --- What was seen ---------------------------------------------------------------------------------------------------------
+# --- Observations ----------------------------------------------------------------------------------------------------------
 
-# Waits until a command succeeds, for at most so many seconds.
+# eventually SECONDS DESCRIPTION COMMAND...: waits until the command succeeds.
 eventually() {
     local seconds=$1 what=$2 end
     shift 2
@@ -89,7 +89,7 @@ predict() {
         --data '{"temperature":25.1,"humidity":60.2,"sound_volume":0.51}' "http://$(compose port api 5000)/predict"
 }
 
-# The log has its header once, and whole lines after it.
+# Checks that the log has one header followed by complete rows.
 check_log() {
     [ "$(grep -c '^timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score' "$log")" = 1 ] ||
         failed "$log has no header, or more than one"
@@ -108,14 +108,14 @@ check_owner() {
     passed "$(find models outputs -type f | wc -l | tr -d ' ') files in models and outputs are $person's, and none is world-writable"
 }
 
-# What the process may do, as the kernel has it.
+# Checks the limits and privileges of the process, as reported by the kernel.
 check_confined() {
     local service=$1 status
     [ "$(inspect "$service" '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}')" = \
         'true [ALL] [no-new-privileges:true]' ] || failed "$service is not confined as it should be"
     [ "$(inspect "$service" '{{and .HostConfig.Memory .HostConfig.PidsLimit}}')" != 0 ] || failed "$service has no limits"
     status=$(cat "/proc/$(inspect "$service" '{{.State.Pid}}')/status" 2>/dev/null || true)
-    # An engine in a machine of its own has process numbers of its own.
+    # An engine in a virtual machine has other process ids.
     [[ $status == "Name:"*"$service"* ]] ||
         status=$(docker run --rm --pid "container:$(container "$service")" --entrypoint cat "$builder" /proc/1/status)
     for set in CapInh CapPrm CapEff CapAmb; do
@@ -146,7 +146,7 @@ builds() {
     passed "the images have an ordinary user and no shell; api and sender are small"
 }
 
-# The API by itself: its own model, a root file system that it cannot write to, nothing mounted.
+# The API on its own: with the model of its image, a read-only root file system and no mounts.
 stands_alone() {
     lonely=$project-lonely
     docker run --detach --name "$lonely" --read-only --cap-drop ALL --security-opt no-new-privileges "$project-api" >/dev/null
@@ -167,7 +167,7 @@ stands_alone() {
     passed "the API runs by itself, read-only, with the model of its image"
 }
 test_health() { [ "$(docker inspect --format '{{.State.Health.Status}}' "$1")" = "$2" ]; }
-# By the engine's clock: until the first health check that passed had ended.
+# From the start to the end of the first successful health check, by the engine's clock.
 seconds_to_healthy() {
     docker inspect --format '{{.State.StartedAt}}{{range .State.Health.Log}}{{if eq .ExitCode 0}} {{json .End}}{{end}}{{end}}' "$1" |
         grep -oE '[0-9]{2}:[0-9]{2}:[0-9.]+' | head -2 |
@@ -219,7 +219,7 @@ trains() {
     passed "train puts its model and its pictures on the host"
 }
 
-# Every answer that the sender printed, and every one to this script, is a row; after a clean end, nothing else is.
+# After a clean end the log has a row for each answer printed by the sender or given to this script, and no other.
 stops() {
     compose stop >/dev/null 2>&1
     local service
@@ -282,7 +282,7 @@ goes_down() {
     passed "docker compose down leaves no container, network or volume"
 }
 
-# --- Order, and what happens at the end ------------------------------------------------------------------------------------------
+# --- Order and cleanup ---------------------------------------------------------------------------------------------------------
 
 tidy() {
     local status=$? entry

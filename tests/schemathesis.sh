@@ -1,11 +1,11 @@
 #!/bin/sh
-# Tries the service against its own description: schemathesis reads /openapi.json and thinks up requests, good and bad;
-# every check it knows must pass.
+# Tests the service against its own OpenAPI description with schemathesis: generated requests, valid and invalid, with all
+# checks.
 #
 #   tests/schemathesis.sh [further arguments of `schemathesis run`, such as --max-examples 1000]
 #
-# Needs python3 with venv, and PyPI once: schemathesis is installed in target/schemathesis. API_BIN names a service that
-# is built already.
+# Needs python3 with venv; schemathesis is installed from PyPI into target/schemathesis. API_BIN names a built service;
+# without it the service is built.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -15,7 +15,7 @@ if [ ! -x "$venv/bin/schemathesis" ]; then
     "$venv/bin/pip" install --quiet 'schemathesis==4.*'
 fi
 if [ -z "${API_BIN:-}" ]; then
-    cargo build --quiet --manifest-path "$root/Cargo.toml" --package api
+    cargo build --quiet --locked --manifest-path "$root/Cargo.toml" --package api
     API_BIN=$root/target/debug/api
 fi
 
@@ -37,7 +37,7 @@ until url=$(sed -n 's/^listening on //p' "$folder/stdout") && [ -n "$url" ]; do
 done
 
 cd "$folder"
-# A batch of more readings than are allowed may be larger than a body may be, too.
+# A batch with too many readings may also exceed the largest body, so 413 is allowed.
 cat >schemathesis.toml <<'END'
 [checks.negative_data_rejection]
 expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "5xx"]
@@ -46,7 +46,7 @@ status=0
 "$venv/bin/schemathesis" run "$url/openapi.json" --checks all --phases examples,coverage,fuzzing,stateful \
     --generation-deterministic --no-color "$@" || status=$?
 
-# What it thought up must not have shaken the service either.
+# The service must still be ready afterwards.
 "$API_BIN" health --host 127.0.0.1 --port "${url##*:}" || status=1
 if grep -q '"level":"ERROR"' "$folder/stderr"; then
     echo "the service logged errors:" >&2

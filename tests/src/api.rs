@@ -1,6 +1,7 @@
-//! A running service and what it answers.
+//! A running service and its answers.
 
-use crate::programs::{clean, program};
+use crate::programs::{clean_command, program};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -8,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a service may take to start or stop before a test gives it up. Nothing is asserted about it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a test waits for an event before it fails.
+pub(crate) const EVENT_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The service, running in a folder of its own on a free port. Dropped, it is killed.
+/// A service that runs in a folder of its own on a free port, killed on drop.
 #[derive(Debug)]
 pub struct Api {
     child: Child,
@@ -22,11 +23,11 @@ pub struct Api {
 /// An answer of the service.
 #[derive(Debug, Clone)]
 pub struct Answered {
-    /// Its status.
+    /// The status.
     pub status: u16,
-    /// Its headers, names in lower case.
+    /// The headers, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Its body; what is no text is replaced.
+    /// The body; bytes that are not UTF-8 are replaced.
     pub body: String,
 }
 
@@ -34,9 +35,9 @@ impl Answered {
     /// The body as JSON.
     ///
     /// # Panics
-    /// If it is none.
+    /// If it is not JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("no JSON: {error}: {}", self.body))
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("not JSON: {error}: {}", self.body))
     }
 
     /// The value of a header.
@@ -49,18 +50,18 @@ impl Api {
     /// Starts the service in `folder` with further `args` and waits until it listens.
     ///
     /// # Panics
-    /// If it does not come to listen; what it wrote is shown.
+    /// If it does not listen; its standard error is shown.
     pub fn start(folder: &Path, args: &[&str]) -> Self {
         Self::start_with(folder, args, &[])
     }
 
-    /// The same, with variables set.
+    /// The same, with environment variables.
     ///
     /// # Panics
     /// As [`Api::start`].
     pub fn start_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
         let log = std::fs::File::create(folder.join("api.stderr")).expect("the folder can be written to");
-        let mut child = clean(Command::new(program("api")), folder)
+        let mut child = clean_command(program("api"), folder)
             .args(["--port", "0"])
             .args(args)
             .envs(env.iter().copied())
@@ -80,7 +81,7 @@ impl Api {
         Api { url: url.to_owned(), child, folder: folder.to_owned() }
     }
 
-    /// The address with `path` behind it.
+    /// The URL of `path`.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
@@ -90,17 +91,17 @@ impl Api {
         self.url.trim_start_matches("http://")
     }
 
-    /// The process.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The prediction log.
+    /// The path of the prediction log.
     pub fn log(&self) -> PathBuf {
         self.folder.join("outputs/predictions_log.csv")
     }
 
-    /// What the service wrote to standard error so far.
+    /// The standard error of the service so far.
     pub fn stderr(&self) -> String {
         std::fs::read_to_string(self.folder.join("api.stderr")).unwrap_or_default()
     }
@@ -119,20 +120,20 @@ impl Api {
         self.request("GET", path, &[], "")
     }
 
-    /// `POST path` with a body that is said to be JSON.
+    /// `POST path` with a body declared as JSON.
     pub fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Answered {
         self.request("POST", path, &[("content-type", "application/json")], body)
     }
 
-    /// The counters of `/metrics`, by their contract's names.
+    /// The JSON counters of `/metrics`.
     pub fn counters(&self) -> Value {
         self.get("/metrics").json()
     }
 
-    /// The figures of `/metrics` in Prometheus's text form, by name and labels as they stand there.
+    /// The Prometheus samples of `/metrics` by name with labels.
     ///
     /// # Panics
-    /// If a line is no figure.
+    /// If a line is not a sample.
     pub fn figures(&self) -> BTreeMap<String, f64> {
         let text = self.request("GET", "/metrics", &[("accept", "text/plain;version=0.0.4")], "").body;
         let figure = |line: &str| {
@@ -140,10 +141,10 @@ impl Api {
             Some((name.to_owned(), value.parse().ok()?))
         };
         let lines = text.lines().filter(|line| !line.starts_with('#'));
-        lines.map(|line| figure(line).unwrap_or_else(|| panic!("no figure: {line}"))).collect()
+        lines.map(|line| figure(line).unwrap_or_else(|| panic!("not a sample: {line}"))).collect()
     }
 
-    /// A figure of the process in `/proc`, such as `VmHWM` in kB.
+    /// A value of `/proc/PID/status`, such as `VmHWM` in kB.
     ///
     /// # Panics
     /// If there is none of that name.
@@ -153,7 +154,7 @@ impl Api {
         line.split_whitespace().nth(1).and_then(|figure| figure.parse().ok()).expect("the figure is a number")
     }
 
-    /// Any request.
+    /// Sends a request.
     ///
     /// # Panics
     /// If there is no answer.
@@ -162,7 +163,7 @@ impl Api {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(EVENT_TIMEOUT))
             .build()
             .into();
         let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
@@ -185,7 +186,7 @@ impl Api {
         Answered { status: answer.status().as_u16(), headers, body }
     }
 
-    /// Asks the service to stop, with SIGTERM, and waits until it has.
+    /// Sends SIGTERM and waits until the service has ended.
     ///
     /// # Panics
     /// If it does not stop.
@@ -204,9 +205,24 @@ impl Api {
             if let Some(status) = self.child.try_wait().expect("the process can be waited for") {
                 return status;
             }
-            assert!(started.elapsed() < PATIENCE, "api does not stop:\n{}", self.stderr());
+            assert!(started.elapsed() < EVENT_TIMEOUT, "api does not stop:\n{}", self.stderr());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Lets the files of the process grow to `bytes` and no further; `None` = without limit.
+    ///
+    /// # Panics
+    /// If the system refuses.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let pid = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(pid), Resource::Fsize, limit).expect("the limit of a child can be set");
+    }
+
+    /// The size of the prediction log in bytes; 0 if there is none.
+    pub fn log_len(&self) -> u64 {
+        std::fs::metadata(self.log()).map_or(0, |log| log.len())
     }
 
     /// Sends the process a signal.
@@ -221,7 +237,7 @@ impl Api {
 
 impl Drop for Api {
     fn drop(&mut self) {
-        // It may have ended already, and a test that fails should say why it failed and nothing else.
+        // It may have ended already; an error here would hide why a test failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! What clients were told, held against what the log says.
+//! Compares answers with the log.
 
 use crate::load::{Told, Verdict};
 use crate::log_file::{LogFile, LogRow};
@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use turbine_core::prediction::log_files;
 
-/// The rows of a log that name a turbine, when no two readings share one.
+/// The rows of a log by turbine, for readings that each name another turbine.
 #[derive(Debug)]
 pub struct Ledger(HashMap<String, LogRow>);
 
@@ -14,17 +14,17 @@ impl Ledger {
     /// Reads the log at `path` with its rotated parts.
     ///
     /// # Panics
-    /// As [`LogFile::read`], or if a turbine stands twice.
+    /// As [`LogFile::read`], or if a turbine has two rows.
     pub fn of_set(path: &Path) -> Self {
         let files = log_files(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(!files.is_empty(), "there is no log at {}", path.display());
-        Self::of(files.iter().map(|file| LogFile::read(file)))
+        Self::of(files.iter().map(|file| LogFile::read(&file.path)))
     }
 
     /// Takes the rows of several files.
     ///
     /// # Panics
-    /// If a turbine stands twice.
+    /// If a turbine has two rows.
     pub fn of(files: impl IntoIterator<Item = LogFile>) -> Self {
         let mut rows = HashMap::new();
         for row in files.into_iter().flat_map(|file| file.rows).filter(|row| !row.turbine_id.is_empty()) {
@@ -35,17 +35,17 @@ impl Ledger {
         Ledger(rows)
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether a turbine has a row.
+    /// Whether the turbine has a row.
     pub fn has(&self, turbine_id: &str) -> bool {
         self.0.contains_key(turbine_id)
     }
 
-    /// Checks that every answered prediction is logged as it was answered.
+    /// Asserts that every answered prediction is logged as it was answered.
     ///
     /// # Panics
     /// If one is not.
@@ -53,11 +53,7 @@ impl Ledger {
         for Told { turbine_id, outcome, .. } in told {
             let Ok(verdict) = outcome else { continue };
             let row = self.0.get(turbine_id).unwrap_or_else(|| panic!("answered and lost: {turbine_id} {verdict:?}"));
-            let logged = Verdict {
-                timestamp: row.timestamp.clone(),
-                is_anomaly: row.is_anomaly,
-                anomaly_score: row.anomaly_score,
-            };
+            let logged = Verdict::of_row(row);
             assert_eq!(*verdict, logged, "{turbine_id} is logged as something else");
         }
     }

@@ -1,6 +1,7 @@
-//! Drives the real programs: finds them built, runs them in folders of their own, talks to the service.
+//! Drives the real programs: builds them, runs them in folders of their own, talks to the service.
 
 mod api;
+mod delivery;
 mod fixtures;
 mod ledger;
 mod load;
@@ -9,13 +10,21 @@ mod picture;
 mod programs;
 mod raw;
 mod sent;
+mod slow_disk;
+mod turbines;
 
 pub use api::{Answered, Api};
-pub use fixtures::{ANOMALY, NORMAL, eventually, folder_with_model, raise_file_limit};
+pub use delivery::{Address, Delivered, Form, Stamped, deliver, duplicates};
+pub use fixtures::{
+    ANOMALY, MODEL_PATH, NORMAL, eventually, folder_with_model, model_file, not_run, raise_file_limit,
+    train_other_features,
+};
 pub use ledger::Ledger;
 pub use load::{Refusal, Told, Verdict, load};
 pub use log_file::{LogFile, LogRow};
 pub use picture::Picture;
-pub use programs::{Finished, program, repository, run};
+pub use programs::{Finished, clean_command, program, repository, run};
 pub use raw::{Raw, post, post_large_batch};
 pub use sent::{Summary, roc_auc};
+pub use slow_disk::SlowDisk;
+pub use turbines::{TurbineState, assert_is_fold, assert_state_survives, turbines};

@@ -1,22 +1,23 @@
-//! Clients that ask without a pause and remember what they were told.
+//! Clients that send without a pause and record every answer.
 
 use crate::api::{Answered, Api};
+use crate::log_file::LogRow;
 use crate::raw::{Raw, post};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// How many clients ask at once, each on a connection of its own.
+/// Number of concurrent clients, each on its own connection.
 const CLIENTS: usize = 6;
 
-/// What became of a reading that a client sent.
+/// A reading that a client sent, and its answer.
 #[derive(Debug, Clone)]
 pub struct Told {
-    /// The turbine of the reading; no two readings share one.
+    /// The turbine of the reading, different for every reading.
     pub turbine_id: String,
-    /// When the client began to send it.
+    /// When the client began to send.
     pub begun: Instant,
-    /// The prediction, or why there is none.
+    /// The prediction or the refusal.
     pub outcome: Result<Verdict, Refusal>,
 }
 
@@ -29,21 +30,35 @@ pub struct Verdict {
     pub is_anomaly: bool,
     /// The score.
     pub anomaly_score: f64,
+    /// The model that gave it.
+    pub model_version: String,
+}
+
+impl Verdict {
+    /// The verdict that a row of the log holds.
+    pub fn of_row(row: &LogRow) -> Self {
+        Verdict {
+            timestamp: row.timestamp.clone(),
+            is_anomaly: row.is_anomaly,
+            anomaly_score: row.anomaly_score,
+            model_version: row.model_version.clone(),
+        }
+    }
 }
 
 /// A prediction that was refused.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
-    /// The status; 200 if the refusal stands in a line of its own.
+    /// The status; 200 for a refused line of newline-delimited JSON.
     pub status: u16,
-    /// When to ask again.
+    /// The value of `Retry-After`.
     pub retry_after: Option<String>,
     /// The reason.
     pub error: String,
 }
 
-/// Lets clients ask until they are told to stop or the service is gone: one reading a request, some in a batch, many on
-/// lines of their own. Readings that nothing was said of are left out.
+/// Runs clients until `stop` is set or the service is gone: single readings, batches and newline-delimited JSON. Readings
+/// without an answer are left out.
 ///
 /// # Panics
 /// If an answer is neither a prediction nor a refusal.
@@ -52,14 +67,14 @@ pub fn load(api: &Api, mark: &str, stop: &AtomicBool) -> Vec<Told> {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
                 let mark = format!("{mark}.c{client}");
-                scope.spawn(move || ask_on(api, client, &mark, stop))
+                scope.spawn(move || send_until_stopped(api, client, &mark, stop))
             })
             .collect();
         clients.into_iter().flat_map(|client| client.join().expect("a client does not panic")).collect()
     })
 }
 
-fn ask_on(api: &Api, client: usize, mark: &str, stop: &AtomicBool) -> Vec<Told> {
+fn send_until_stopped(api: &Api, client: usize, mark: &str, stop: &AtomicBool) -> Vec<Told> {
     let mut told = Vec::new();
     let Ok(mut raw) = Raw::try_connect(api) else { return told };
     let mut next = 0;
@@ -86,7 +101,7 @@ fn ask_on(api: &Api, client: usize, mark: &str, stop: &AtomicBool) -> Vec<Told> 
     told
 }
 
-/// Readings differ, so that a row that belongs to another answer is noticed.
+/// Readings differ, so that a row with the values of another reading is noticed.
 fn reading(id: &str) -> Value {
     let noise = id.bytes().fold(0_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte))) % 1_000;
     json!({
@@ -97,8 +112,8 @@ fn reading(id: &str) -> Value {
     })
 }
 
-/// What an answer says of each of `n` readings.
-fn outcomes(answer: &Answered, n: usize) -> Vec<Result<Verdict, Refusal>> {
+/// The outcome of each of `n` readings.
+pub(crate) fn outcomes(answer: &Answered, n: usize) -> Vec<Result<Verdict, Refusal>> {
     let outcome = |value: &Value| match value["error"].as_str() {
         None => Ok(verdict(value)),
         Some(error) => Err(Refusal {
@@ -126,5 +141,6 @@ fn verdict(value: &Value) -> Verdict {
         timestamp: text("timestamp"),
         is_anomaly: value["is_anomaly"].as_bool().unwrap_or_else(|| panic!("no verdict: {value}")),
         anomaly_score: value["anomaly_score"].as_f64().unwrap_or_else(|| panic!("no score: {value}")),
+        model_version: text("model_version"),
     }
 }

@@ -1,9 +1,10 @@
-//! A prediction log, read strictly: whatever is not as documented is a failed test.
+//! A strict reader of the prediction log: any deviation from its format fails the test.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use turbine_core::prediction::log_files;
 
-/// A prediction log as it lies on the disk.
+/// One file of a prediction log.
 #[derive(Debug)]
 pub struct LogFile {
     /// The columns.
@@ -15,15 +16,15 @@ pub struct LogFile {
 /// One row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogRow {
-    /// The time, as it stands there.
+    /// The time as written.
     pub timestamp: String,
-    /// One value a feature.
+    /// One value per feature.
     pub values: Vec<f64>,
     /// The verdict.
     pub is_anomaly: bool,
     /// The score.
     pub anomaly_score: f64,
-    /// The turbine, perhaps empty.
+    /// The turbine; empty if there is none.
     pub turbine_id: String,
     /// The model.
     pub model_version: String,
@@ -33,11 +34,11 @@ impl LogFile {
     /// Reads a log.
     ///
     /// # Panics
-    /// If there is none, its last line is torn, a line has another number of cells than the header, a time is not UTC, a
-    /// verdict is neither 0 nor 1, or a number is none or not finite.
+    /// If there is no file, its last line is torn, a line has another number of cells than the header, a time is not UTC, a
+    /// verdict is neither 0 nor 1, or a number is not finite.
     pub fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert!(text.ends_with('\n'), "the last line is torn: {text:?}");
+        assert!(text.ends_with('\n'), "the last line is torn: {:?}", text.lines().last());
         let mut csv = csv::ReaderBuilder::new().flexible(false).from_reader(text.as_bytes());
         let header: Vec<String> = csv.headers().expect("a header").iter().map(str::to_owned).collect();
         let place = |name: &str| header.iter().position(|column| column == name).unwrap_or_else(|| panic!("no {name}"));
@@ -47,7 +48,7 @@ impl LogFile {
         let rows = csv.records().map(|record| {
             let record = record.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             let number = |text: &str| {
-                let number: f64 = text.parse().unwrap_or_else(|_| panic!("{text:?} is no number: {record:?}"));
+                let number: f64 = text.parse().unwrap_or_else(|_| panic!("{text:?} is not a number: {record:?}"));
                 assert!(number.is_finite(), "{record:?}");
                 number
             };
@@ -67,7 +68,16 @@ impl LogFile {
         LogFile { header, rows }
     }
 
-    /// How often each event time stands in the log.
+    /// The rows of the log at `path` and of its rotated parts, oldest first.
+    ///
+    /// # Panics
+    /// As [`LogFile::read`].
+    pub fn rows_of_set(path: &Path) -> Vec<LogRow> {
+        let files = log_files(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        files.iter().flat_map(|file| LogFile::read(&file.path).rows).collect()
+    }
+
+    /// The number of rows by event time.
     pub fn times(&self) -> BTreeMap<&str, usize> {
         let mut times = BTreeMap::new();
         for row in &self.rows {
@@ -76,7 +86,7 @@ impl LogFile {
         times
     }
 
-    /// How many rows are anomalies.
+    /// The number of anomalies.
     pub fn anomalies(&self) -> usize {
         self.rows.iter().filter(|row| row.is_anomaly).count()
     }

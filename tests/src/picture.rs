@@ -1,33 +1,33 @@
-//! A picture, as far as a program can judge it.
+//! Colour counts of a picture.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-/// What is in a PNG.
+/// A decoded PNG.
 #[derive(Debug)]
 pub struct Picture {
-    /// Pixels across.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels down.
+    /// Height in pixels.
     pub height: u32,
-    /// How many pixels have each colour, as 0xRRGGBB.
+    /// Number of pixels by colour, 0xRRGGBB.
     pub colours: BTreeMap<u32, usize>,
 }
 
 impl Picture {
-    /// Decodes all of a PNG.
+    /// Decodes a PNG.
     ///
     /// # Panics
-    /// If it is none or is torn.
+    /// If it is not a PNG or is cut off.
     pub fn read(path: &Path) -> Self {
         let shown = path.display();
         let file = File::open(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
         let mut decoder = png::Decoder::new(BufReader::new(file));
         decoder.set_transformations(png::Transformations::normalize_to_color8() | png::Transformations::STRIP_16);
         let mut png = decoder.read_info().unwrap_or_else(|error| panic!("{shown}: {error}"));
-        let mut pixels = vec![0; png.output_buffer_size().expect("a picture of this world")];
+        let mut pixels = vec![0; png.output_buffer_size().expect("a picture that fits into memory")];
         let frame = png.next_frame(&mut pixels).unwrap_or_else(|error| panic!("{shown}: {error}"));
         let channels = frame.color_type.samples();
         assert!(channels >= 3, "{shown} is grey");
@@ -39,12 +39,12 @@ impl Picture {
         Picture { width: frame.width, height: frame.height, colours }
     }
 
-    /// Pixels of this colour, 0xRRGGBB.
+    /// Number of pixels of this colour, 0xRRGGBB.
     pub fn of(&self, colour: u32) -> usize {
         self.colours.get(&colour).copied().unwrap_or(0)
     }
 
-    /// Share of the pixels that have the most frequent colour: 1 for an empty sheet.
+    /// Share of the most frequent colour: 1 for an empty picture.
     pub fn emptiness(&self) -> f64 {
         let most = self.colours.values().max().copied().unwrap_or(0);
         most as f64 / (f64::from(self.width) * f64::from(self.height))

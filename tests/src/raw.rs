@@ -1,12 +1,15 @@
-//! HTTP by hand, for what no decent client would send.
+//! Raw HTTP for requests that a client library would not send.
 
-use crate::api::{Answered, Api, PATIENCE};
+use crate::api::{Answered, Api, EVENT_TIMEOUT};
 use socket2::{Domain, Socket, Type};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// A connection on which anything can be said. What is asked on it is answered in order.
+/// The most headers of an answer that are read.
+const MAX_HEADERS: usize = 64;
+
+/// A connection that sends arbitrary bytes and reads answers in order.
 #[derive(Debug)]
 pub struct Raw {
     stream: BufReader<TcpStream>,
@@ -16,31 +19,38 @@ impl Raw {
     /// Connects.
     ///
     /// # Panics
-    /// If the service does not take the connection.
+    /// If the connection is refused.
     pub fn connect(api: &Api) -> Self {
         Self::try_connect(api).unwrap_or_else(|error| panic!("{}: {error}", api.address()))
     }
 
-    /// Connects, perhaps.
+    /// Connects.
     ///
     /// # Errors
-    /// If the service does not take the connection.
+    /// If the connection is refused.
     pub fn try_connect(api: &Api) -> io::Result<Self> {
-        Self::on(TcpStream::connect(api.address())?)
+        Self::try_connect_to(api.address())
+    }
+
+    /// Connects to a host and port.
+    ///
+    /// # Errors
+    /// If the connection is refused.
+    pub fn try_connect_to(address: &str) -> io::Result<Self> {
+        Self::on(TcpStream::connect(address)?)
     }
 
     fn on(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(EVENT_TIMEOUT))?;
+        stream.set_write_timeout(Some(EVENT_TIMEOUT))?;
         Ok(Raw { stream: BufReader::new(stream) })
     }
 
-    /// Connects as over a network with small packets, so that the service's system takes little of an answer that is not
-    /// read.
+    /// Connects with small packets and a small receive buffer, so that little of an unread answer fits into system buffers.
     ///
     /// # Panics
-    /// If the service does not take the connection.
+    /// If the connection is refused.
     pub fn connect_from_afar(api: &Api) -> Self {
         let connect = || {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -62,18 +72,18 @@ impl Raw {
         raw
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes.
     ///
     /// # Panics
-    /// If the service has gone.
+    /// If the connection is closed.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_send(bytes).expect("the service takes it");
     }
 
-    /// Sends bytes as they are, perhaps.
+    /// Sends bytes.
     ///
     /// # Errors
-    /// If the service has gone.
+    /// If the connection is closed.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes.as_ref())
     }
@@ -81,12 +91,12 @@ impl Raw {
     /// A second handle for sending while answers are read.
     ///
     /// # Panics
-    /// If the system has none to spare.
+    /// If the system refuses.
     pub fn writer(&self) -> TcpStream {
         self.stream.get_ref().try_clone().expect("a second handle")
     }
 
-    /// Takes in all that comes until the service hangs up, for `time` only a little now and then, and gives it back.
+    /// Reads to the end of the connection: slowly for `time`, then at full speed.
     ///
     /// # Panics
     /// If the connection fails.
@@ -105,7 +115,7 @@ impl Raw {
         String::from_utf8(all).expect("UTF-8")
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending direction.
     ///
     /// # Panics
     /// If the connection is gone.
@@ -124,17 +134,19 @@ impl Raw {
     /// The next answer, or `None` if the connection ends first.
     ///
     /// # Panics
-    /// If what comes is no HTTP or nothing comes.
+    /// If the bytes are not HTTP, or nothing comes.
     pub fn try_answer(&mut self) -> Option<Answered> {
-        let status_line = self.line()?;
-        let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let status = status.unwrap_or_else(|| panic!("no HTTP: {status_line}"));
-        let mut headers = Vec::new();
-        loop {
-            let line = self.line()?;
-            let Some((name, value)) = line.split_once(':') else { break };
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
+        let head = self.head()?;
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut parsed = httparse::Response::new(&mut headers);
+        let shown = || String::from_utf8_lossy(&head);
+        let outcome = parsed.parse(&head).unwrap_or_else(|error| panic!("not HTTP: {error}: {}", shown()));
+        assert!(outcome.is_complete(), "half a head: {}", shown());
+        let header = |header: &httparse::Header| {
+            (header.name.to_ascii_lowercase(), String::from_utf8_lossy(header.value).into_owned())
+        };
+        let headers = parsed.headers.iter().map(header).collect();
+        let status = parsed.code.expect("a complete head has a status");
         let mut answered = Answered { status, headers, body: String::new() };
         let body = if answered.header("transfer-encoding") == Some("chunked") {
             self.chunks()?
@@ -146,6 +158,17 @@ impl Raw {
         };
         answered.body = String::from_utf8(body).expect("UTF-8");
         Some(answered)
+    }
+
+    /// The bytes up to and including the next empty line, or `None` if the connection ends first.
+    fn head(&mut self) -> Option<Vec<u8>> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            if self.take_line(&mut head) == 0 {
+                return None;
+            }
+        }
+        Some(head)
     }
 
     /// The rest of a chunked body.
@@ -160,9 +183,17 @@ impl Raw {
     /// The next chunk of a chunked body: `Some(None)` at its end, `None` if the connection ends first.
     ///
     /// # Panics
-    /// If what comes is no chunk.
+    /// If the bytes are not a chunk.
     pub fn chunk(&mut self) -> Option<Option<Vec<u8>>> {
-        let length = usize::from_str_radix(&self.line()?, 16).expect("the length of a chunk");
+        let mut line = Vec::new();
+        self.take_line(&mut line);
+        if !line.ends_with(b"\n") {
+            return None;
+        }
+        let Ok(httparse::Status::Complete((_, length))) = httparse::parse_chunk_size(&line) else {
+            panic!("not the length of a chunk: {:?}", String::from_utf8_lossy(&line));
+        };
+        let length = usize::try_from(length).expect("a chunk fits into memory");
         let mut chunk = vec![0; length + 2];
         self.stream.read_exact(&mut chunk).ok()?;
         chunk.truncate(length);
@@ -175,24 +206,37 @@ impl Raw {
     /// If nothing comes.
     pub fn line(&mut self) -> Option<String> {
         let mut line = Vec::new();
-        match self.stream.read_until(b'\n', &mut line) {
-            Ok(0) => return None,
-            Err(error) if is_over(&error) => return None,
-            outcome => outcome.expect("the service answers or hangs up"),
-        };
-        Some(String::from_utf8_lossy(&line).trim_end().to_owned())
+        let length = self.take_line(&mut line);
+        (length > 0).then(|| String::from_utf8_lossy(&line).trim_end().to_owned())
     }
 
-    /// Waits until the service hangs up, whatever it says before.
+    /// Appends the next line with its end to `taken` and returns its length: 0 if the connection has ended.
+    fn take_line(&mut self, taken: &mut Vec<u8>) -> usize {
+        match self.stream.read_until(b'\n', taken) {
+            Err(error) if is_over(&error) => 0,
+            outcome => outcome.expect("the service answers or hangs up"),
+        }
+    }
+
+    /// Reads to the end of the connection and discards what comes.
     ///
     /// # Panics
-    /// If it does not.
+    /// If the connection stays open.
     pub fn wait_for_end(&mut self) {
+        self.read_to_end();
+    }
+
+    /// Reads to the end of the connection.
+    ///
+    /// # Panics
+    /// If the connection stays open.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         match self.stream.read_to_end(&mut rest) {
             Err(error) if is_over(&error) => {}
             outcome => drop(outcome.expect("the service hangs up")),
         }
+        rest
     }
 }
 
@@ -203,7 +247,7 @@ fn is_over(error: &io::Error) -> bool {
     )
 }
 
-/// A request with a body of the length that is told.
+/// A POST request.
 pub fn post(path: &str, content_type: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let head = format!(
@@ -213,7 +257,7 @@ pub fn post(path: &str, content_type: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// A request for as many predictions as one may ask for, after which the service hangs up.
+/// A request with the largest batch, 10,000 readings, that closes the connection.
 pub fn post_large_batch(reading: &str) -> String {
     let body = format!("{{\"readings\":[{}]}}", vec![reading; 10_000].join(","));
     let length = body.len();

@@ -1,18 +1,18 @@
-//! What the sender said at the end, and the same worked out from the log.
+//! The summary of the sender, and the same figures computed from the log.
 
 use crate::log_file::LogFile;
 use crate::programs::Finished;
 use std::collections::BTreeMap;
 
-/// The sender's summary: its figures by name.
+/// The figures of the sender's summary by name.
 #[derive(Debug)]
 pub struct Summary(BTreeMap<String, String>);
 
 impl Summary {
-    /// Takes the `name=value` pairs out of the lines that begin with `[sender]`.
+    /// Reads the `name=value` pairs of the lines that begin with `[sender]`.
     ///
     /// # Panics
-    /// If there are none.
+    /// If there is no summary.
     pub fn of(sender: &Finished) -> Self {
         let lines = sender.stdout.lines().filter(|line| line.starts_with("[sender] "));
         let words = lines.flat_map(|line| line.split(' ')).filter_map(|word| word.split_once('='));
@@ -26,7 +26,7 @@ impl Summary {
     /// # Panics
     /// If there is none of that name.
     pub fn count(&self, name: &str) -> usize {
-        self.get(name).parse().unwrap_or_else(|_| panic!("{name} is no count: {self:?}"))
+        self.get(name).parse().unwrap_or_else(|_| panic!("{name} is not a count: {self:?}"))
     }
 
     /// A figure.
@@ -34,7 +34,7 @@ impl Summary {
     /// # Panics
     /// If there is none of that name.
     pub fn figure(&self, name: &str) -> f64 {
-        self.get(name).parse().unwrap_or_else(|_| panic!("{name} is no figure: {self:?}"))
+        self.get(name).parse().unwrap_or_else(|_| panic!("{name} is not a number: {self:?}"))
     }
 
     fn get(&self, name: &str) -> &str {
@@ -62,15 +62,14 @@ impl Summary {
         self.close("roc_auc", roc_auc(&labelled().map(|(row, is)| (row.anomaly_score, *is)).collect::<Vec<_>>()));
     }
 
-    /// It is printed with four digits.
+    /// Compares with a figure that is printed with four digits.
     fn close(&self, name: &str, expected: f64) {
         let said = self.figure(name);
         assert!((said - expected).abs() <= 0.5e-4 + 1e-9, "{name}: the sender says {said}, the log says {expected}");
     }
 }
 
-/// The share of the pairs of an anomaly and a normal reading in which the anomaly has the higher score; equal ones count
-/// half.
+/// Share of the pairs of an anomaly and a normal reading in which the anomaly has the higher score; ties count half.
 pub fn roc_auc(scores: &[(f64, bool)]) -> f64 {
     let of = |label| scores.iter().filter(move |(_, is)| *is == label).map(|(score, _)| *score);
     let mut normals: Vec<f64> = of(false).collect();

@@ -1,5 +1,5 @@
-//! Every kind of bad input, one row each: refused with the right status, in the one shape, with every fault named, and
-//! neither logged nor counted.
+//! A table of invalid inputs: each is refused with its status and all of its faults, and neither logged nor counted as a
+//! prediction.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,20 +10,20 @@ const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 const NDJSON: &str = "application/x-ndjson";
 
-/// A reading with `cell` as its temperature, as it is written.
+/// A reading with `cell`, unescaped, as its temperature.
 fn temperature(cell: &str) -> String {
     format!(r#"{{"temperature":{cell},"humidity":60.2,"sound_volume":0.51}}"#)
 }
 
-/// A good reading with a further key.
+/// A valid reading with a further key.
 fn with(key: &str, cell: &str) -> String {
     format!(r#"{},"{key}":{cell}}}"#, NORMAL.trim_end_matches('}'))
 }
 
-/// A fault of a field: its name, a part of what is said to be wrong, the value that is shown.
+/// A fault: field, part of the problem, value as shown.
 type Expected = (&'static str, &'static str, Value);
 
-/// Readings whose fields are at fault.
+/// Readings with faulty fields.
 fn faulty_readings() -> Vec<(String, Vec<Expected>)> {
     let of_temperature = |cell: &str, problem, value: Value| (temperature(cell), vec![("temperature", problem, value)]);
     let of_time =
@@ -55,7 +55,7 @@ fn faulty_readings() -> Vec<(String, Vec<Expected>)> {
         of_temperature("[25.1]", number, json!([25.1])),
         of_temperature("[]", number, json!([])),
         of_temperature("{\"value\":25.1}", number, json!({"value": 25.1})),
-        // Not JSON, but clients send it.
+        // Not JSON, but sent by real clients.
         of_temperature("NaN", finite, json!("NaN")),
         of_temperature("Infinity", finite, json!("Infinity")),
         of_temperature("-Infinity", finite, json!("-Infinity")),
@@ -86,7 +86,7 @@ fn faulty_readings() -> Vec<(String, Vec<Expected>)> {
                 ("turbine_id", "1 to 64 letters", json!("a b")),
             ],
         ),
-        // Of a key that stands twice the last one counts.
+        // The last of repeated keys counts.
         (
             r#"{"temperature":25.1,"humidity":60.2,"sound_volume":0.51,"temperature":"abc"}"#.to_owned(),
             vec![("temperature", number, json!("abc"))],
@@ -137,8 +137,8 @@ fn faulty_readings() -> Vec<(String, Vec<Expected>)> {
     cases
 }
 
-/// What is no reading at all, and a part of what is said about it.
-fn no_readings() -> Vec<(Vec<u8>, &'static str)> {
+/// Bodies that are not a reading, and a part of the error.
+fn not_readings() -> Vec<(Vec<u8>, &'static str)> {
     let texts = [
         ("", "empty"),
         (" \r\n\t", "empty"),
@@ -167,7 +167,7 @@ fn no_readings() -> Vec<(Vec<u8>, &'static str)> {
         ("{\"temperature\":+25,\"humidity\":60.2,\"sound_volume\":0.51}", "not JSON"),
         ("{\"temperature\":0x19,\"humidity\":60.2,\"sound_volume\":0.51}", ""),
         ("{\"temperature\":25.1,\"humidity\":60.2,\"sound_volume\":0.51} // as usual", "not JSON"),
-        // A lone surrogate as a key, as a value, and as a value nobody reads.
+        // A lone surrogate in a key, in a value, and in a value that is ignored.
         ("{\"\\ud800\":1}", "not JSON"),
         ("{\"temperature\":\"\\udc00\",\"humidity\":60.2,\"sound_volume\":0.51}", "not JSON"),
         ("{\"temperature\":25.1,\"humidity\":60.2,\"sound_volume\":0.51,\"more\":\"\\ud800\"}", "not JSON"),
@@ -180,7 +180,7 @@ fn no_readings() -> Vec<(Vec<u8>, &'static str)> {
         (b"{\"temperature\":25.1,\"humidity\":60.2,\"sound_volume\":0.51,\"more\":\"\xff\"}".to_vec(), "UTF-8"),
         (b"\xff\xfe{\x00}\x00".to_vec(), "UTF-8"),
         (b"\x1f\x8b\x08\x00\x00\x00\x00\x00".to_vec(), "UTF-8"),
-        // 10,000 levels, of each kind, open and closed.
+        // Nested 10,000 levels deep.
         ("[".repeat(10_000).into_bytes(), "not JSON"),
         (["[".repeat(10_000), "]".repeat(10_000)].concat().into_bytes(), "not JSON"),
         ([r#"{"a":"#.repeat(10_000), "1".to_owned(), "}".repeat(10_000)].concat().into_bytes(), "not JSON"),
@@ -193,14 +193,14 @@ fn no_readings() -> Vec<(Vec<u8>, &'static str)> {
     cases
 }
 
-/// What a refused request leaves behind: nothing.
+/// Checks that refused requests leave no trace but their count.
 struct Untouched<'a> {
     api: &'a Api,
     refused: u64,
 }
 
 impl Untouched<'_> {
-    /// Posts what must be refused with `status`, and gives the body of the refusal.
+    /// Posts a body that must be refused with `status`; returns the body of the refusal.
     fn refusal(&mut self, path: &str, content_type: &str, body: &[u8], status: u16) -> Value {
         let shown = String::from_utf8_lossy(&body[..body.len().min(300)]).into_owned();
         let answer = self.api.request("POST", path, &[("content-type", content_type)], body);
@@ -214,14 +214,14 @@ impl Untouched<'_> {
     }
 
     fn check(&self) {
-        assert_eq!(self.api.rows().len(), 0, "something refused is in the log");
+        assert_eq!(self.api.rows().len(), 0, "a refused reading is in the log");
         let counters = self.api.counters();
-        assert_eq!(counters["predictions_total"], 0, "something refused is counted");
+        assert_eq!(counters["predictions_total"], 0, "a refused reading is counted");
         assert_eq!((&counters["requests_4xx"], &counters["requests_5xx"]), (&json!(self.refused), &json!(0)));
     }
 }
 
-/// Compares the faults of a refusal with those that there are, neither more nor fewer.
+/// Asserts that a refusal lists exactly these faults.
 fn compare(faults: &Value, index: Option<usize>, expected: &[Expected], shown: &str) {
     let faults = faults.as_array().unwrap_or_else(|| panic!("{shown}: no faults"));
     let fields: Vec<&str> = faults.iter().map(|fault| fault["field"].as_str().unwrap()).collect();
@@ -247,7 +247,7 @@ fn one_reading() {
             assert!(error.contains(field) && error.contains(problem), "{body}: {error}");
         }
     }
-    for (body, said) in no_readings() {
+    for (body, said) in not_readings() {
         let refusal = untouched.refusal("/predict", JSON, &body, 400);
         let error = refusal["error"].as_str().unwrap();
         assert!(error.contains(said), "{}: {error}", String::from_utf8_lossy(&body));
@@ -266,7 +266,7 @@ fn one_reading_of_a_batch() {
         compare(&refusal["faults"], Some(1), &expected, &body);
         assert!(refusal["error"].as_str().unwrap().contains("reading 1"), "{refusal}");
     }
-    for (body, _) in no_readings() {
+    for (body, _) in not_readings() {
         if body.trim_ascii().is_empty() {
             continue;
         }
@@ -300,9 +300,9 @@ fn one_reading_of_a_batch() {
 fn one_line_of_many() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
-    // What breaks a line is another line, and an empty one is none.
+    // Bodies with a line break are left out, and empty lines are not answered.
     let faulty = faulty_readings().into_iter().map(|(body, expected)| (body.into_bytes(), expected));
-    let none = no_readings().into_iter().map(|(body, _)| (body, Vec::new()));
+    let none = not_readings().into_iter().map(|(body, _)| (body, Vec::new()));
     let cases: Vec<_> = faulty.chain(none).filter(|(body, _)| !body.trim_ascii().is_empty()).collect();
     assert!(cases.iter().all(|(body, _)| !body.contains(&b'\n')));
     let body: Vec<u8> = cases.iter().flat_map(|(body, _)| [body.as_slice(), b"\n"].concat()).collect();
@@ -354,7 +354,7 @@ fn one_form() {
 }
 
 #[test]
-fn large_and_odd_but_good() {
+fn large_and_unusual_but_valid() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let keys: String = (0..60_000).map(|i| format!("\"k{i}\":{i},")).collect();
@@ -377,7 +377,7 @@ fn large_and_odd_but_good() {
 }
 
 #[test]
-fn a_fault_does_not_become_longer_than_the_body() {
+fn refusals_are_bounded() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let body = temperature(&format!("\"{}\"", "x".repeat(900_000)));
@@ -385,9 +385,11 @@ fn a_fault_does_not_become_longer_than_the_body() {
     assert_eq!(answer.status, 400);
     let refusal = answer.json();
     assert!(refusal["error"].as_str().unwrap().len() < 500);
-    // 10,000 readings with three faults each.
+    // 10,000 readings with three faults each: the first 100 faults are listed.
     let many = format!("{{\"readings\":[{}{{}}]}}", "{},".repeat(9_999));
     let answer = api.post("/predict/batch", many);
-    assert_eq!((answer.status, answer.json()["faults"].as_array().unwrap().len()), (400, 30_000));
-    assert!(answer.json()["error"].as_str().unwrap().len() < 4_000);
+    let refusal = answer.json();
+    assert_eq!((answer.status, refusal["faults"].as_array().unwrap().len()), (400, 100));
+    assert_eq!(refusal["more_faults"], 29_900);
+    assert!(refusal["error"].as_str().unwrap().len() < 4_000);
 }

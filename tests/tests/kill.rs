@@ -1,7 +1,7 @@
-//! The service is killed while it answers, again and again: what it had answered is in the log, once, and the log is
-//! whole as soon as the service is back.
+//! `kill -9` at random moments under load: every answered prediction is in the log once, and the log is whole after the next
+//! start.
 //!
-//! `KILL_ROUNDS` says how often, 50 times if it is not set.
+//! `KILL_ROUNDS` sets the number of kills, 50 if it is not set.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,15 +11,15 @@ use rand_chacha::ChaCha8Rng;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// Files that hold a few hundred rows, so that the service is now and then killed while it rotates one.
+/// Size of a few hundred rows, so that some kills fall into a rotation.
 const FILE_SIZE: &str = "32KiB";
 
 fn rounds() -> u32 {
     let rounds = std::env::var("KILL_ROUNDS").unwrap_or_else(|_| "50".to_owned());
-    rounds.parse().unwrap_or_else(|_| panic!("KILL_ROUNDS is a number of rounds, not {rounds:?}"))
+    rounds.parse().unwrap_or_else(|_| panic!("KILL_ROUNDS is a number, not {rounds:?}"))
 }
 
-/// Starts the service, loads it, and kills it after a while.
+/// Starts the service, loads it, and kills it after `life`.
 fn killed_round(folder: &std::path::Path, sync: &str, mark: &str, life: Duration) -> Vec<Told> {
     let api = Api::start(folder, &["--log-sync", sync, "--log-max-bytes", FILE_SIZE]);
     std::thread::scope(|scope| {
@@ -43,7 +43,7 @@ fn survives_being_killed(sync: &str, seed: u64) {
     assert_eq!(api.get("/health").json()["status"], "healthy");
     assert_eq!(api.terminate().code(), Some(0));
 
-    assert!(told.iter().all(|told| told.outcome.is_ok()), "a service that was only killed refuses nothing");
+    assert!(told.iter().all(|told| told.outcome.is_ok()), "nothing is refused");
     let ledger = Ledger::of_set(&log);
     ledger.holds(&told);
     let torn = std::fs::read_dir(log.parent().unwrap()).unwrap();
@@ -54,15 +54,15 @@ fn survives_being_killed(sync: &str, seed: u64) {
         told.len(),
         ledger.rows()
     );
-    assert!(told.len() > rounds() as usize, "too little was answered to show anything");
+    assert!(told.len() > rounds() as usize, "too few predictions were answered to show anything");
 }
 
 #[test]
-fn what_was_answered_is_logged_once_with_write() {
+fn answered_predictions_are_logged_once_with_write() {
     survives_being_killed("write", 1);
 }
 
 #[test]
-fn what_was_answered_is_logged_once_with_fsync() {
+fn answered_predictions_are_logged_once_with_fsync() {
     survives_being_killed("fsync", 2);
 }

@@ -1,15 +1,15 @@
-//! The shell lines of the README, run in order in an empty folder as a reader would.
+//! Runs the shell blocks of the README in order in an empty folder.
 //!
-//! Three things differ: `cargo run -p NAME` runs the program that is built already, ports are free ones, and lines that
-//! others run are left to them (`cargo test` is this very run, `docker` is tested where there is an engine).
+//! Three differences: `cargo run -p NAME` runs the program that is built already, ports are free ones, and `cargo test` and
+//! `docker` are left out.
 
-use e2e::{program, repository};
+use e2e::{clean_command, program, repository};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Finds the program's name among cargo's arguments and runs it with what stands behind `--`.
+/// A stand-in for cargo: runs the program named by `-p` with the arguments behind `--`.
 const CARGO: &str = r#"#!/bin/sh
 while [ $# -gt 0 ] && [ "$1" != "--" ]; do
     if [ "$1" = "-p" ]; then name=$2; fi
@@ -19,12 +19,12 @@ done
 exec "$PROGRAMS/$name" "$@"
 "#;
 
-/// A service that a line of the README started; it ends with the test.
+/// A service started by the README, killed on drop.
 struct Service(Child);
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It is gone already if the test failed.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -74,17 +74,17 @@ fn the_readme_does_what_it_says() {
             assert!(path.exists(), "{} was not drawn", path.display());
         }
     }
-    // Three good readings by curl, 20 and 5,000 by the sender; the fourth by curl is refused.
+    // Three valid readings by curl, 20 and 5,000 by the sender; the fourth by curl is refused.
     assert_eq!(rows(&here.join("outputs/predictions_log.csv")), 3 + 20 + 5_000);
     assert_eq!(rows(&here.join("outputs/mine/predictions_log.csv")), 3_000);
 }
 
-/// The contents of the README's blocks that are marked as shell.
+/// The shell blocks of the README.
 fn shell_blocks(readme: &str) -> Vec<String> {
     readme.split("\n```sh\n").skip(1).filter_map(|rest| Some(rest.split_once("\n```")?.0.to_owned())).collect()
 }
 
-/// The sender's default address has no port in the README that could be replaced.
+/// Sets the sender's address: its default contains the port that is replaced.
 fn point_sender(text: &str, ports: &[(String, String)]) -> String {
     match ports.first() {
         Some((_, port)) => format!("export API_URL=http://localhost:{port}/predict\n{text}"),
@@ -95,10 +95,9 @@ fn point_sender(text: &str, ports: &[(String, String)]) -> String {
 fn bash(text: &str, bin: &Path, here: &Path) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let programs = program("api");
-    let mut command = Command::new("bash");
+    let mut command = clean_command("bash", here);
     command
         .args(["-euo", "pipefail", "-c", text])
-        .current_dir(here)
         .env("PATH", format!("{}:{path}", bin.display()))
         .env("PROGRAMS", programs.parent().expect("programs lie in a folder"))
         .stdin(Stdio::null());

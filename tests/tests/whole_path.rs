@@ -1,4 +1,4 @@
-//! Train, serve, stream, draw: the whole path with the real programs, on the default turbine and on others.
+//! Train, serve, stream, draw with the real programs, for the default turbine and for others.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use std::path::Path;
 
 const PICTURES: [&str; 3] = ["anomalies_over_time.png", "anomalies_over_time_from_log.png", "bubble_scatter_pred.png"];
 
-/// Every way to send.
+/// Every mode of sending.
 const WAYS: [&[&str]; 6] = [
     &[],
     &["--concurrency", "4"],
@@ -30,7 +30,7 @@ fn send(api: &Api, folder: &Path, args: &[&str]) -> Finished {
     succeeded("sender", folder, &[&["--api-url", &url, "--interval", "0"], args].concat())
 }
 
-/// Draws the log, compares what is said with what is in it, and looks at the pictures as far as a program can.
+/// Draws the log, compares the printed figures with it, and checks the pictures coarsely.
 fn draw(folder: &Path, log: &LogFile) {
     let viz = succeeded("viz", folder, &[]);
     let (rows, anomalies) = (log.rows.len(), log.anomalies());
@@ -47,11 +47,11 @@ fn looks_like_a_chart(path: &Path) {
     assert!(picture.emptiness() < 0.995, "{shown} is empty");
     assert!(picture.colours.len() > 30, "{shown} has {} colours", picture.colours.len());
     let white = picture.of(0x00ff_ffff) as f64 / f64::from(picture.width * picture.height);
-    assert!(white > 0.3, "{shown} has no white ground");
+    assert!(white > 0.3, "{shown} has no white background");
 }
 
 #[test]
-fn simulated_readings_arrive_once_whichever_way_they_are_sent() {
+fn simulated_readings_arrive_once_in_every_mode() {
     let mut expected: Option<Vec<String>> = None;
     for way in WAYS {
         let folder = folder_with_model();
@@ -71,7 +71,7 @@ fn simulated_readings_arrive_once_whichever_way_they_are_sent() {
         let said = lines.iter().filter(|line| line.contains("anom=True ")).count();
         assert_eq!(said, log.anomalies(), "{way:?}");
 
-        // The same seed sends the same readings, whatever the way; several at once may overtake each other.
+        // One seed sends the same readings in every mode; concurrent requests may be logged in another order.
         let mut readings: Vec<String> =
             log.rows.iter().map(|row| format!("{:?} {}", row.values, row.turbine_id)).collect();
         readings.sort();
@@ -85,18 +85,18 @@ fn simulated_readings_arrive_once_whichever_way_they_are_sent() {
     }
 }
 
-/// A made-up turbine: its CSV, and the label of every usable row by its time.
+/// A simulated recording: its CSV, and the label of every usable row by time.
 struct Recording {
     csv: String,
     labels: BTreeMap<String, bool>,
     unusable: usize,
 }
 
-/// `rows` readings of the features, ten minutes apart; every 20th is an anomaly, every 37th has a cell that is no number.
+/// `rows` readings ten minutes apart; every 20th is an anomaly, every 37th has a cell that is not a number.
 fn recording(features: &[String], rows: u32, seed: u64) -> Recording {
     let mut state = seed;
     let mut uniform = || {
-        // The multiplier and increment of Knuth's MMIX.
+        // A linear congruential generator with the constants of Knuth's MMIX.
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1u64 << 53) as f64
     };
@@ -108,7 +108,7 @@ fn recording(features: &[String], rows: u32, seed: u64) -> Recording {
         let is_anomaly = i % 20 == 13;
         let mut cells: Vec<String> = (0..features.len())
             .map(|j| {
-                // Almost a normal distribution: the sum of four uniform numbers.
+                // The sum of four uniform numbers is nearly normal.
                 let normal = (0..4).map(|_| uniform()).sum::<f64>() - 2.0;
                 let shift = if is_anomaly { 3.0 } else { 0.0 };
                 format!("{:.4}", 10.0 * j as f64 + normal + shift)
@@ -126,14 +126,14 @@ fn recording(features: &[String], rows: u32, seed: u64) -> Recording {
     recording
 }
 
-/// Compares the log with a recording: every usable row is in it once, and nothing else is.
-fn every_row_once(log: &LogFile, recording: &Recording) {
+/// Asserts that the log holds every usable row of a recording once, and no other row.
+fn assert_every_row_once(log: &LogFile, recording: &Recording) {
     let expected: BTreeMap<&str, usize> = recording.labels.keys().map(|time| (time.as_str(), 1)).collect();
     assert_eq!(log.times(), expected);
 }
 
 #[test]
-fn a_turbine_with_features_of_its_own_goes_the_whole_way() {
+fn a_turbine_with_other_features_works_end_to_end() {
     let features = ["oil_temp", "rotor.speed", "vibration-x", "current", "Pitch 2"].map(str::to_owned);
     let folder = tempfile::tempdir().unwrap();
     let (old, new) = (recording(&features, 800, 1), recording(&features, 500, 2));
@@ -153,7 +153,7 @@ fn a_turbine_with_features_of_its_own_goes_the_whole_way() {
         let sender = send(&api, folder.path(), &[&["--replay", "new.csv"], &columns[..], way].concat());
         let log = LogFile::read(&api.log());
         assert_eq!(log.header[1..6], features, "{way:?}");
-        every_row_once(&log, &new);
+        assert_every_row_once(&log, &new);
         let summary = Summary::of(&sender);
         assert_eq!(summary.count("skipped"), new.unusable, "{way:?}");
         let labels: Vec<bool> = log.rows.iter().map(|row| new.labels[&row.timestamp]).collect();
@@ -175,7 +175,7 @@ fn a_turbine_with_features_of_its_own_goes_the_whole_way() {
 }
 
 #[test]
-fn sixty_four_features_are_taken_and_sixty_five_are_not() {
+fn sixty_four_features_are_accepted_and_sixty_five_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let features: Vec<String> = (0..65).map(|i| format!("sensor_{i:02}")).collect();
     let recorded = recording(&features[..64], 400, 3);
@@ -187,7 +187,7 @@ fn sixty_four_features_are_taken_and_sixty_five_are_not() {
     let api = Api::start(folder.path(), &[]);
     let sender = send(&api, folder.path(), &[&["--replay", "data.csv", "--ndjson"], &columns[..]].concat());
     let log = LogFile::read(&api.log());
-    every_row_once(&log, &recorded);
+    assert_every_row_once(&log, &recorded);
     let labels: Vec<bool> = log.rows.iter().map(|row| recorded.labels[&row.timestamp]).collect();
     Summary::of(&sender).agrees(&log, &labels);
     draw(folder.path(), &log);
@@ -203,7 +203,7 @@ fn sixty_four_features_are_taken_and_sixty_five_are_not() {
 }
 
 #[test]
-fn a_name_that_could_be_a_formula_is_no_feature() {
+fn a_feature_name_that_a_spreadsheet_could_run_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["=1+1", "+a", "-a", "@a", "timestamp", "turbine_id", "is_anomaly"] {
         let features = [name, "b"].map(str::to_owned);

@@ -1,30 +1,20 @@
-//! From a request's body to readings nobody has believed yet.
+//! A request's body: its kind, and its bytes within bounds of size, memory and time.
 
 use crate::config::Limits;
-use crate::error::{ApiError, IndexedFault};
-use crate::waiting::within;
-use axum::BoxError;
-use axum::body::HttpBody;
+use crate::error::ApiError;
+use crate::memory::{MemoryBudget, Reservation};
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use std::borrow::Cow;
+use http_body_util::BodyExt;
+use pipeline::decode;
 use turbine_core::feature::FeatureSet;
-use turbine_core::reading::lenient::quote_bare_words;
 use turbine_core::reading::{RawReading, Reading};
 
-/// The most readings of one batch.
-pub const MAX_BATCH: usize = 10_000;
-
-/// How many faults the message of a refused batch spells out; the list has all of them.
-const SPELT_OUT: usize = 10;
-
-/// What a body is said to be.
+/// The kind of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// JSON, or nothing said, or something that clients say who send JSON.
+    /// JSON: declared, undeclared or mislabelled.
     Json,
     /// A form post, or what `curl -d` calls one.
     Form,
@@ -39,6 +29,9 @@ impl Kind {
     /// 415 for types that hold no readings.
     pub fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
         let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Kind::Json) };
+        if value == "application/json" {
+            return Ok(Kind::Json);
+        }
         let content_type = String::from_utf8_lossy(value.as_bytes());
         let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match essence.as_str() {
@@ -54,28 +47,56 @@ impl Kind {
     }
 }
 
-/// A request's body, as the server or a test hands it over.
-pub trait Readings: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static {}
+/// A whole request body, and the memory it takes.
+#[derive(Debug)]
+pub struct WholeBody {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Their reservation, which can grow for the answer.
+    pub reservation: Reservation,
+}
 
-impl<B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static> Readings for B {}
-
-/// Takes the whole body in, if it is not too large and arrives in time.
+/// Reads the whole body, if it is not too large, fits into the memory and arrives in time.
 ///
 /// # Errors
-/// 413, 408, or 400 if the connection breaks off.
-pub async fn read(body: impl Readings, limits: &Limits) -> Result<Bytes, ApiError> {
-    let limit = limits.max_body_bytes.0;
+/// 413, 503, 408, or 400 if the connection breaks off.
+pub async fn read(body: Body, limits: &Limits, memory: &MemoryBudget) -> Result<WholeBody, ApiError> {
+    let timeout = limits.body_timeout;
+    // hyper hands a small body over once the handler has returned to it for the first time. No timer is armed for a body
+    // that is there already; arming one wakes a sleeping thread of the runtime.
+    tokio::task::yield_now().await;
+    let whole = collect(body, limits.max_body_bytes.0, memory.reservation());
+    tokio::time::timeout(timeout, whole).await.unwrap_or(Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() }))
+}
+
+async fn collect(mut body: Body, limit: u64, mut reservation: Reservation) -> Result<WholeBody, ApiError> {
     if body.size_hint().lower() > limit {
         return Err(ApiError::TooLarge { limit });
     }
-    let collected = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)).collect();
-    let timeout = limits.body_timeout.0;
-    match within(timeout, collected).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge { limit }),
-        Ok(Err(error)) => Err(ApiError::bad_request(format!("the body broke off: {error}"))),
-        Err(_) => Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() }),
+    let length = body.size_hint().exact();
+    // A small body comes in one frame, which need not be copied.
+    let (mut frame, mut bytes) = (Bytes::new(), Vec::new());
+    while !body.is_end_stream()
+        && let Some(next) = body.frame().await
+    {
+        let next = next.map_err(|error| ApiError::bad_request(format!("the body broke off: {error}")))?;
+        let Ok(next) = next.into_data() else { continue };
+        if (frame.len() + bytes.len() + next.len()) as u64 > limit {
+            return Err(ApiError::TooLarge { limit });
+        }
+        reservation.grow(next.len())?;
+        if frame.is_empty() && bytes.is_empty() {
+            frame = next;
+            continue;
+        }
+        if bytes.is_empty() {
+            // Memory is taken as it is written to, not as it is asked for.
+            bytes.reserve_exact(length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0));
+            bytes.extend_from_slice(&std::mem::take(&mut frame));
+        }
+        bytes.extend_from_slice(&next);
     }
+    Ok(WholeBody { bytes: if bytes.is_empty() { frame } else { bytes.into() }, reservation })
 }
 
 /// The one reading of a body.
@@ -83,83 +104,22 @@ pub async fn read(body: impl Readings, limits: &Limits) -> Result<Bytes, ApiErro
 /// # Errors
 /// 400 with every fault.
 pub fn reading(kind: Kind, body: &[u8], features: &FeatureSet) -> Result<Reading, ApiError> {
-    let raw = if kind == Kind::Form && !looks_like_json(body) {
-        RawReading::from_form(form_urlencoded::parse(body))
+    if kind == Kind::Form && !looks_like_json(body) {
+        Ok(RawReading::from_form(form_urlencoded::parse(body)).check(features)?)
     } else {
-        RawReading::from_json(body)?
-    };
-    Ok(raw.check(features)?)
+        Ok(decode::reading(body, features)?)
+    }
 }
 
 fn looks_like_json(body: &[u8]) -> bool {
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
-/// The readings of a batch, `{"readings": [...]}`.
-///
-/// # Errors
-/// 400 with every fault of every reading, each with its place; the batch is refused whole.
-pub fn batch(body: &[u8], features: &FeatureSet) -> Result<Vec<Reading>, ApiError> {
-    #[derive(Deserialize)]
-    struct Batch<'a> {
-        #[serde(borrow)]
-        readings: Vec<&'a RawValue>,
-    }
-    let text = std::str::from_utf8(body).map_err(|_| ApiError::bad_request("the body is not UTF-8 text"))?;
-    let strict = |error: serde_json::Error| {
-        ApiError::bad_request(format!("a batch must be a JSON object {{\"readings\": [{{…}}, …]}}: {error}"))
-    };
-    let mut text = Cow::Borrowed(text);
-    let mut not_json = None;
-    if let Err(error) = serde_json::from_str::<Batch>(&text) {
-        let quoted = quote_bare_words(&text);
-        if serde_json::from_str::<Batch>(&quoted.text).is_err() {
-            return Err(strict(error));
-        }
-        not_json = (!quoted.was_json).then(|| strict(error));
-        text = Cow::Owned(quoted.text);
-    }
-    let Batch { readings } = serde_json::from_str(&text).map_err(strict)?;
-    if readings.len() > MAX_BATCH {
-        return Err(ApiError::bad_request(format!(
-            "readings has {} entries; a batch takes up to {MAX_BATCH}, send several or newline-delimited JSON",
-            readings.len()
-        )));
-    }
-    let checked = readings.iter().map(|raw| RawReading::from_json(raw.get().as_bytes())?.check(features));
-    let mut accepted = Vec::with_capacity(readings.len());
-    let mut refused = Vec::new();
-    for (index, reading) in checked.enumerate() {
-        match reading {
-            Ok(reading) => accepted.push(reading),
-            Err(error) => refused.push(ApiError::of_reading(error, Some(index))),
-        }
-    }
-    match not_json {
-        _ if !refused.is_empty() => Err(all_of(refused)),
-        // Nothing but the text itself is to blame, so no field is named.
-        Some(error) => Err(error),
-        None => Ok(accepted),
-    }
-}
-
-fn all_of(refused: Vec<ApiError>) -> ApiError {
-    let more = refused.len().saturating_sub(SPELT_OUT);
-    let mut message = refused.iter().take(SPELT_OUT).map(ApiError::to_string).collect::<Vec<_>>().join("; ");
-    if more > 0 {
-        message += &format!("; and {more} more readings");
-    }
-    let faults = |error| match error {
-        ApiError::BadRequest { faults, .. } => faults,
-        _ => Vec::<IndexedFault>::new(),
-    };
-    ApiError::BadRequest { message, faults: refused.into_iter().flat_map(faults).collect() }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use futures_util::StreamExt;
 
     fn kind(content_type: &str) -> Result<Kind, ApiError> {
         Kind::of(&HeaderMap::from_iter([(header::CONTENT_TYPE, content_type.parse().unwrap())]))
@@ -192,42 +152,24 @@ mod tests {
         assert!(reading(Kind::Json, form, &features).unwrap_err().to_string().contains("not JSON"));
     }
 
-    fn refusal(body: &str) -> (String, Vec<(Option<usize>, String)>) {
-        let error = batch(body.as_bytes(), &FeatureSet::from_names(["a", "b"]).unwrap()).unwrap_err();
-        let ApiError::BadRequest { message, faults } = error else { panic!("{error}") };
-        (message, faults.into_iter().map(|fault| (fault.index, fault.fault.field)).collect())
-    }
-
-    #[test]
-    fn a_batch_is_refused_whole_with_every_fault_in_its_place() {
-        let (message, faults) = refusal(r#"{"readings":[{"a":1,"b":2},{"a":"x"},[1],{"a":NaN,"b":1}]}"#);
-        let at = |index, field: &str| (Some(index), field.to_owned());
-        assert_eq!(faults, [at(1, "a"), at(1, "b"), at(3, "a")]);
-        assert_eq!(
-            message,
-            "reading 1: a must be a number, got \"x\"; b is missing; reading 2: a reading must be a JSON object such as \
-             {\"temperature\": 25.1, …}, got a list; reading 3: a must be a finite number, got \"NaN\""
-        );
-    }
-
-    #[test]
-    fn what_is_no_batch_is_said_to_be_none() {
-        for body in ["", "[]", "{}", "{\"readings\":1}", "{\"readings\":[", "7"] {
-            let (message, faults) = refusal(body);
-            assert!(
-                message.starts_with("a batch must be a JSON object {\"readings\": [{…}, …]}: "),
-                "{body}: {message}"
-            );
-            assert!(faults.is_empty());
+    #[tokio::test]
+    async fn a_body_holds_memory_as_it_arrives() {
+        use crate::config::Config;
+        use clap::Parser;
+        let limits = Config::parse_from(["api", "--max-body-bytes", "6000"]).limits;
+        let pieces = |sizes: &'static [usize]| {
+            Body::from_stream(futures_util::stream::iter(sizes).map(|&size| Ok::<_, std::io::Error>(vec![b'x'; size])))
+        };
+        let memory = MemoryBudget::new(5 << 10);
+        let body = read(pieces(&[1_000, 2_000, 1]), &limits, &memory).await.unwrap();
+        assert_eq!((body.bytes.len(), memory.held()), (3_001, 3 << 10));
+        // 2 KiB are left.
+        for (sizes, status) in [(&[2_000, 100][..], 503), (&[1_500, 1_500, 3_000, 1], 503), (&[6_001], 413)] {
+            assert_eq!(read(pieces(sizes), &limits, &memory).await.unwrap_err().status(), status);
+            assert_eq!(memory.held(), 3 << 10);
         }
-        let many = format!("{{\"readings\":[{}1]}}", "1,".repeat(MAX_BATCH));
-        assert!(refusal(&many).0.contains("readings has 10001 entries; a batch takes up to 10000"));
-    }
-
-    #[test]
-    fn a_long_list_of_faults_is_cut_in_the_message_only() {
-        let (message, faults) = refusal(&format!("{{\"readings\":[{}{{}}]}}", "{},".repeat(24)));
-        assert!(message.ends_with("; and 15 more readings"), "{message}");
-        assert_eq!(faults.len(), 50);
+        drop(body);
+        assert_eq!(read(pieces(&[1_500, 1_500, 1_500, 700]), &limits, &memory).await.unwrap_err().status(), 503);
+        assert_eq!(memory.held(), 0);
     }
 }

@@ -1,11 +1,11 @@
 //! Every flag and variable of the service. A doc comment here is the help text.
 
-use crate::prediction_log::{LogPolicy, LogSync};
+use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use owner::RunAsOwner;
+use pipeline::{LogPolicy, LogSync};
+use privileges::RunAsOwner;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// Scores turbine readings over HTTP and logs every prediction.
@@ -19,6 +19,11 @@ pub struct Config {
     /// Model file; if it does not exist, the default model is trained and saved there.
     #[arg(long, env = "MODEL_PATH", default_value = "models/turbine_iforest.json")]
     pub model: PathBuf,
+
+    /// Look this often whether the model file has changed, and put it into service if so; without a value every 2 s,
+    /// without the flag only on SIGHUP and POST /model/reload.
+    #[arg(long, env = "WATCH_MODEL", value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "2s", value_parser = duration)]
+    pub watch_model: Option<Duration>,
 
     /// The model to begin with if there is no model file yet, instead of training the default one.
     #[arg(long, env = "FIRST_MODEL")]
@@ -52,7 +57,11 @@ pub struct Config {
     #[command(flatten)]
     pub log: LogFlags,
 
-    /// What one client may ask for.
+    /// What is remembered.
+    #[command(flatten)]
+    pub memory: Memory,
+
+    /// Limits of one client, and of all.
     #[command(flatten)]
     pub limits: Limits,
 }
@@ -100,104 +109,84 @@ pub struct LogFlags {
     pub log_policy: LogPolicy,
 
     /// Begin a new log file at this size, such as 512MiB; 0 = never.
-    #[arg(long, env = "LOG_MAX_BYTES", default_value = "0")]
+    #[arg(long, env = "LOG_MAX_BYTES", default_value = "0", value_parser = byte_size)]
     pub log_max_bytes: ByteSize,
 
     /// Begin a new log file at this age, such as 24h or 30d; 0 = never.
-    #[arg(long, env = "LOG_MAX_AGE", default_value = "0")]
-    pub log_max_age: Span,
+    #[arg(long, env = "LOG_MAX_AGE", default_value = "0", value_parser = duration)]
+    pub log_max_age: Duration,
 
     /// How many full log files to keep; 0 = all.
     #[arg(long, env = "LOG_KEEP", default_value_t = 0)]
     pub log_keep: usize,
 
     /// How many bytes of rows may wait for the disk before readings are refused.
-    #[arg(long, env = "LOG_QUEUE_BYTES", default_value = "8MiB")]
+    #[arg(long, env = "LOG_QUEUE_BYTES", default_value = "8MiB", value_parser = byte_size)]
     pub log_queue_bytes: ByteSize,
 }
 
-/// What one client may ask for.
+/// What is remembered of readings and turbines.
+#[derive(Debug, Clone, Args)]
+pub struct Memory {
+    /// How many readings that name their turbine and their time are remembered, so that one that comes again is not logged
+    /// again; 0 = none. 60 bytes each.
+    #[arg(long, env = "DEDUPE_WINDOW", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(..=16_777_216))]
+    pub dedupe_window: u32,
+
+    /// How many turbines' state is kept; beyond that the one that was silent longest is forgotten.
+    #[arg(long, env = "MAX_TURBINES", default_value = "10000")]
+    pub max_turbines: NonZeroUsize,
+}
+
+/// Limits of one client, and of all.
 #[derive(Debug, Clone, Args)]
 pub struct Limits {
     /// Largest body, such as 1MiB; of newline-delimited JSON, the longest line.
-    #[arg(long, env = "MAX_BODY_BYTES", default_value = "1MiB")]
+    #[arg(long, env = "MAX_BODY_BYTES", default_value = "1MiB", value_parser = byte_size)]
     pub max_body_bytes: ByteSize,
 
     /// Longest time for the head of a request to arrive, for a connection to be idle, and for a client to take nothing of
     /// its answer.
-    #[arg(long, env = "HEADER_TIMEOUT", default_value = "30s")]
-    pub header_timeout: Span,
+    #[arg(long, env = "HEADER_TIMEOUT", default_value = "30s", value_parser = duration)]
+    pub header_timeout: Duration,
 
     /// Longest time for a body to arrive; of newline-delimited JSON, for its next part.
-    #[arg(long, env = "BODY_TIMEOUT", default_value = "10s")]
-    pub body_timeout: Span,
+    #[arg(long, env = "BODY_TIMEOUT", default_value = "10s", value_parser = duration)]
+    pub body_timeout: Duration,
 
     /// Longest time from the arrived body to the answer; then 503. Below the sender's 3 s, so that the sender hears it.
-    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "2s")]
-    pub request_timeout: Span,
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "2s", value_parser = duration)]
+    pub request_timeout: Duration,
 
     /// Longest time for accepted requests to finish after SIGTERM or Ctrl-C.
-    #[arg(long, env = "DRAIN_TIMEOUT", default_value = "10s")]
-    pub drain_timeout: Span,
+    #[arg(long, env = "DRAIN_TIMEOUT", default_value = "10s", value_parser = duration)]
+    pub drain_timeout: Duration,
 
     /// Most open connections; more wait to be accepted.
     #[arg(long, env = "MAX_CONNECTIONS", default_value = "16384")]
     pub max_connections: NonZeroUsize,
 
-    /// Most requests under way at once; more are answered 503.
+    /// Most requests in flight; more are answered 503.
     #[arg(long, env = "MAX_IN_FLIGHT", default_value = "4096")]
     pub max_in_flight: NonZeroU64,
+
+    /// Most memory for the bodies of all requests and answers together; what does not fit is answered 503.
+    #[arg(long, env = "MAX_MEMORY", default_value = "64MiB", value_parser = byte_size)]
+    pub max_memory: ByteSize,
 }
 
-/// A number of bytes: `1048576`, `1024KiB`, `1MiB`, `1GiB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ByteSize(pub u64);
-
-impl FromStr for ByteSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let factor = |unit: &str| match unit.to_ascii_lowercase().as_str() {
-            "" | "b" => Some(1),
-            "kib" | "k" => Some(1 << 10),
-            "mib" | "m" => Some(1 << 20),
-            "gib" | "g" => Some(1 << 30),
-            _ => None,
-        };
-        parse_quantity(text, factor)
-            .map(ByteSize)
-            .ok_or_else(|| format!("{text:?} is no size; write a number of bytes, or one with KiB, MiB or GiB"))
-    }
+/// Reads a number of bytes: `1048576`, `1024KiB`, `1MiB`, `1GB`.
+fn byte_size(text: &str) -> Result<ByteSize, String> {
+    let remedy = |_| format!("{text:?} is not a size; write a number of bytes, or one with KiB, MiB or GiB");
+    text.trim().parse().map_err(remedy)
 }
 
-/// A length of time: `500ms`, `10s`, `15m`, `24h`, `30d`; a bare number is seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span(pub Duration);
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let factor = |unit: &str| match unit {
-            "ms" => Some(1),
-            "" | "s" => Some(1_000),
-            "m" | "min" => Some(60_000),
-            "h" => Some(3_600_000),
-            "d" => Some(86_400_000),
-            _ => None,
-        };
-        parse_quantity(text, factor)
-            .map(|milliseconds| Span(Duration::from_millis(milliseconds)))
-            .ok_or_else(|| format!("{text:?} is no length of time; write a number with ms, s, m, h or d"))
-    }
-}
-
-/// A whole number with a unit, in the unit whose factor is 1.
-fn parse_quantity(text: &str, factor: impl Fn(&str) -> Option<u64>) -> Option<u64> {
-    let text = text.trim();
-    let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit);
-    number.parse::<u64>().ok()?.checked_mul(factor(unit.trim())?)
+/// Reads a length of time: `500ms`, `10s`, `15m`, `24h`, `30d`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = text.trim().parse().map(Duration::from_secs);
+    seconds
+        .or_else(|_| humantime::parse_duration(text))
+        .map_err(|_| format!("{text:?} is not a length of time; write a number with ms, s, m, h or d"))
 }
 
 #[cfg(test)]
@@ -213,15 +202,16 @@ mod tests {
 
     #[test]
     fn quantities_are_read_with_their_units() {
-        assert_eq!("1MiB".parse(), Ok(ByteSize(1_048_576)));
-        assert_eq!("512".parse(), Ok(ByteSize(512)));
-        assert_eq!("2 k".parse(), Ok(ByteSize(2_048)));
-        assert_eq!("500ms".parse(), Ok(Span(Duration::from_millis(500))));
-        assert_eq!("10".parse(), Ok(Span(Duration::from_secs(10))));
-        assert_eq!("24h".parse(), Ok(Span(Duration::from_secs(86_400))));
-        for bad in ["", "x", "-1", "1.5s", "1 fortnight", "99999999999999999999", "18446744073709551615d"] {
-            assert!(bad.parse::<Span>().is_err(), "{bad}");
-            assert!(bad.parse::<ByteSize>().is_err(), "{bad}");
+        for (text, bytes) in [("1MiB", 1 << 20), ("512", 512), ("0", 0), ("2 KiB", 2 << 10), ("8kib", 8 << 10)] {
+            assert_eq!(byte_size(text), Ok(ByteSize(bytes)), "{text}");
+        }
+        for (text, milliseconds) in
+            [("500ms", 500), ("10s", 10_000), ("10", 10_000), ("0", 0), ("24h", 86_400_000), ("30d", 30 * 86_400_000)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for bad in ["", "x", "-1", "1 fortnight", "18446744073709551616d"] {
+            assert!(duration(bad).is_err() && byte_size(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,11 +1,13 @@
 //! The one way in which the service refuses.
 
+use crate::memory::MemoryExhausted;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use pipeline::decode::{BadReadings, IndexedFault};
+use pipeline::{ReloadError, SubmitError};
 use serde::Serialize;
-use std::sync::Arc;
-use turbine_core::reading::{Fault, ReadingError};
+use turbine_core::reading::ReadingError;
 use utoipa::{IntoResponses, ToSchema};
 
 /// How long a client should wait before it asks again.
@@ -14,14 +16,9 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 /// What a client gets instead of the answer it asked for. The documentation of each variant begins with its status.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ApiError {
-    /// 400: the request is not what it should be.
-    #[error("{message}")]
-    BadRequest {
-        /// What is wrong, all of it.
-        message: String,
-        /// The same by field.
-        faults: Vec<IndexedFault>,
-    },
+    /// 400: the request is malformed, or a reading has faults.
+    #[error(transparent)]
+    BadRequest(#[from] BadReadings),
     /// 401: no key, or a wrong one.
     #[error("this needs an API key: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`")]
     Unauthorized,
@@ -67,24 +64,21 @@ pub enum ApiError {
         /// What it may be.
         expected: &'static str,
     },
-    /// 503: there is no model to score with.
-    #[error("model not loaded")]
-    ModelNotLoaded {
-        /// Why not.
-        reason: Arc<str>,
-    },
-    /// 503: the prediction cannot be logged, so it is not given.
-    #[error("the prediction was not logged and is not given: {reason}")]
-    NotLogged {
-        /// Why it cannot be logged.
-        reason: String,
-    },
-    /// 503: too much is under way.
-    #[error("{limit} requests are under way, which is the most; ask again")]
+    /// 422: the model file cannot be used, and does not go into service. 503: no log can be begun for its features.
+    #[error(transparent)]
+    Reload(#[from] ReloadError),
+    /// 503: there is no model, or the prediction cannot be logged, so it is not given.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// 503: too many requests in flight.
+    #[error("too many requests in flight (limit {limit}); retry later")]
     Busy {
-        /// How many may be.
+        /// How many there may be.
         limit: u64,
     },
+    /// 503: too many bytes of requests and answers in memory.
+    #[error(transparent)]
+    MemoryExhausted(#[from] MemoryExhausted),
     /// 500: a defect of the service; the cause is logged and not told.
     #[error("internal error")]
     Internal {
@@ -93,58 +87,42 @@ pub enum ApiError {
     },
 }
 
-/// A fault and, in a batch, which reading it is of.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct IndexedFault {
-    /// Place in the batch, from 0; not there for a single reading.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub index: Option<usize>,
-    /// The fault.
-    #[serde(flatten)]
-    pub fault: Fault,
-}
-
 impl ApiError {
     /// A fault that no field is to blame for.
     pub fn bad_request(message: impl Into<String>) -> Self {
-        ApiError::BadRequest { message: message.into(), faults: Vec::new() }
+        BadReadings::of_text(message).into()
     }
 
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         match self {
-            ApiError::BadRequest { .. } => StatusCode::BAD_REQUEST,
+            ApiError::BadRequest(_) => StatusCode::BAD_REQUEST,
             ApiError::Unauthorized => StatusCode::UNAUTHORIZED,
             ApiError::NotFound { .. } => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
             ApiError::TooLarge { .. } | ApiError::LineTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ApiError::ModelNotLoaded { .. } | ApiError::NotLogged { .. } | ApiError::Busy { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            ApiError::Reload(ReloadError::Refused(_)) => StatusCode::UNPROCESSABLE_ENTITY,
+            ApiError::Reload(ReloadError::Log(_))
+            | ApiError::Submit(_)
+            | ApiError::Busy { .. }
+            | ApiError::MemoryExhausted(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// The body of the answer.
     pub fn envelope(&self) -> Envelope<'_> {
-        let (faults, reason) = match self {
-            ApiError::BadRequest { faults, .. } => (faults.as_slice(), None),
-            ApiError::ModelNotLoaded { reason } => (&[][..], Some(&**reason)),
-            _ => (&[][..], None),
-        };
-        Envelope { error: self.to_string(), faults, reason }
-    }
-
-    /// The same, for the reading at `index` of a batch.
-    pub fn of_reading(error: ReadingError, index: Option<usize>) -> Self {
-        let message = match index {
-            Some(index) => format!("reading {index}: {error}"),
-            None => error.to_string(),
-        };
-        let faults = error.into_faults().into_iter().map(|fault| IndexedFault { index, fault }).collect();
-        ApiError::BadRequest { message, faults }
+        let mut envelope = Envelope { error: self.to_string(), faults: &[], more_faults: 0, reason: None };
+        match self {
+            ApiError::BadRequest(BadReadings { faults, more_faults, .. }) => {
+                (envelope.faults, envelope.more_faults) = (faults, *more_faults);
+            }
+            ApiError::Submit(SubmitError::NoModel { reason }) => envelope.reason = Some(reason),
+            _ => {}
+        }
+        envelope
     }
 }
 
@@ -156,12 +134,20 @@ pub struct Envelope<'a> {
     pub error: String,
     /// What is wrong, field by field.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    #[schema(schema_with = crate::openapi::faults, required = false)]
+    #[schema(schema_with = crate::schema::faults, required = false)]
     pub faults: &'a [IndexedFault],
+    /// How many more faults there are than are listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub more_faults: usize,
     /// Why the service cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     pub reason: Option<&'a str>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// How any request can be refused, for the description of the interface.
@@ -197,7 +183,7 @@ pub enum ReadingRefusal {
 
 impl From<ReadingError> for ApiError {
     fn from(error: ReadingError) -> Self {
-        ApiError::of_reading(error, None)
+        BadReadings::from(error).into()
     }
 }
 
@@ -214,7 +200,7 @@ impl IntoResponse for ApiError {
                     headers.insert(header::ALLOW, allow);
                 }
             }
-            ApiError::ModelNotLoaded { .. } | ApiError::NotLogged { .. } | ApiError::Busy { .. } => {
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
             }
             _ => {}

@@ -1,11 +1,12 @@
-//! Bodies that nobody reads to their end.
+//! Drains the rest of a refused body, so that its client reads why. hyper reads from it once and then closes the
+//! connection, which resets it while the client is still sending: `who_is_refused_early_may_finish_sending_and_reads_why`
+//! fails without this.
 
-use crate::body::Readings;
-use axum::body::HttpBody;
-use axum::http::{HeaderMap, header};
+use axum::body::{Body, HttpBody};
+use axum::http::{Request, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Frame, Incoming, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -14,29 +15,28 @@ use tokio::runtime::Handle;
 /// How long a refused client may go on sending.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// A body whose rest is taken in and thrown away once nobody wants it.
-///
-/// A server that answers early and hangs up resets the connection under a client that is still sending, which then never
-/// reads why it was refused.
-pub struct Lingering<B: Readings> {
-    /// Nothing once it has ended.
-    body: Option<B>,
-    /// Whether the client sends, or waits to be told that it may.
+/// A request body that is drained when it is dropped before its end.
+pub struct Lingering {
+    /// `None` once it has ended.
+    body: Option<Incoming>,
+    /// Whether the client is sending; if not, it waits for a `100 Continue`.
     sending: bool,
 }
 
-impl<B: Readings> Lingering<B> {
-    /// The body of the request with these headers.
-    pub fn new(body: B, headers: &HeaderMap) -> Self {
-        Lingering { sending: !headers.contains_key(header::EXPECT), body: Some(body) }
+impl Lingering {
+    /// The request with such a body.
+    pub fn wrap(request: Request<Incoming>) -> Request<Body> {
+        let sending = !request.headers().contains_key(header::EXPECT);
+        request.map(|body| Body::new(Lingering { sending, body: Some(body) }))
     }
 }
 
-impl<B: Readings> HttpBody for Lingering<B> {
+impl HttpBody for Lingering {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        // hyper sends the `100 Continue` when the body is first asked for.
         self.sending = true;
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = Pin::new(body).poll_frame(cx);
@@ -55,7 +55,7 @@ impl<B: Readings> HttpBody for Lingering<B> {
     }
 }
 
-impl<B: Readings> Drop for Lingering<B> {
+impl Drop for Lingering {
     fn drop(&mut self) {
         if self.is_end_stream() || !self.sending {
             return;

@@ -2,15 +2,15 @@
 
 use anyhow::{Context, Result};
 use api::config::{Command, Config};
-use api::lanes::Lanes;
-use api::{health_check, logging, serve, startup};
+use api::{health_check, logging, serve, signals, startup};
 use clap::Parser;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
 fn main() -> ExitCode {
     let config = Config::parse();
     logging::init(config.log_format);
-    match obey(&config) {
+    match execute(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -19,21 +19,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn obey(config: &Config) -> Result<()> {
-    config.run_as.settle()?;
-    match &config.command {
-        Some(Command::Health) => health_check::ask(config),
-        None => run(config),
+fn execute(config: &Config) -> Result<()> {
+    config.run_as.drop_privileges()?;
+    if let Some(Command::Health) = config.command {
+        return health_check::ask(config);
     }
-}
-
-fn run(config: &Config) -> Result<()> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(async {
+    // At least two, so that a prediction log that stalls one of them leaves another to answer.
+    let workers = available_parallelism().map_or(2, usize::from).max(2);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(async {
         let app = startup::app(config)?;
-        let lanes = Lanes::start()?;
         let listener = startup::listen(config).await?;
-        serve::serve(listener, &lanes, app, &config.limits, serve::shutdown_signal()?).await
+        signals::listen(app.shutdown.clone(), app.pipeline.clone())?;
+        app.pipeline.watch_model(config.watch_model.unwrap_or_default());
+        serve::serve(listener, app).await
     })
 }

@@ -1,79 +1,16 @@
 //! The description of the interface, OpenAPI 3.1: collected from the handlers, completed with what only the loaded model
 //! and the configuration know.
 
-use crate::body::MAX_BATCH;
 use crate::error::Envelope;
-use crate::routes::Route;
-use crate::state::{App, Scoring};
-use turbine_core::feature::{Feature, FeatureSet};
-use utoipa::openapi::schema::{
-    ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
-};
+use crate::route::Route;
+use crate::schema::{FormSchema, ReadingSchema, reading};
+use crate::state::App;
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Components, InfoBuilder, OpenApi, Ref, RefOr};
+use utoipa::openapi::{Components, InfoBuilder, OpenApi};
 use utoipa::{PartialSchema, ToSchema};
-
-/// What a turbine may be called; see `TurbineId`.
-const TURBINE_ID_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
-
-/// What an event time looks like; the format alone lets many programs send an empty text.
-const TIMESTAMP_PATTERN: &str =
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
-
-/// The schema of one reading: that of the default turbine until the model's takes its place.
-#[derive(Debug)]
-pub struct ReadingSchema;
-
-/// The schema of one reading as a form, which knows no null.
-#[derive(Debug)]
-pub struct FormSchema;
-
-/// The schema of a batch.
-#[derive(Debug)]
-pub struct BatchSchema;
-
-impl PartialSchema for ReadingSchema {
-    fn schema() -> RefOr<Schema> {
-        reading(&FeatureSet::turbine(), [Type::String, Type::Null]).into()
-    }
-}
-
-impl ToSchema for ReadingSchema {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "Reading".into()
-    }
-}
-
-impl PartialSchema for FormSchema {
-    fn schema() -> RefOr<Schema> {
-        reading(&FeatureSet::turbine(), [Type::String]).into()
-    }
-}
-
-impl ToSchema for FormSchema {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "ReadingForm".into()
-    }
-}
-
-impl PartialSchema for BatchSchema {
-    fn schema() -> RefOr<Schema> {
-        let readings = ArrayBuilder::new().items(Ref::from_schema_name("Reading")).max_items(Some(MAX_BATCH)).build();
-        ObjectBuilder::new().property("readings", readings).required("readings").build().into()
-    }
-}
-
-impl ToSchema for BatchSchema {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "Batch".into()
-    }
-
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push(("Reading".to_owned(), ReadingSchema::schema()));
-    }
-}
 
 /// Completes what the handlers say of themselves.
 pub fn complete(mut description: OpenApi, app: &App) -> OpenApi {
@@ -83,7 +20,7 @@ pub fn complete(mut description: OpenApi, app: &App) -> OpenApi {
         .description(Some("Scores turbine readings with an isolation forest and logs every prediction."))
         .build();
     let components = description.components.get_or_insert_with(Components::new);
-    if let Ok(Scoring { model, .. }) = &app.scoring {
+    if let Ok(model) = app.pipeline.model() {
         let features = model.features();
         let schemas = [reading(features, [Type::String, Type::Null]), reading(features, [Type::String])];
         for (name, schema) in [ReadingSchema::name(), FormSchema::name()].into_iter().zip(schemas) {
@@ -114,81 +51,4 @@ pub fn complete(mut description: OpenApi, app: &App) -> OpenApi {
         }
     }
     description
-}
-
-/// The schema of a reading of these features, whose optional keys are of the types `optional`.
-fn reading<const N: usize>(features: &FeatureSet, optional: [Type; N]) -> Object {
-    let schema = features.iter().fold(ObjectBuilder::new(), |schema, feature| {
-        schema.property(feature.name.clone(), number(feature)).required(feature.name.clone())
-    });
-    let text = |description: &str, pattern: &str| {
-        let text = ObjectBuilder::new().schema_type(SchemaType::from_iter(optional.clone()));
-        text.description(Some(description)).pattern(Some(pattern))
-    };
-    let timestamp = text("When the reading was taken; RFC 3339.", TIMESTAMP_PATTERN)
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
-    let turbine_id = text("The turbine it was taken at.", TURBINE_ID_PATTERN);
-    schema
-        .property("timestamp", timestamp.build())
-        .property("turbine_id", turbine_id.build())
-        .description(Some("One value a feature; other keys are ignored."))
-        .build()
-}
-
-fn number(feature: &Feature) -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::Number)
-        .description(Some(feature.label()))
-        .minimum(feature.range.map(|range| range.min))
-        .maximum(feature.range.map(|range| range.max))
-        .build()
-}
-
-/// The schema of the faults of a refusal.
-pub fn faults() -> Schema {
-    let text =
-        |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description)).build();
-    let index = ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .minimum(Some(0))
-        .description(Some("In a batch, the place of the reading, from 0."));
-    let value =
-        ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some("What was sent; null if nothing."));
-    let fault = ObjectBuilder::new()
-        .property("index", index.build())
-        .property("field", text("The key in the reading."))
-        .property("problem", text("What is wrong with it."))
-        .property("value", value.build());
-    let fault = ["field", "problem", "value"].into_iter().fold(fault, ObjectBuilder::required);
-    ArrayBuilder::new().items(fault.build()).description(Some("Every field that is wrong.")).build().into()
-}
-
-/// The schema of a feature's range.
-pub fn range() -> Schema {
-    let end = ObjectBuilder::new().schema_type(Type::Number).build();
-    let range = ObjectBuilder::new().property("min", end.clone()).property("max", end).required("min").required("max");
-    nullable(range.build())
-}
-
-/// The schema of how well a model did.
-pub fn evaluation() -> Schema {
-    let count = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build();
-    let figure = || {
-        let kinds = SchemaType::from_iter([Type::Number, Type::Null]);
-        ObjectBuilder::new().schema_type(kinds).minimum(Some(0)).maximum(Some(1)).build()
-    };
-    let counts = ["true_positives", "false_positives", "true_negatives", "false_negatives"];
-    let confusion =
-        counts.into_iter().fold(ObjectBuilder::new(), |schema, name| schema.property(name, count()).required(name));
-    let figures = ["accuracy", "precision", "recall", "f1", "roc_auc"];
-    let part = ObjectBuilder::new().property("confusion", confusion.build()).required("confusion");
-    let part = figures.into_iter().fold(part, |schema, name| schema.property(name, figure()).required(name)).build();
-    let parts = ["train", "val", "test"]
-        .into_iter()
-        .fold(ObjectBuilder::new(), |schema, name| schema.property(name, part.clone()).required(name));
-    nullable(parts.build())
-}
-
-fn nullable(object: Object) -> Schema {
-    OneOfBuilder::new().item(ObjectBuilder::new().schema_type(Type::Null).build()).item(object).build().into()
 }

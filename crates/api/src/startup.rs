@@ -2,9 +2,11 @@
 
 use crate::auth::ApiKeys;
 use crate::config::Config;
-use crate::prediction_log::{LogConfig, PredictionLog};
-use crate::state::{App, Scoring};
+use crate::state::App;
 use anyhow::{Context, Result};
+use pipeline::fleet::FleetConfig;
+use pipeline::{LogConfig, Pipeline, PipelineConfig};
+use prometheus::Registry;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,11 +26,13 @@ const LOG_FILE: &str = "predictions_log.csv";
 pub fn app(config: &Config) -> Result<Arc<App>> {
     raise_file_limit();
     let keys = ApiKeys::from_config(&config.keys)?;
-    let scoring = match model(config)? {
-        Ok(model) => Ok(Scoring { log: open_log(config, &model)?, model }),
-        Err(reason) => Err(Arc::from(reason)),
-    };
-    Ok(Arc::new(App::new(scoring, keys, config.limits.clone(), config.log.log_policy)))
+    let registry = Registry::new();
+    let model = model(config)?.map_err(Arc::from);
+    let pipeline_config = pipeline_config(config);
+    let log = pipeline_config.log.path.display().to_string();
+    let pipeline = Pipeline::open(pipeline_config, model, &registry)
+        .with_context(|| format!("cannot open the prediction log {log}"))?;
+    Ok(Arc::new(App::new(pipeline, registry, keys, config.limits.clone())))
 }
 
 /// Binds the address and says so in one line on standard output.
@@ -85,19 +89,27 @@ fn trained_model(path: &Path) -> Result<Model> {
     Ok(model)
 }
 
-fn open_log(config: &Config, model: &Model) -> Result<PredictionLog> {
-    let path = config.outputs.join(LOG_FILE);
+/// What the flags say of the pipeline.
+pub fn pipeline_config(config: &Config) -> PipelineConfig {
     let flags = &config.log;
-    let log_config = LogConfig {
-        path: path.clone(),
+    let log = LogConfig {
+        path: config.outputs.join(LOG_FILE),
         sync: flags.log_sync,
         max_bytes: NonZeroU64::new(flags.log_max_bytes.0),
-        max_age: Some(flags.log_max_age.0).filter(|age| !age.is_zero()),
+        max_age: Some(flags.log_max_age).filter(|age| !age.is_zero()),
         keep: NonZeroUsize::new(flags.log_keep),
-        max_queue_bytes: usize::try_from(flags.log_queue_bytes.0).unwrap_or(usize::MAX),
     };
-    PredictionLog::open(log_config, model.features())
-        .with_context(|| format!("cannot open the prediction log {}", path.display()))
+    PipelineConfig {
+        model: config.model.clone(),
+        log,
+        log_policy: flags.log_policy,
+        max_queue_bytes: usize::try_from(flags.log_queue_bytes.0).unwrap_or(usize::MAX),
+        fleet: FleetConfig {
+            max_turbines: config.memory.max_turbines,
+            dedupe_window: config.memory.dedupe_window as usize,
+        },
+        time_limit: config.limits.request_timeout,
+    }
 }
 
 /// Every connection needs a file descriptor, and many systems hand out 1,024 unless asked for more.

@@ -5,10 +5,10 @@
 #![allow(clippy::unwrap_used)]
 
 use api::config::Config;
-use api::connection::Connections;
-use api::gate::Gate;
+use api::layers;
 use axum::body::Body;
 use axum::http::Request;
+use axum::response::Response;
 use clap::Parser;
 use http_body_util::BodyExt;
 use proptest::collection::vec;
@@ -16,7 +16,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config as Runs, TestRunner};
 use serde_json::Value;
+use std::cell::Cell;
+use std::convert::Infallible;
 use tempfile::TempDir;
+use tower::ServiceExt;
+use tower::util::BoxCloneService;
 
 const NORMAL: &str = r#"{"temperature":25.1,"humidity":60.2,"sound_volume":0.51}"#;
 const JSON: &str = "application/json";
@@ -26,15 +30,17 @@ const NDJSON: &str = "application/x-ndjson";
 /// The service in this process, with a log of its own.
 struct Service {
     runtime: tokio::runtime::Runtime,
-    gate: Gate,
+    service: BoxCloneService<Request<Body>, Response, Infallible>,
     folder: TempDir,
+    /// Readings that were answered with a prediction of their own.
+    predictions: Cell<usize>,
 }
 
 impl Service {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
-        // The log is rotated, so that a long run does not fill the disk.
+        // The log is rotated and every part is kept, so that all rows can be counted.
         let config = Config::parse_from([
             "api",
             "--model",
@@ -45,47 +51,51 @@ impl Service {
             "8KiB",
             "--log-max-bytes",
             "16MiB",
-            "--log-keep",
-            "1",
         ]);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let gate = runtime.block_on(async { Gate::new(api::startup::app(&config).unwrap()) });
-        Service { runtime, gate, folder }
+        let service = runtime.block_on(async { layers::service(api::startup::app(&config).unwrap()).boxed_clone() });
+        Service { runtime, service, folder, predictions: Cell::new(0) }
     }
 
     /// Posts a body in pieces, as a network would bring it; gives the answer's status and body.
     fn post(&self, path: &str, content_type: &str, body: &[u8], piece: usize) -> (u16, Vec<u8>) {
-        let pieces: Vec<Result<Vec<u8>, std::convert::Infallible>> =
-            body.chunks(piece).map(|piece| Ok(piece.to_vec())).collect();
+        let pieces: Vec<Result<Vec<u8>, Infallible>> = body.chunks(piece).map(|piece| Ok(piece.to_vec())).collect();
         let request = Request::post(path)
             .header("content-type", content_type)
             .body(Body::from_stream(futures_util::stream::iter(pieces)))
             .unwrap();
         self.runtime.block_on(async {
-            let response = self.gate.answer(&Connections::default().accepted(), request).await;
+            let response = self.service.clone().oneshot(request).await.unwrap();
             let status = response.status().as_u16();
             (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
         })
     }
 
-    /// The rows that are in the log and its rotated parts say how many predictions there were.
+    /// The log and its rotated parts hold as many rows as there were predictions, each of them whole.
     fn log_is_whole(&self) {
+        let mut rows = 0;
         for entry in std::fs::read_dir(self.folder.path().join("outputs")).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "csv") {
                 let mut csv = csv::ReaderBuilder::new().flexible(false).from_path(&path).unwrap();
-                csv.records().for_each(|record| assert_eq!(record.unwrap().len(), 8));
+                for record in csv.records() {
+                    assert_eq!(record.unwrap().len(), 8);
+                    rows += 1;
+                }
             }
         }
+        assert_eq!(rows, self.predictions.get(), "rows in the log, predictions answered");
     }
 }
 
 /// One answer to one reading.
-fn check_answer(status: u16, answer: &Value) -> Result<(), TestCaseError> {
+fn check_answer(service: &Service, status: u16, answer: &Value) -> Result<(), TestCaseError> {
     if status == 200 {
         let score = answer["anomaly_score"].as_f64();
         prop_assert!(score.is_some_and(|score| score > 0.0 && score <= 1.0), "{answer}");
         prop_assert!(answer["is_anomaly"].is_boolean() && answer["timestamp"].is_string(), "{answer}");
+        let logged = answer["duplicate"] != true;
+        service.predictions.set(service.predictions.get() + usize::from(logged));
     } else {
         prop_assert!(matches!(status, 400 | 413), "{status}: {answer}");
         prop_assert!(answer["error"].as_str().is_some_and(|error| !error.is_empty()), "{answer}");
@@ -98,15 +108,19 @@ fn check_answer(status: u16, answer: &Value) -> Result<(), TestCaseError> {
 
 fn check_one(service: &Service, kind: &str, body: &[u8], piece: usize) -> Result<(), TestCaseError> {
     let (status, answer) = service.post("/predict", kind, body, piece);
-    check_answer(status, &serde_json::from_slice(&answer).map_err(|error| TestCaseError::fail(error.to_string()))?)
+    check_answer(
+        service,
+        status,
+        &serde_json::from_slice(&answer).map_err(|error| TestCaseError::fail(error.to_string()))?,
+    )
 }
 
 fn check_batch(service: &Service, body: &[u8], piece: usize) -> Result<(), TestCaseError> {
     let (status, answer) = service.post("/predict/batch", JSON, body, piece);
     let answer: Value = serde_json::from_slice(&answer).map_err(|error| TestCaseError::fail(error.to_string()))?;
     match answer.get("predictions").and_then(Value::as_array) {
-        Some(predictions) => predictions.iter().try_for_each(|prediction| check_answer(status, prediction)),
-        None => check_answer(status, &answer),
+        Some(predictions) => predictions.iter().try_for_each(|prediction| check_answer(service, status, prediction)),
+        None => check_answer(service, status, &answer),
     }
 }
 
@@ -118,7 +132,7 @@ fn check_lines(service: &Service, body: &[u8], piece: usize) -> Result<(), TestC
     for line in answer.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         let answer: Value = serde_json::from_slice(line).map_err(|error| TestCaseError::fail(error.to_string()))?;
         let status = if answer.get("error").is_some() { 400 } else { 200 };
-        check_answer(status, &answer)?;
+        check_answer(service, status, &answer)?;
         answers += 1;
     }
     prop_assert_eq!(answers, lines);

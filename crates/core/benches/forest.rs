@@ -1,4 +1,4 @@
-//! Training and scoring over the shapes that matter, ours beside `extended-isolation-forest`, which scores the same trees.
+//! Benchmarks of training and scoring for common shapes, beside `extended-isolation-forest` with the same trees.
 //!
 //! `cargo bench -p turbine-core --bench forest`
 
@@ -56,18 +56,18 @@ fn train(bencher: Bencher<'_, '_>, shape: Shape) {
     bencher.bench_local(|| shape.fit(black_box(&readings)));
 }
 
-/// The first score: what scoring is prepared with is made then.
+/// The first score, which prepares the engine.
 #[divan::bench(args = shapes())]
 fn prepare(bencher: Bencher<'_, '_>, shape: Shape) {
     let readings = shape.readings();
     let forest = shape.fit(&readings);
     bencher
-        .with_inputs(|| forest_as_trained(&forest))
+        .with_inputs(|| unprepared(&forest))
         .bench_local_refs(|forest| forest.score(black_box(&readings[..shape.n_features])));
 }
 
-fn forest_as_trained(forest: &Forest) -> Forest {
-    Forest::try_from(forest.to_data()).expect("it was written by a forest")
+fn unprepared(forest: &Forest) -> Forest {
+    Forest::try_from(forest.to_data()).expect("it comes from a forest")
 }
 
 #[divan::bench(args = shapes())]
@@ -75,7 +75,7 @@ fn score_one(bencher: Bencher<'_, '_>, shape: Shape) {
     let readings = shape.readings();
     let forest = shape.fit(&readings);
     let mut rows = readings.chunks_exact(shape.n_features).cycle();
-    bencher.bench_local(|| forest.score(black_box(rows.next().expect("they start anew"))));
+    bencher.bench_local(|| forest.score(black_box(rows.next().expect("the iterator cycles"))));
 }
 
 #[divan::bench(args = shapes())]
@@ -119,9 +119,9 @@ fn eif_score(bencher: Bencher<'_, '_>, shape: Shape) {
 
 fn eif_score_of<const N: usize>(bencher: Bencher<'_, '_>, shape: Shape) {
     let readings = shape.readings();
-    let forest = interop::to_eif::<N>(&shape.fit(&readings)).expect("it has as many features");
+    let forest = interop::to_eif::<N>(&shape.fit(&readings)).expect("it has N features");
     let mut rows = readings.as_chunks::<N>().0.iter().cycle();
-    bencher.bench_local(|| forest.score(black_box(rows.next().expect("they start anew"))));
+    bencher.bench_local(|| forest.score(black_box(rows.next().expect("the iterator cycles"))));
 }
 
 fn main() {

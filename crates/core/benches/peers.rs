@@ -1,10 +1,9 @@
 //! One round of measurements for `benchmarks/peers.py`: prints a line of JSON for our forest and one for
-//! `extended-isolation-forest`, which scores the same trees.
+//! `extended-isolation-forest` with the same trees.
 //!
 //! `peers FEATURES TREES EXTENSION_LEVEL READINGS`, the last a file of little-endian 64-bit numbers, row-major.
 //!
-//! With `--only train|prepare|single|batch|nothing` as a fifth argument it does that once, to be run under callgrind;
-//! what it costs beyond `nothing` is what it costs.
+//! With `--only train|prepare|single|batch|nothing` it does one step once, for callgrind; subtract the cost of `nothing`.
 
 use std::{
     env, fs,
@@ -29,9 +28,9 @@ fn main() {
     // `cargo bench` adds this.
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [n_features, n_estimators, extension_level, file, rest @ ..] = &arguments[..] else {
-        return eprintln!("usage: peers FEATURES TREES EXTENSION_LEVEL READINGS [--only WHAT]");
+        return eprintln!("usage: peers FEATURES TREES EXTENSION_LEVEL READINGS [--only STEP]");
     };
-    let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{text} is no number"));
+    let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{text} is not a number"));
     let bytes = fs::read(file).unwrap_or_else(|error| panic!("{file}: {error}"));
     let run = Run {
         n_features: number(n_features),
@@ -44,8 +43,8 @@ fn main() {
     };
     match rest {
         [] => run.measure(),
-        [_, what] => run.once(what),
-        _ => eprintln!("more arguments than are known"),
+        [_, step] => run.once(step),
+        _ => eprintln!("too many arguments"),
     }
 }
 
@@ -58,21 +57,21 @@ impl Run {
         self.readings.chunks_exact(self.n_features)
     }
 
-    fn once(&self, what: &str) {
+    fn once(&self, step: &str) {
         let forest = self.fit();
         let mut scores = vec![0.0; self.rows().len()];
-        if what == "train" {
+        if step == "train" {
             black_box(self.fit());
         }
-        if what == "nothing" || what == "train" {
+        if step == "nothing" || step == "train" {
             return;
         }
         black_box(forest.score(&self.readings[..self.n_features]));
-        match what {
+        match step {
             "prepare" => {}
             "batch" => forest.score_batch(&self.readings, &mut scores),
             "single" => self.rows().zip(&mut scores).for_each(|(row, score)| *score = forest.score(row)),
-            other => panic!("{other} is not known"),
+            other => panic!("unknown step {other}"),
         }
         black_box(scores);
     }
@@ -106,7 +105,7 @@ impl Run {
             extension_level: self.params.extension_level,
         };
         let train = median(|| drop(black_box(eif::Forest::<f64, N>::from_slice(rows, &options))));
-        let theirs = interop::to_eif::<N>(forest).expect("it has as many features");
+        let theirs = interop::to_eif::<N>(forest).expect("it has N features");
         let mut scores = vec![0.0; rows.len()];
         let each = median(|| {
             for (row, score) in rows.iter().zip(&mut scores) {
@@ -125,7 +124,7 @@ impl Run {
     }
 }
 
-/// Median duration in nanoseconds of calls over a tenth of a second, three at least: `benchmarks/peers.py` measures alike.
+/// Median duration of a call in nanoseconds, over 0.1 s and at least three calls, as in `benchmarks/peers.py`.
 fn median(mut measured: impl FnMut()) -> f64 {
     let begin = Instant::now();
     let mut durations = Vec::new();

@@ -1,16 +1,16 @@
-//! What a model reads: named features with a unit and, where one is known, the range a sensor can report.
+//! The features of a model: name, unit and, if known, the range a sensor can report.
 
 use serde::{Deserialize, Serialize};
 
-/// Names that a prediction log or a reading uses itself, so that no feature may take them.
+/// Names that readings and the prediction log use themselves; no feature may have one.
 pub const RESERVED_NAMES: [&str; 5] = ["timestamp", "turbine_id", "is_anomaly", "anomaly_score", "model_version"];
 
-/// The most features a model can read.
+/// Maximum number of features of a model.
 pub const MAX_FEATURES: usize = 64;
 
 const MAX_NAME_CHARS: usize = 64;
 
-/// The values a sensor can report, both ends included, in the feature's unit.
+/// The values a sensor can report, inclusive, in the feature's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
@@ -21,7 +21,7 @@ pub struct Range {
 }
 
 impl Range {
-    /// Whether `value` lies in the range; never true for NaN.
+    /// Whether `value` is in the range; false for NaN.
     pub fn contains(&self, value: f64) -> bool {
         value >= self.min && value <= self.max
     }
@@ -33,14 +33,14 @@ impl Range {
 pub struct Feature {
     /// Key in a reading, column in a CSV.
     pub name: String,
-    /// Unit for people to read, empty if unknown.
+    /// Unit, for display; empty if unknown.
     pub unit: String,
-    /// What a sensor can report; `None` accepts every finite value.
+    /// The range a sensor can report; `None` accepts every finite value.
     pub range: Option<Range>,
 }
 
 impl Feature {
-    /// A feature that accepts every finite value and whose unit is unknown.
+    /// A feature without a known unit or range.
     pub fn unbounded(name: impl Into<String>) -> Self {
         Feature { name: name.into(), unit: String::new(), range: None }
     }
@@ -51,37 +51,37 @@ impl Feature {
     }
 }
 
-/// The features of a model, in the order in which it reads them: 1 to [`MAX_FEATURES`], no name twice.
+/// The features of a model in order: 1 to [`MAX_FEATURES`] with distinct names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Feature>", into = "Vec<Feature>")]
 pub struct FeatureSet(Vec<Feature>);
 
-/// Why a list of features is no feature set.
+/// Why a list of features is not a feature set.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FeatureError {
-    /// None, or more than a model can read.
-    #[error("{0} features were named; a model reads 1 to {MAX_FEATURES}")]
+    /// There are no features, or too many.
+    #[error("{0} features are given; a model has 1 to {MAX_FEATURES}")]
     Count(usize),
-    /// The name cannot head a CSV column that is safe to open anywhere.
+    /// The name is unsafe as a CSV header: a spreadsheet could take it for a formula.
     #[error(
-        "feature name {0:?} cannot be used: 1 to {MAX_NAME_CHARS} printable characters, not beginning with = + - @, \
-         no blank at either end"
+        "feature name {0:?} is invalid: use 1 to {MAX_NAME_CHARS} printable characters, without = + - @ at the start \
+         and spaces at the ends"
     )]
     Name(String),
     /// The name is a column of the prediction log.
     #[error("feature name {0:?} is a column of the prediction log; rename the feature")]
     Reserved(String),
-    /// The name stands twice.
-    #[error("feature {0:?} is named twice")]
+    /// The name occurs twice.
+    #[error("feature {0:?} occurs twice")]
     Twice(String),
     /// The range is empty or not finite.
-    #[error("feature {name:?} has the range {min} to {max}; it needs finite ends, the first below the second")]
+    #[error("feature {name:?} has the range {min} to {max}; the ends must be finite, the first below the second")]
     Range {
-        /// The feature.
+        /// The feature's name.
         name: String,
-        /// Its lower end.
+        /// The lower end.
         min: f64,
-        /// Its upper end.
+        /// The upper end.
         max: f64,
     },
 }
@@ -90,7 +90,7 @@ impl FeatureSet {
     /// Checks a list of features.
     ///
     /// # Errors
-    /// A [`FeatureError`] for the first feature that cannot be used.
+    /// A [`FeatureError`] for the first invalid feature.
     pub fn new(features: Vec<Feature>) -> Result<Self, FeatureError> {
         if features.is_empty() || features.len() > MAX_FEATURES {
             return Err(FeatureError::Count(features.len()));
@@ -117,7 +117,7 @@ impl FeatureSet {
         Ok(FeatureSet(features))
     }
 
-    /// Features known by name alone, such as the columns of a CSV.
+    /// Features with names only, such as the columns of a CSV.
     ///
     /// # Errors
     /// As [`FeatureSet::new`].
@@ -139,7 +139,7 @@ impl FeatureSet {
         ])
     }
 
-    /// How many values a reading has.
+    /// The number of features.
     #[expect(clippy::len_without_is_empty, reason = "a feature set is never empty")]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_turbine_has_the_promised_features() {
+    fn the_default_turbine_has_the_features_of_the_contract() {
         let set = FeatureSet::turbine();
         assert_eq!(set.names().collect::<Vec<_>>(), ["temperature", "humidity", "sound_volume"]);
         assert_eq!(set[0].range, Some(Range { min: -50.0, max: 120.0 }));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn unusable_names_are_refused_with_the_name() {
+    fn invalid_names_are_refused_with_the_name() {
         let long = "x".repeat(65);
         for bad in ["", " padded", "tab\tbed", "=1+1", "-x", "+x", "@x", long.as_str()] {
             assert_eq!(FeatureSet::from_names([bad]), Err(FeatureError::Name(bad.to_owned())));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn between_one_and_sixty_four_features() {
+    fn there_are_one_to_sixty_four_features() {
         let names = |n: usize| (0..n).map(|i| format!("f{i}"));
         assert_eq!(FeatureSet::from_names(names(0)), Err(FeatureError::Count(0)));
         assert_eq!(FeatureSet::from_names(names(65)), Err(FeatureError::Count(65)));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_needs_two_finite_ends_in_order() {
+    fn a_range_needs_finite_ends_in_order() {
         for (min, max) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
             let feature = Feature { range: Some(Range { min, max }), ..Feature::unbounded("x") };
             assert!(matches!(FeatureSet::new(vec![feature]), Err(FeatureError::Range { .. })), "{min} {max}");

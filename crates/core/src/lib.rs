@@ -1,8 +1,8 @@
-//! What the turbine programs share: readings and their features, simulated and recorded data, an isolation forest and
-//! the detector built on it, the monitor of a turbine in time, their evaluation, and the model file.
+//! The code shared by the turbine programs: readings and their features, simulated and recorded data, an isolation
+//! forest and the detector built on it, the monitor of a turbine in time, their evaluation, and the model file.
 //!
-//! Everything here is pure and synchronous: no sockets, no clocks, no environment, no global randomness. Files are
-//! touched in two rooms only, [`model`] and [`prediction`], and only at the path that is passed in.
+//! Everything here is pure and synchronous: no sockets, no clocks, no environment, no global randomness. Only
+//! [`atomic_file`], [`model`] and [`prediction`] access files, and only at the path passed in.
 //!
 //! ```
 //! use turbine_core::{dataset::Dataset, simulation, training::{self, TrainingParams}};
@@ -14,7 +14,9 @@
 //! # Ok::<(), training::TrainingError>(())
 //! ```
 
+pub mod atomic_file;
 pub mod baseline;
+pub mod closed_pipe;
 pub mod dataset;
 pub mod detector;
 pub mod evaluation;

@@ -1,8 +1,8 @@
-//! Standardising: zero mean and unit standard deviation, feature by feature.
+//! Standardises each feature to zero mean and unit standard deviation.
 
 use serde::{Deserialize, Serialize};
 
-/// The mean and the population standard deviation of each feature, as scikit-learn's `StandardScaler` has them.
+/// The mean and population standard deviation of each feature, as in scikit-learn's `StandardScaler`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StandardScaler {
@@ -13,10 +13,10 @@ pub struct StandardScaler {
 /// Why readings cannot be standardised.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ScalerError {
-    /// A feature has one value only, or one so large that its spread is not finite.
-    #[error("feature {feature} has no usable spread (standard deviation {std})")]
+    /// A feature is constant, or its standard deviation is not finite.
+    #[error("feature {feature} has an unusable standard deviation, {std}")]
     Spread {
-        /// Which one, from 0.
+        /// Index of the feature, from 0.
         feature: usize,
         /// Its standard deviation.
         std: f64,
@@ -24,10 +24,10 @@ pub enum ScalerError {
 }
 
 impl StandardScaler {
-    /// Measures `readings` (row-major, n_readings × n_features, finite).
+    /// Fits to finite `readings`, row-major `n_readings × n_features`.
     ///
     /// # Errors
-    /// [`ScalerError::Spread`] for the first feature that does not vary.
+    /// [`ScalerError::Spread`] for the first constant feature.
     pub fn fit(readings: &[f64], n_features: usize) -> Result<Self, ScalerError> {
         Self::measure(readings, n_features).checked()
     }
@@ -60,10 +60,10 @@ impl StandardScaler {
         StandardScaler { mean, std }.checked()
     }
 
-    /// The scaler itself, if every spread is usable.
+    /// The scaler, if every mean and standard deviation is usable.
     ///
     /// # Errors
-    /// [`ScalerError::Spread`] for the first feature whose is not.
+    /// [`ScalerError::Spread`] for the first feature without a usable one.
     pub fn checked(self) -> Result<Self, ScalerError> {
         for (feature, (&std, &mean)) in self.std.iter().zip(&self.mean).enumerate() {
             if !(std > 0.0 && std.is_finite() && mean.is_finite()) {
@@ -83,12 +83,12 @@ impl StandardScaler {
         &self.std
     }
 
-    /// Writes the standardised `readings` (row-major) into `scaled`.
+    /// Writes the standardised `readings` (row-major) to `scaled`.
     ///
     /// # Panics
-    /// If the two differ in length.
+    /// If the lengths differ.
     pub fn transform_into(&self, readings: &[f64], scaled: &mut [f64]) {
-        assert_eq!(readings.len(), scaled.len(), "one place a value");
+        assert_eq!(readings.len(), scaled.len(), "equal lengths");
         let n_features = self.mean.len();
         for (reading, scaled) in readings.chunks_exact(n_features).zip(scaled.chunks_exact_mut(n_features)) {
             for (i, scaled) in scaled.iter_mut().enumerate() {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_feature_is_refused_even_if_its_mean_is_rounded() {
+    fn a_constant_feature_is_refused_even_if_rounding_hides_it() {
         let readings: Vec<f64> = (0..7).flat_map(|i| [f64::from(i), 0.1]).collect();
         assert_eq!(StandardScaler::fit(&readings, 2), Err(ScalerError::Spread { feature: 1, std: 0.0 }));
         // The mean of seven 0.1s is rounded, and their deviations from it are not to be taken for spread.

@@ -1,4 +1,4 @@
-//! The forest as its users see it: what it accepts, what it promises about scores, and what it writes.
+//! The forest's public interface: parameters, scores, file format, errors.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::num::NonZeroUsize;
@@ -9,7 +9,7 @@ use turbine_core::forest::{Forest, ForestData, ForestError, ForestParams, PathLe
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
-/// Roughly normal: the sum of four uniform values.
+/// Roughly normal values: sums of four uniform ones.
 fn readings(n_readings: usize, n_features: usize, seed: u64) -> Vec<f64> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut unit = || f64::from(rng.next_u32()) / f64::from(u32::MAX);
@@ -20,8 +20,8 @@ fn params(extension_level: usize) -> ForestParams {
     ForestParams { extension_level, ..ForestParams::default() }
 }
 
-/// Two trees by hand, of two features and six readings: a root that cuts feature 0 at 0.5, then feature 1 at −1 on its
-/// high side; and a single leaf.
+/// Two hand-made trees of two features and six readings: one that splits feature 0 at 0.5 and its right side at −1 of
+/// feature 1, and a single leaf.
 fn by_hand() -> ForestData {
     let cut = TreeData {
         feature: vec![0, 1],
@@ -60,7 +60,7 @@ fn scores_are_those_worked_out_by_hand() {
 }
 
 #[test]
-fn far_away_scores_higher_than_the_middle() {
+fn outliers_score_higher_than_the_centre() {
     for (n_features, extension_level) in [(1, 0), (3, 0), (3, 1), (3, 2), (10, 9)] {
         let forest = Forest::fit(&readings(2000, n_features, 1), n_features, &params(extension_level), ONE).unwrap();
         let middle = forest.score(&vec![0.0; n_features]);
@@ -70,7 +70,7 @@ fn far_away_scores_higher_than_the_middle() {
 }
 
 #[test]
-fn threads_do_not_matter_and_seeds_do() {
+fn the_forest_depends_on_the_seed_and_not_on_the_threads() {
     for extension_level in [0, 2] {
         let readings = readings(3000, 3, 2);
         let one = Forest::fit(&readings, 3, &params(extension_level), ONE).unwrap();
@@ -84,18 +84,18 @@ fn threads_do_not_matter_and_seeds_do() {
 }
 
 #[test]
-fn a_tree_loses_no_reading_and_grows_no_deeper_than_its_sample_explains() {
+fn a_tree_keeps_every_reading_and_the_maximum_depth() {
     let forest = Forest::fit(&readings(5000, 3, 3), 3, &params(0), ONE).unwrap();
     for tree in forest.to_data().trees {
         assert_eq!(tree.n_samples.iter().sum::<u32>(), 256);
-        // ⌈log2(256)⌉ = 8 cuts: at most 2⁸ leaves.
+        // Depth ⌈log2(256)⌉ = 8: at most 2⁸ leaves.
         assert!(tree.n_samples.len() <= 256);
     }
     let few = Forest::fit(&readings(5, 3, 3), 3, &params(0), ONE).unwrap();
     assert_eq!(few.sample_size(), 5);
 }
 
-/// The leaf that a reading ends in, and how deep it lies.
+/// The leaf of a reading and its depth.
 fn leaf_of(data: &ForestData, tree: &TreeData, reading: &[f64]) -> (usize, usize) {
     let width = data.extension_level + 1;
     let (mut node, mut depth) = (if tree.left.is_empty() { -1 } else { 0 }, 0);
@@ -114,15 +114,15 @@ fn leaf_of(data: &ForestData, tree: &TreeData, reading: &[f64]) -> (usize, usize
 }
 
 #[test]
-fn leaves_count_the_readings_that_reach_them_and_hold_several_only_where_nothing_more_can_be_cut() {
-    // Halves, so that many readings are the same and many more are so in some features; and neighbouring numbers, between
-    // which a cut can only lie on the lower.
+fn leaves_count_their_readings_and_hold_several_only_if_equal_or_at_the_maximum_depth() {
+    // Multiples of 1/2, so that many readings are equal in some or all features; and two neighbouring numbers, whose only
+    // possible threshold is the lower one.
     let halves = |value: f64| (value * 2.0).round() / 2.0;
     let neighbours = |value: f64| if value < 0.0 { 1.0 } else { 1.0_f64.next_up() };
     for rounded in [halves as fn(f64) -> f64, neighbours] {
         let rows: Vec<f64> = readings(200, 3, 9).into_iter().map(rounded).collect();
         for extension_level in 0..3 {
-            // Every tree is grown from all.
+            // Every tree is grown from all readings.
             let data = Forest::fit(&rows, 3, &params(extension_level), ONE).unwrap().to_data();
             data.trees.iter().for_each(|tree| check_leaves(&data, tree, &rows));
         }
@@ -137,18 +137,18 @@ fn check_leaves(data: &ForestData, tree: &TreeData, rows: &[f64]) {
     }
     for (reached, &n_samples) in reached.iter().zip(&tree.n_samples) {
         assert_eq!(reached.len(), n_samples as usize);
-        // ⌈log2(200)⌉ = 8 cuts.
+        // Maximum depth ⌈log2(200)⌉ = 8.
         assert!(reached.iter().all(|&(row, depth)| depth == 8 || depth < 8 && row == reached[0].0));
     }
 }
 
 #[test]
-fn constant_features_are_never_cut() {
-    // Feature 1 is 7 throughout.
+fn constant_features_are_never_split() {
+    // Feature 1 is constant.
     let rows: Vec<f64> = readings(500, 1, 4).iter().flat_map(|&value| [value, 7.0]).collect();
     let data = Forest::fit(&rows, 2, &params(0), ONE).unwrap().to_data();
     assert!(data.trees.iter().all(|tree| !tree.feature.is_empty() && tree.feature.iter().all(|&f| f == 0)));
-    // Nothing varies: every tree is one leaf, and every score 2^(−c(n)/c(n)) = 1/2.
+    // All features constant: every tree is one leaf, and every score 2^(−c(n)/c(n)) = 1/2.
     for extension_level in [0, 1] {
         let constant = Forest::fit(&[7.0; 40], 2, &params(extension_level), ONE).unwrap();
         assert!((constant.score(&[1.0, 2.0]) - 0.5).abs() < 1e-12);
@@ -156,11 +156,11 @@ fn constant_features_are_never_cut() {
 }
 
 #[test]
-fn what_is_written_and_read_scores_the_same() {
-    for (extension_level, most_bytes) in [(0, 1_000_000), (2, 4_000_000)] {
+fn a_stored_and_reloaded_forest_scores_the_same() {
+    for (extension_level, max_bytes) in [(0, 1_000_000), (2, 4_000_000)] {
         let forest = Forest::fit(&readings(4000, 3, 5), 3, &params(extension_level), ONE).unwrap();
         let written = serde_json::to_string(&forest.to_data()).unwrap();
-        assert!(written.len() < most_bytes, "{}", written.len());
+        assert!(written.len() < max_bytes, "{}", written.len());
         let read = Forest::try_from(serde_json::from_str::<ForestData>(&written).unwrap()).unwrap();
         assert_eq!(read, forest);
         for reading in readings(200, 3, 6).chunks_exact(3) {
@@ -170,7 +170,7 @@ fn what_is_written_and_read_scores_the_same() {
 }
 
 #[test]
-fn bad_parameters_are_refused_with_value_and_remedy() {
+fn invalid_parameters_are_refused_with_value_and_remedy() {
     let readings = readings(10, 3, 7);
     let message = |change: fn(&mut ForestParams)| {
         let mut params = params(0);
@@ -188,14 +188,17 @@ fn bad_parameters_are_refused_with_value_and_remedy() {
 }
 
 #[test]
-fn bad_readings_are_refused() {
+fn invalid_readings_are_refused() {
     let fit = |readings: &[f64]| Forest::fit(readings, 2, &params(0), ONE).unwrap_err().to_string();
-    assert_eq!(fit(&[1.0, 2.0, 3.0]), "3 values are no whole number of readings with 2 features each: give full rows");
-    assert_eq!(fit(&[1.0, 2.0]), "1 readings are too few to grow a forest from: give at least 2");
+    assert_eq!(
+        fit(&[1.0, 2.0, 3.0]),
+        "3 values are not a whole number of readings with 2 features; pass complete rows"
+    );
+    assert_eq!(fit(&[1.0, 2.0]), "1 readings are too few to fit a forest; pass at least 2");
     for value in [f64::NAN, f64::INFINITY] {
         assert_eq!(
             fit(&[1.0, 2.0, 3.0, value]),
-            format!("feature 1 of reading 1 is {value}: leave out readings that are not finite")
+            format!("feature 1 of reading 1 is {value}; remove readings that are not finite")
         );
     }
 }
@@ -237,7 +240,7 @@ fn a_damaged_forest_is_refused_by_field() {
 
 #[test]
 fn a_path_too_long_to_score_is_refused() {
-    // With 2 readings the measure is c(2) = 0.154; a chain of 200 cuts would score 2^(−200/0.154) = 2^−1295, which is 0.
+    // With 2 readings c(2) = 0.154; a chain of 200 splits would score 2^(−200/0.154) = 2^−1295, which is 0.
     let chain = TreeData {
         feature: vec![0; 200],
         threshold: vec![0.0; 200],
@@ -255,7 +258,7 @@ fn a_path_too_long_to_score_is_refused() {
     };
     assert_eq!(
         Forest::try_from(data).unwrap_err().to_string(),
-        "trees[0] has a path of length 200, which sample_size 2 does not explain: \
-         the forest was damaged or edited, train it again"
+        "trees[0] has a path of length 200, too long for sample_size 2: \
+         the forest was damaged or edited; train it again"
     );
 }

@@ -1,7 +1,7 @@
-//! Model files that nobody would think of: whatever a file says, it is refused with its field and a remedy, or it is a
-//! model that works; never a panic.
+//! Fuzzes the model file: every text is either refused with its field and the remedy or gives a model that works, and
+//! never panics.
 //!
-//! A few thousand are tried; `FUZZ_CASES=1000000 cargo test --release -p turbine-core --test fuzz_model` tries more.
+//! 3,000 cases of each kind; more with `FUZZ_CASES=1000000 cargo test --release -p turbine-core --test fuzz_model`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -29,7 +29,7 @@ fn model_files() -> [String; 2] {
     [alone, both]
 }
 
-/// The file with a version that fits its content, as one who edits it on purpose would write it.
+/// The file with a version that matches its content, as after a deliberate edit.
 fn signed(text: &str) -> Option<String> {
     let model = text.get(text.find("\"model\":")? + 8..text.rfind('}')?)?;
     let version: String = Sha256::digest(model).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
@@ -37,7 +37,7 @@ fn signed(text: &str) -> Option<String> {
     Some(format!("{}m{version}{}", text.get(..at)?, text.get(at + 13..)?))
 }
 
-/// A place in the file where a number stands, and what is put there instead.
+/// The index of a number in the file, and its replacement.
 fn other_number() -> impl Strategy<Value = (Index, String)> {
     const ODD: &[&str] =
         &["-1", "0", "1", "2", "7", "1e308", "-1e308", "1e-320", "4294967295", "null", "\"1\"", "[]", "0.5", "1e400"];
@@ -52,16 +52,16 @@ fn other_number() -> impl Strategy<Value = (Index, String)> {
 fn with_other_numbers(file: &str, changes: &[(Index, String)]) -> String {
     let is_number = |c: char| c.is_ascii_digit() || matches!(c, '-' | '.' | 'e');
     let mut text = file.to_owned();
-    for (place, other) in changes {
-        let places: Vec<usize> = text
+    for (index, other) in changes {
+        let numbers: Vec<usize> = text
             .match_indices([':', ',', '['])
             .map(|(i, _)| i + 1)
             .filter(|&i| text[i..].starts_with(|c: char| c.is_ascii_digit() || c == '-'))
             .collect();
-        if places.is_empty() {
+        if numbers.is_empty() {
             break;
         }
-        let from = places[place.index(places.len())];
+        let from = numbers[index.index(numbers.len())];
         let to = from + text[from..].find(|c| !is_number(c)).unwrap_or(0);
         text.replace_range(from..to, other);
     }
@@ -70,18 +70,18 @@ fn with_other_numbers(file: &str, changes: &[(Index, String)]) -> String {
 
 fn damaged(file: &str, damages: &[(Index, char, u8)]) -> String {
     let mut text: Vec<char> = file.chars().collect();
-    for (place, other, kind) in damages {
-        let place = place.index(text.len());
+    for (index, other, kind) in damages {
+        let index = index.index(text.len());
         match kind {
-            0..6 => text[place] = *other,
-            6..9 => text.insert(place, *other),
-            _ => text.truncate(place.max(1)),
+            0..6 => text[index] = *other,
+            6..9 => text.insert(index, *other),
+            _ => text.truncate(index.max(1)),
         }
     }
     text.into_iter().collect()
 }
 
-/// It is refused as promised, or does what a model does.
+/// Asserts that the text is refused with field and remedy, or is a working model.
 fn check(text: &str) -> Result<(), TestCaseError> {
     match Model::from_json(text) {
         Ok(model) => {
@@ -123,7 +123,7 @@ fn fuzz<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCase
 }
 
 #[test]
-fn the_file_itself_is_signed_as_it_should_be() {
+fn signing_the_original_file_changes_nothing() {
     for file in model_files() {
         assert_eq!(signed(&file).unwrap(), file);
         let edited = file.replacen("\"contamination\":0.05", "\"contamination\":0.06", 1);
@@ -133,27 +133,27 @@ fn the_file_itself_is_signed_as_it_should_be() {
 }
 
 #[test]
-fn any_numbers() {
+fn replaced_numbers() {
     for file in model_files() {
         fuzz(vec(other_number(), 1..4), |changes| check(&signed(&with_other_numbers(&file, &changes)).unwrap()));
     }
 }
 
 #[test]
-fn any_damage() {
+fn damaged_text() {
     for file in model_files() {
-        any_damage_to(&file);
+        damage(&file);
     }
 }
 
-fn any_damage_to(file: &str) {
+fn damage(file: &str) {
     let original: Value = serde_json::from_str(file).unwrap();
     let characters: Vec<char> = "0123456789-.eE,:[]{}\" ntfu\\x".chars().collect();
     let damage = (any::<Index>(), select(characters), 0..10u8);
     fuzz(vec(damage, 1..4), |damages| {
         let text = damaged(file, &damages);
         check(&text)?;
-        // Unsigned, an edit that changes anything is betrayed.
+        // Without a new version, any edit of the content is detected.
         let same = serde_json::from_str::<Value>(&text).is_ok_and(|value| value == original);
         prop_assert!(same || Model::from_json(&text).is_err());
         signed(&text).map_or(Ok(()), |text| check(&text))

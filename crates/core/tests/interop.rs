@@ -1,4 +1,4 @@
-//! Ours and `extended-isolation-forest` agree, in both directions.
+//! Our forests and those of `extended-isolation-forest` score the same, converted in both directions.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::num::NonZeroUsize;
@@ -34,7 +34,7 @@ fn our_forests_score_the_same_in_the_crate() {
 }
 
 fn crate_forest_agrees<const N: usize>(extension_level: usize) {
-    // Whole numbers, so that readings meet each other.
+    // Rounded, so that readings share values.
     let rows: Vec<[f64; N]> =
         readings(2000, N, 3).chunks_exact(N).map(|row| std::array::from_fn(|i| row[i].round())).collect();
     let options = eif::ForestOptions { n_trees: 30, sample_size: 128, max_tree_depth: None, extension_level };
@@ -51,7 +51,7 @@ fn crate_forest_agrees<const N: usize>(extension_level: usize) {
 }
 
 #[test]
-fn the_crates_forests_score_the_same_here() {
+fn forests_of_the_crate_score_the_same_here() {
     crate_forest_agrees::<1>(0);
     crate_forest_agrees::<3>(0);
     crate_forest_agrees::<3>(1);
@@ -62,14 +62,14 @@ fn the_crates_forests_score_the_same_here() {
 }
 
 #[test]
-fn what_cannot_cross_is_refused() {
+fn forests_that_cannot_be_converted_are_refused() {
     let Err(error) = interop::to_eif::<4>(&fit(3, 0)) else { panic!("4 features") };
-    assert_eq!(error.to_string(), "the forest has 3 features, not 4: ask for a forest of 3");
+    assert_eq!(error.to_string(), "the forest has 3 features, the type 4; use a type with 3");
     let mut data = fit(3, 0).to_data();
     data.path_length = PathLength::ScikitLearn;
-    let foreign = Forest::try_from(data).unwrap();
-    assert!(matches!(interop::to_eif::<3>(&foreign), Err(InteropError::PathLength)));
-    assert!(matches!(interop::largest_difference(&foreign, &[0.0; 3]), Err(InteropError::PathLength)));
+    let from_sklearn = Forest::try_from(data).unwrap();
+    assert!(matches!(interop::to_eif::<3>(&from_sklearn), Err(InteropError::PathLength)));
+    assert!(matches!(interop::largest_difference(&from_sklearn, &[0.0; 3]), Err(InteropError::PathLength)));
     assert!(matches!(
         interop::largest_difference(&fit(3, 0), &[0.0; 4]),
         Err(InteropError::Shape { length: 4, n_features: 3 })

@@ -1,4 +1,4 @@
-//! Models that came from scikit-learn score and label as scikit-learn does.
+//! Models exported from scikit-learn score and label as scikit-learn does.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -21,7 +21,7 @@ fn interop() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop")
 }
 
-/// Compares model and expectations in a folder that `interop/make_golden.py` wrote.
+/// Compares a model with scikit-learn's results, both written by `interop/make_golden.py`.
 fn check(folder: &Path, n_readings: usize) {
     let model = Model::load(&folder.join("model.json")).unwrap();
     let expected: Expected = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
@@ -42,13 +42,13 @@ fn the_committed_model_scores_as_scikit_learn_did() {
     check(&interop().join("golden"), 240);
 }
 
-/// With the interpreter that `PYTHON` names, or `python3`; where it has no scikit-learn, the committed model is the test.
+/// Exports a model with the interpreter `PYTHON`, by default `python3`.
 #[test]
 fn a_model_exported_now_scores_as_scikit_learn_does() {
     let python = env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let has_sklearn = Command::new(&python).args(["-c", "import sklearn, joblib"]).output();
     if !has_sklearn.is_ok_and(|output| output.status.success()) {
-        eprintln!("{python} has no scikit-learn: the committed model is compared instead");
+        eprintln!("NOT RUN: {python} has no scikit-learn; only the committed model was compared");
         return check(&interop().join("golden"), 240);
     }
     let folder = tempfile::tempdir().unwrap();

@@ -4,27 +4,30 @@ use crate::endpoints::Endpoints;
 use clap::{Parser, ValueEnum, value_parser};
 use reqwest::header::HeaderValue;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 use turbine_core::simulation;
 
-/// The most readings a request may carry.
-const MOST_IN_A_BATCH: u64 = 10_000;
-/// How many readings an NDJSON request carries at most, if nothing else is asked for.
+/// Maximum number of readings per request.
+const MAX_BATCH: u64 = 10_000;
+const MAX_TURBINES: u64 = 10_000;
+/// Maximum number of readings per NDJSON request without `--batch`.
 const NDJSON_BATCH: usize = 1_000;
 
-/// Streams simulated or recorded turbine readings at the API, prints a line for each, and sums up at the end.
+/// Streams simulated or recorded turbine readings to the API, prints a line for each, and a summary at the end.
 ///
-/// Readings are due on a fixed schedule, reading i at start + i · interval; latency counts from the moment a reading is
-/// due. Exits with 0 if every reading was answered, with 1 if one was refused or stayed unsent.
+/// Readings are due on a fixed schedule, reading i at start + i · interval, and latency counts from the due moment. Each
+/// reading carries a turbine and a time, so that the service recognises a retried one and logs it once. Exit code: 0 if
+/// every reading was answered, 1 if one was refused or stayed unsent.
 #[derive(Debug, Clone, Parser)]
 #[command(version)]
 pub struct Config {
-    /// Where readings are posted; the API's other addresses are derived from it
+    /// URL of /predict; the API's other URLs are derived from it
     #[arg(long, env = "API_URL", value_name = "URL", default_value = "http://localhost:5000/predict")]
     pub api_url: Endpoints,
 
-    /// The key the API asks for
+    /// API key, if the service requires one
     #[arg(
         long,
         env = "API_KEY",
@@ -35,19 +38,19 @@ pub struct Config {
     )]
     pub api_key: ApiKey,
 
-    /// How many readings to send; 0 = endless, or the whole file
+    /// Number of readings to send; 0 = endless, or the whole file
     #[arg(long, env = "SENDER_COUNT", value_name = "N", default_value_t = 0)]
     pub count: u64,
 
-    /// Seconds from one reading to the next; 0 = as fast as it goes
+    /// Seconds between readings; 0 = as fast as possible
     #[arg(long, env = "SENDER_INTERVAL_SEC", value_name = "SECONDS", default_value = "0.5", value_parser = interval, allow_negative_numbers = true)]
     pub interval: Duration,
 
-    /// Seconds until a request without an answer is given up
+    /// Seconds to wait for an answer before a request counts as failed
     #[arg(long, env = "SENDER_TIMEOUT_SEC", value_name = "SECONDS", default_value = "3", value_parser = timeout, allow_negative_numbers = true)]
     pub timeout: Duration,
 
-    /// How often a request is tried again when the service is away or overloaded; then its readings count as unsent
+    /// Retries of a request when the service is unreachable or overloaded; after them its readings count as unsent
     #[arg(long, env = "SENDER_RETRIES", value_name = "N", default_value_t = 8)]
     pub retries: u32,
 
@@ -55,77 +58,77 @@ pub struct Config {
     #[arg(long, env = "SENDER_ANOM_RATE", value_name = "RATE", default_value = "0.05", value_parser = rate, allow_negative_numbers = true)]
     pub anom_rate: f64,
 
-    /// What the simulated readings look like
+    /// Distribution of the simulated readings
     #[arg(long, env = "SENDER_PROFILE", value_enum, default_value_t = Profile::Stream)]
     pub profile: Profile,
 
-    /// Seed of everything random
+    /// Random seed
     #[arg(long, env = "SENDER_SEED", default_value_t = 42)]
     pub seed: u64,
 
-    /// Stream the rows of a CSV instead of simulating; the columns are those of the model's features
+    /// Stream the rows of this CSV instead of simulating; it needs a column for each feature of the model
     #[arg(long, env = "SENDER_REPLAY", value_name = "FILE", conflicts_with_all = ["profile", "anom_rate"])]
     pub replay: Option<PathBuf>,
 
-    /// The replayed file's column that says 1 or true for an anomaly
+    /// Column of the replayed file that labels anomalies (1 or true)
     #[arg(long, env = "SENDER_LABEL", value_name = "COLUMN", requires = "replay")]
     pub label: Option<String>,
 
-    /// The replayed file's column that says when a reading was taken
+    /// Column of the replayed file with the time of each reading; default: the time it is sent
     #[arg(long, env = "SENDER_TIMESTAMP", value_name = "COLUMN", requires = "replay")]
     pub timestamp: Option<String>,
 
-    /// Send as this many turbines in turn, WT-01, WT-02 …; replayed rows are dealt out to them one by one
-    #[arg(long, env = "SENDER_TURBINES", value_name = "N", value_parser = value_parser!(u64).range(1..=10_000))]
-    pub turbines: Option<u64>,
+    /// Number of turbines, WT-01, WT-02 …, to which the readings belong in turn
+    #[arg(long, env = "SENDER_TURBINES", value_name = "N", default_value = "1", value_parser = turbines)]
+    pub turbines: NonZeroU64,
 
-    /// Readings a request; it is sent when the last of them is due
-    #[arg(long, env = "SENDER_BATCH", value_name = "N", value_parser = value_parser!(u64).range(1..=MOST_IN_A_BATCH))]
+    /// Readings per request; it is sent when the last of them is due
+    #[arg(long, env = "SENDER_BATCH", value_name = "N", value_parser = value_parser!(u64).range(1..=MAX_BATCH))]
     pub batch: Option<u64>,
 
-    /// Send as NDJSON; without --batch, whatever is due goes into one request, at most 1,000 readings
+    /// Send as NDJSON; without --batch, a request holds all readings that are due, at most 1,000
     #[arg(long, env = "SENDER_NDJSON")]
     pub ndjson: bool,
 
-    /// Requests under way at once
+    /// Maximum number of requests in flight
     #[arg(long, env = "SENDER_CONCURRENCY", value_name = "N", default_value_t = 1, value_parser = value_parser!(u64).range(1..=1_000))]
     pub concurrency: u64,
 
-    /// Print no line for a reading that was answered
+    /// Print no line for answered readings
     #[arg(long, short, env = "SENDER_QUIET")]
     pub quiet: bool,
 }
 
-/// How many readings a delivery takes, and whether it waits for them.
+/// The size of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliverySize {
-    /// At most this many, at least 1.
-    pub most: usize,
-    /// Whether it waits until there are that many or no more to come.
+    /// Maximum number of readings, at least 1.
+    pub max: usize,
+    /// Whether it waits until it is full or the stream has ended.
     pub wait: bool,
 }
 
 impl Config {
-    /// What a request carries.
+    /// The size of a request.
     pub fn delivery_size(&self) -> DeliverySize {
         match self.batch {
-            Some(n) => DeliverySize { most: usize::try_from(n).unwrap_or(usize::MAX), wait: true },
-            None => DeliverySize { most: if self.ndjson { NDJSON_BATCH } else { 1 }, wait: false },
+            Some(n) => DeliverySize { max: usize::try_from(n).unwrap_or(usize::MAX), wait: true },
+            None => DeliverySize { max: if self.ndjson { NDJSON_BATCH } else { 1 }, wait: false },
         }
     }
 
-    /// Whether the stream has no end of its own.
+    /// Whether the stream runs until it is stopped.
     pub fn is_endless(&self) -> bool {
         self.count == 0 && self.replay.is_none()
     }
 }
 
-/// Which readings are simulated.
+/// The distribution of the simulated readings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// A turbine a little more humid and louder than the one the default model was trained on
+    /// A turbine slightly more humid and louder than in the default model's training data
     Stream,
-    /// Exactly the turbine the default model was trained on
+    /// The turbine of the default model's training data
     Training,
 }
 
@@ -138,12 +141,12 @@ impl From<Profile> for simulation::Profile {
     }
 }
 
-/// The key the API asks for, or none; never shown.
+/// The API key, or none; never printed.
 #[derive(Clone, PartialEq)]
 pub struct ApiKey(Option<HeaderValue>);
 
 impl ApiKey {
-    /// What goes into the `Authorization` header.
+    /// The value of the `Authorization` header.
     pub fn authorization(&self) -> Option<&HeaderValue> {
         self.0.as_ref()
     }
@@ -160,7 +163,7 @@ impl std::str::FromStr for ApiKey {
         let mut value = HeaderValue::try_from(format!("Bearer {key}"))
             .ok()
             .filter(|_| key.chars().all(|c| c.is_ascii_graphic()))
-            .ok_or("a key consists of printable ASCII characters without blanks")?;
+            .ok_or("a key must consist of printable ASCII characters without spaces")?;
         value.set_sensitive(true);
         Ok(ApiKey(Some(value)))
     }
@@ -173,7 +176,7 @@ impl fmt::Debug for ApiKey {
 }
 
 fn number(text: &str) -> Result<f64, String> {
-    text.trim().parse().map_err(|_| "it is no number".to_owned())
+    text.trim().parse().map_err(|_| "it is not a number".to_owned())
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -192,6 +195,11 @@ fn timeout(text: &str) -> Result<Duration, String> {
     } else {
         Err("it must be 0.001 to 3600 seconds".to_owned())
     }
+}
+
+fn turbines(text: &str) -> Result<NonZeroU64, String> {
+    let turbines = text.trim().parse().ok().filter(|turbines: &NonZeroU64| turbines.get() <= MAX_TURBINES);
+    turbines.ok_or_else(|| format!("it must be 1 to {MAX_TURBINES}"))
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -1,42 +1,42 @@
-//! The API's addresses, all derived from that of `/predict`.
+//! The API's URLs, all derived from that of `/predict`.
 
 use reqwest::Url;
 
-/// Where the API is asked what.
+/// The API's URLs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
-    /// One reading.
+    /// `POST /predict`: one reading.
     pub predict: Url,
-    /// Many readings.
+    /// `POST /predict/batch`: several readings.
     pub batch: Url,
-    /// Whether the service is well.
+    /// `GET /health`.
     pub health: Url,
-    /// What the model reads.
+    /// `GET /model/info`.
     pub model_info: Url,
 }
 
-/// Why an address is none of a prediction service.
+/// Why a URL cannot be that of `/predict`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// It is no address at all.
-    #[error("it is no address such as http://localhost:5000/predict: {0}")]
+    /// It is not a URL.
+    #[error("not a URL such as http://localhost:5000/predict: {0}")]
     NotAUrl(String),
-    /// It is of another protocol.
-    #[error("it begins with {0}:, only http: and https: are spoken")]
+    /// It has another scheme.
+    #[error("unsupported scheme {0}; use http or https")]
     Scheme(String),
-    /// This build cannot encrypt.
-    #[error("https needs a sender built with it: cargo run -p sender --features tls")]
+    /// This build has no TLS.
+    #[error("https needs a build with TLS: cargo run -p sender --features tls")]
     NoTls,
-    /// It does not name the prediction endpoint.
+    /// Its path is another.
     #[error("it must end in /predict, as {0} does")]
     NotPredict(String),
 }
 
 impl Endpoints {
-    /// Derives the addresses from `…/predict`.
+    /// Derives the URLs from `…/predict`.
     ///
     /// # Errors
-    /// An [`EndpointError`] if `predict` is not an http address that ends in `/predict`.
+    /// An [`EndpointError`] if `predict` is not an HTTP URL that ends in `/predict`.
     pub fn new(predict: &str) -> Result<Self, EndpointError> {
         let predict = Url::parse(predict.trim()).map_err(|error| EndpointError::NotAUrl(error.to_string()))?;
         match predict.scheme() {
@@ -62,7 +62,7 @@ impl Endpoints {
         })
     }
 
-    /// Whether the API is on this machine, so that no proxy stands between.
+    /// Whether the API runs on this machine and is reached without a proxy.
     pub fn is_local(&self) -> bool {
         let host = self.predict.host_str().unwrap_or_default();
         host == "localhost" || host == "[::1]" || host.starts_with("127.")
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_other_addresses_follow_from_predict() {
+    fn all_urls_derive_from_predict() {
         let cases = [
             ("http://localhost:5000/predict", "http://localhost:5000"),
             ("http://localhost:5000/predict/", "http://localhost:5000"),
@@ -99,12 +99,12 @@ mod tests {
     }
 
     #[test]
-    fn other_addresses_are_refused_with_the_remedy() {
+    fn other_urls_are_refused_with_the_remedy() {
         let cases = [
-            ("localhost:5000/predict", "it begins with localhost:, only http: and https: are spoken"),
+            ("localhost:5000/predict", "unsupported scheme localhost; use http or https"),
             ("http://localhost:5000", "it must end in /predict, as http://localhost:5000/predict does"),
             ("http://x/batch", "it must end in /predict, as http://x/batch/predict does"),
-            ("predict", "it is no address such as http://localhost:5000/predict: relative URL without a base"),
+            ("predict", "not a URL such as http://localhost:5000/predict: relative URL without a base"),
         ];
         for (predict, message) in cases {
             assert_eq!(Endpoints::new(predict).unwrap_err().to_string(), message);
@@ -112,12 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn https_is_there_only_with_its_feature() {
+    fn https_needs_the_tls_feature() {
         assert_eq!(Endpoints::new("https://x/predict").is_ok(), cfg!(feature = "tls"));
     }
 
     #[test]
-    fn local_addresses_are_known() {
+    fn local_hosts_are_recognised() {
         for (host, local) in
             [("localhost", true), ("127.0.0.1", true), ("[::1]", true), ("api", false), ("10.1.2.3", false)]
         {

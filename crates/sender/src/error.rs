@@ -1,27 +1,25 @@
-//! What keeps the sender from streaming.
+//! Errors that prevent or end a stream.
 
 use std::path::PathBuf;
 use turbine_core::dataset::{DatasetError, SkippedRows};
 
-/// Why there is no stream, or no more of it.
+/// Why a stream cannot start or ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum SenderError {
     /// The HTTP client cannot be set up.
     #[error("cannot set up the HTTP client: {0}")]
     Client(reqwest::Error),
-    /// A replay needs the model's features.
-    #[error(
-        "cannot learn the model's features from {url}: {cause}; start the API there or name its address with --api-url"
-    )]
+    /// The model's features, which a replay needs, are unknown.
+    #[error("cannot read the model's features from {url}: {cause}; start the API there or set --api-url")]
     NoModel {
-        /// Where they were asked for.
+        /// The URL of `/model/info`.
         url: String,
-        /// What came instead.
+        /// The error of the last attempt.
         cause: String,
     },
-    /// The model reads what the simulator does not make.
+    /// The model has features that the simulator lacks.
     #[error(
-        "the model reads {model}, but the simulator makes {simulated}; stream a file with the model's columns: --replay FILE"
+        "the model's features are {model}, the simulator's are {simulated}; stream a file with the model's columns: --replay FILE"
     )]
     NotSimulated {
         /// The model's features.
@@ -34,31 +32,31 @@ pub enum SenderError {
     Open {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         problem: std::io::Error,
     },
-    /// The file to replay is not as it should be.
-    #[error("{path}: {problem} (the model reads {features})", path = .path.display())]
+    /// The file to replay is malformed.
+    #[error("{path}: {problem} (the model's features: {features})", path = .path.display())]
     Replay {
         /// The file.
         path: PathBuf,
-        /// What the model reads.
+        /// The model's features.
         features: String,
-        /// What is wrong.
+        /// The problem.
         problem: DatasetError,
     },
-    /// The file to replay has nothing to send.
-    #[error("{path} has no row with a number in every column that is read (unusable rows by column: {skipped})", path = .path.display())]
+    /// The file to replay has no usable row.
+    #[error("{path} has no row with a number in every feature's column (skipped rows by column: {skipped})", path = .path.display())]
     NoRows {
         /// The file.
         path: PathBuf,
-        /// The rows it has.
+        /// The rows that were skipped.
         skipped: SkippedRows,
     },
     /// The simulator cannot be set up.
     #[error(transparent)]
     AnomalyRate(#[from] turbine_core::simulation::AnomalyRateError),
-    /// Nobody reads what is printed.
-    #[error("cannot print: {0}")]
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
 }

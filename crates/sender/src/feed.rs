@@ -1,27 +1,29 @@
-//! Readings and their due times, put together into deliveries.
+//! Combines readings and due times into deliveries.
 
+use crate::clock::Clock;
 use crate::config::DeliverySize;
 use crate::schedule::Schedule;
-use crate::source::Outgoing;
+use crate::source::{Outgoing, ReadingSource};
 use std::mem;
 use std::time::Instant;
 
-/// What one request carries.
+/// The readings of one request.
 #[derive(Debug)]
 pub struct Delivery {
-    /// Its place in the stream, from 0.
+    /// Position in the stream, from 0.
     pub number: u64,
-    /// At least one.
+    /// The readings; at least one.
     pub readings: Vec<Outgoing>,
-    /// When the last of them was due.
+    /// When the last reading was due.
     pub due: Instant,
 }
 
-/// Gives out deliveries, each as soon as it is due.
+/// Yields deliveries, each as soon as it is due.
 #[derive(Debug)]
 pub struct Feed<S> {
     source: S,
     schedule: Schedule,
+    clock: Clock,
     left: Option<u64>,
     size: DeliverySize,
     upcoming: Option<(Instant, Outgoing)>,
@@ -30,27 +32,34 @@ pub struct Feed<S> {
     deliveries: u64,
 }
 
-impl<S, E> Feed<S>
-where
-    S: Iterator<Item = Result<Outgoing, E>>,
-{
-    /// The readings of `source`, at most `count` of them.
+impl<S: ReadingSource> Feed<S> {
+    /// The readings of `source`, at most `count`.
     pub fn new(source: S, schedule: Schedule, count: Option<u64>, size: DeliverySize) -> Self {
         let due = Instant::now();
-        Feed { source, schedule, left: count, size, upcoming: None, taken: Vec::new(), due, deliveries: 0 }
+        Feed {
+            source,
+            schedule,
+            clock: Clock::default(),
+            left: count,
+            size,
+            upcoming: None,
+            taken: Vec::new(),
+            due,
+            deliveries: 0,
+        }
     }
 
-    /// Where the readings come from.
+    /// The source of the readings.
     pub fn source(&self) -> &S {
         &self.source
     }
 
-    /// Waits for the next delivery; `None` after the last. Nothing is lost if the waiting is broken off.
+    /// Waits for the next delivery; `None` after the last. Cancelling is safe: no reading is lost.
     ///
     /// # Errors
-    /// Those of the source; what was taken before can still be had by [`Feed::rest`].
-    pub async fn next(&mut self) -> Result<Option<Delivery>, E> {
-        while self.taken.len() < self.size.most {
+    /// Those of the source; [`Feed::rest`] returns the readings taken before.
+    pub async fn next(&mut self) -> Result<Option<Delivery>, S::Error> {
+        while self.taken.len() < self.size.max {
             if self.upcoming.is_none() {
                 self.upcoming = self.draw()?;
             }
@@ -69,7 +78,7 @@ where
         Ok(self.rest())
     }
 
-    /// What was due already but not given out, because its delivery was not full.
+    /// The readings taken for a delivery that is not full; `None` if there are none.
     pub fn rest(&mut self) -> Option<Delivery> {
         if self.taken.is_empty() {
             return None;
@@ -79,13 +88,14 @@ where
         Some(delivery)
     }
 
-    fn draw(&mut self) -> Result<Option<(Instant, Outgoing)>, E> {
+    fn draw(&mut self) -> Result<Option<(Instant, Outgoing)>, S::Error> {
         if self.left == Some(0) {
             return Ok(None);
         }
-        let Some(reading) = self.source.next().transpose()? else { return Ok(None) };
+        let Some(due) = self.schedule.next() else { return Ok(None) };
+        let Some(reading) = self.source.next_reading(self.clock.time_at(due)).transpose()? else { return Ok(None) };
         self.left = self.left.map(|left| left - 1);
-        Ok(self.schedule.next().map(|due| (due, reading)))
+        Ok(Some((due, reading)))
     }
 }
 
@@ -95,13 +105,24 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    /// A source that takes its readings from an iterator.
+    struct Iter<I>(I);
+
+    impl<I: Iterator<Item = Result<Outgoing, E>>, E> ReadingSource for Iter<I> {
+        type Error = E;
+
+        fn next_reading(&mut self, _due: jiff::Timestamp) -> Option<Result<Outgoing, E>> {
+            self.0.next()
+        }
+    }
+
     fn outgoing(i: usize) -> Outgoing {
         Outgoing { json: i.to_string(), values: Vec::new(), is_anomaly: None }
     }
 
-    /// The deliveries of 7 readings that are 1 ms apart, as the readings in them.
+    /// The deliveries of 7 readings at 1 ms intervals.
     async fn deliveries(start: Instant, count: Option<u64>, size: DeliverySize) -> Vec<Vec<String>> {
-        let source = (0..7).map(|i| Ok::<_, ()>(outgoing(i)));
+        let source = Iter((0..7).map(|i| Ok::<_, ()>(outgoing(i))));
         let mut feed = Feed::new(source, Schedule::new(start, Duration::from_millis(1)), count, size);
         let mut all = Vec::new();
         while let Some(delivery) = feed.next().await.unwrap() {
@@ -113,36 +134,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_delivery_that_waits_is_full_but_for_the_last() {
-        let size = DeliverySize { most: 3, wait: true };
+    async fn all_waiting_deliveries_but_the_last_are_full() {
+        let size = DeliverySize { max: 3, wait: true };
         assert_eq!(deliveries(Instant::now(), None, size).await, [vec!["0", "1", "2"], vec!["3", "4", "5"], vec!["6"]]);
         assert_eq!(deliveries(Instant::now(), Some(4), size).await, [vec!["0", "1", "2"], vec!["3"]]);
     }
 
     #[tokio::test]
-    async fn what_is_late_goes_together_up_to_the_limit() {
+    async fn late_readings_share_a_delivery_up_to_the_maximum() {
         let long_ago = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-        let size = |most| DeliverySize { most, wait: false };
+        let size = |max| DeliverySize { max, wait: false };
         assert_eq!(deliveries(long_ago, None, size(5)).await, [vec!["0", "1", "2", "3", "4"], vec!["5", "6"]]);
         assert_eq!(deliveries(long_ago, Some(2), size(1)).await, [["0"], ["1"]]);
     }
 
     #[tokio::test]
-    async fn what_is_not_due_is_not_waited_for() {
+    async fn a_delivery_that_does_not_wait_holds_only_due_readings() {
         // The second reading is due in an hour: the first goes alone.
         let start = Instant::now();
-        let source = (0..2).map(|i| Ok::<_, ()>(outgoing(i)));
+        let source = Iter((0..2).map(|i| Ok::<_, ()>(outgoing(i))));
         let schedule = Schedule::new(start, Duration::from_secs(3_600));
-        let mut feed = Feed::new(source, schedule, None, DeliverySize { most: 10, wait: false });
+        let mut feed = Feed::new(source, schedule, None, DeliverySize { max: 10, wait: false });
         let first = feed.next().await.unwrap().unwrap();
         assert_eq!((first.readings, first.due), (vec![outgoing(0)], start));
     }
 
     #[tokio::test]
-    async fn nothing_is_lost_when_the_waiting_is_broken_off() {
-        let source = (0..3).map(|i| Ok::<_, ()>(outgoing(i)));
+    async fn cancelling_loses_no_reading() {
+        let source = Iter((0..3).map(|i| Ok::<_, ()>(outgoing(i))));
         let schedule = Schedule::new(Instant::now(), Duration::from_millis(20));
-        let mut feed = Feed::new(source, schedule, None, DeliverySize { most: 3, wait: true });
+        let mut feed = Feed::new(source, schedule, None, DeliverySize { max: 3, wait: true });
         let delivery = loop {
             match tokio::time::timeout(Duration::from_millis(3), feed.next()).await {
                 Ok(delivery) => break delivery.unwrap().unwrap(),
@@ -153,10 +174,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fault_of_the_source_leaves_what_was_taken() {
-        let source = [Ok(outgoing(0)), Err("torn")].into_iter();
+    async fn an_error_of_the_source_keeps_the_readings_taken_before() {
+        let source = Iter([Ok(outgoing(0)), Err("torn")].into_iter());
         let schedule = Schedule::new(Instant::now(), Duration::ZERO);
-        let mut feed = Feed::new(source, schedule, None, DeliverySize { most: 3, wait: true });
+        let mut feed = Feed::new(source, schedule, None, DeliverySize { max: 3, wait: true });
         assert_eq!(feed.next().await.unwrap_err(), "torn");
         assert_eq!(feed.rest().map(|rest| rest.readings), Some(vec![outgoing(0)]));
         assert!(feed.rest().is_none());

@@ -1,10 +1,11 @@
-//! Streams turbine readings at the API: simulated ones, or the rows of a CSV.
+//! Streams turbine readings to the API: simulated ones, or the rows of a CSV.
 //!
-//! A [`source`] makes readings, a [`Schedule`](schedule::Schedule) says when each is due, a [`Feed`](feed::Feed) puts the
-//! two together into deliveries, one request each, and a [`Client`](client::Client) gets a delivery answered, retrying
-//! while the service is away. [`run()`] is the one loop that joins them and keeps the [`Tally`](tally::Tally).
+//! A [`source`] makes readings, a [`Schedule`](schedule::Schedule) says when each is due, a [`Feed`](feed::Feed) combines
+//! them into deliveries, one request each, and a [`Client`](client::Client) sends a delivery until it is answered.
+//! [`run()`] is the main loop, which also keeps the [`Tally`](tally::Tally).
 
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod endpoints;
 pub mod error;

@@ -1,4 +1,4 @@
-//! What is printed while the stream runs.
+//! The lines printed while the stream runs.
 
 use crate::client::{Answered, Retry, Verdict};
 use crate::model_info::{Health, ModelInfo};
@@ -8,8 +8,8 @@ use std::fmt::{self, Display};
 use std::io::{self, Write};
 use turbine_core::prediction::Prediction;
 
-/// Prints to `out`, a line each. Whoever drives it calls [`Lines::flush`] before waiting, so that a person sees each line
-/// at once and a long file does not cost a write a line.
+/// Prints lines to `out`. The caller calls [`Lines::flush`] before it waits: lines appear at once on a terminal, and a
+/// fast stream does not cost one write per line.
 #[derive(Debug)]
 pub struct Lines<W> {
     out: W,
@@ -17,12 +17,12 @@ pub struct Lines<W> {
 }
 
 impl<W: Write> Lines<W> {
-    /// `quiet` leaves out the lines of readings that were answered.
+    /// `quiet` omits the lines of scored readings.
     pub fn new(out: W, quiet: bool) -> Self {
         Lines { out, quiet }
     }
 
-    /// What became of each reading.
+    /// One line per reading.
     pub fn answered(&mut self, answered: &Answered) -> io::Result<()> {
         for (reading, answer) in answered.delivery.readings.iter().zip(&answered.answers) {
             if !(self.quiet && matches!(answer.verdict, Verdict::Scored { .. })) {
@@ -32,12 +32,12 @@ impl<W: Write> Lines<W> {
         Ok(())
     }
 
-    /// A message of the sender itself.
+    /// A message of the sender.
     pub fn note(&mut self, message: impl Display) -> io::Result<()> {
         writeln!(self.out, "[sender] {message}")
     }
 
-    /// The service's state at the start.
+    /// The service's health at the start.
     pub fn health(&mut self, url: impl Display, health: &Result<Health, String>) -> io::Result<()> {
         match health {
             Ok(Health { status, reasons }) if reasons.is_empty() => self.note(format_args!("health: {status} ({url})")),
@@ -48,10 +48,10 @@ impl<W: Write> Lines<W> {
         }
     }
 
-    /// The model that is served.
+    /// The model in service.
     pub fn model(&mut self, model: &ModelInfo) -> io::Result<()> {
         let version = if model.version.is_empty() { "unknown" } else { &model.version };
-        self.note(format_args!("model: version {version}, reads {}", model.feature_list()))
+        self.note(format_args!("model: version {version}, features {}", model.feature_list()))
     }
 
     /// The summary.
@@ -59,7 +59,7 @@ impl<W: Write> Lines<W> {
         writeln!(self.out, "{report}")
     }
 
-    /// Hands on what was printed so far.
+    /// Writes out the lines printed so far.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -68,7 +68,7 @@ impl<W: Write> Lines<W> {
 fn write_line(out: &mut impl Write, reading: &Outgoing, verdict: &Verdict) -> io::Result<()> {
     let inputs = &reading.json;
     match verdict {
-        Verdict::Scored { prediction: Prediction { anomaly_score, is_anomaly } } => {
+        Verdict::Scored { prediction: Prediction { anomaly_score, is_anomaly }, .. } => {
             let anom = if *is_anomaly { "True" } else { "False" };
             writeln!(out, "[200] anom={anom} score={anomaly_score:.4} inputs={inputs}")
         }
@@ -79,8 +79,8 @@ fn write_line(out: &mut impl Write, reading: &Outgoing, verdict: &Verdict) -> io
 
 impl Display for Retry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Retry { cause, pause, attempt, attempts } = self;
-        write!(f, "{cause}; attempt {attempt} of {attempts} in {:.2} s", pause.as_secs_f64())
+        let Retry { cause, delay, attempt, attempts } = self;
+        write!(f, "{cause}; attempt {attempt} of {attempts} in {:.2} s", delay.as_secs_f64())
     }
 }
 
@@ -94,8 +94,8 @@ mod tests {
 
     fn answered() -> Answered {
         let verdicts = [
-            Verdict::Scored { prediction: Prediction { anomaly_score: 0.42484, is_anomaly: false } },
-            Verdict::Scored { prediction: Prediction { anomaly_score: 0.7, is_anomaly: true } },
+            Verdict::Scored { prediction: Prediction { anomaly_score: 0.42484, is_anomaly: false }, duplicate: false },
+            Verdict::Scored { prediction: Prediction { anomaly_score: 0.7, is_anomaly: true }, duplicate: true },
             Verdict::Refused { status: 400, error: "a is missing".to_owned() },
             Verdict::Unsent { error: "cannot connect".to_owned() },
         ];
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_a_reading_as_the_contract_has_it() {
+    fn each_reading_has_the_line_of_the_contract() {
         let expected = "[200] anom=False score=0.4248 inputs={\"a\":1.5}\n\
                         [200] anom=True score=0.7000 inputs={\"a\":2.5}\n\
                         [400] error=\"a is missing\" inputs={\"a\":3.5}\n\
@@ -123,14 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn quiet_leaves_out_only_what_went_well() {
+    fn quiet_omits_only_scored_readings() {
         let expected = "[400] error=\"a is missing\" inputs={\"a\":3.5}\n\
                         [unsent] error=\"cannot connect\" inputs={\"a\":4.5}\n";
         assert_eq!(printed(true, |lines| lines.answered(&answered())), expected);
     }
 
     #[test]
-    fn health_says_why() {
+    fn health_has_reasons() {
         let healthy = Ok(Health { status: "healthy".to_owned(), reasons: vec![] });
         let degraded =
             Ok(Health { status: "degraded".to_owned(), reasons: vec!["no model".into(), "disk full".into()] });
@@ -145,9 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_is_announced() {
+    fn a_retry_names_cause_attempt_and_delay() {
         let retry =
-            Retry { cause: "503 busy".to_owned(), pause: Duration::from_millis(1_500), attempt: 2, attempts: 9 };
+            Retry { cause: "503 busy".to_owned(), delay: Duration::from_millis(1_500), attempt: 2, attempts: 9 };
         assert_eq!(retry.to_string(), "503 busy; attempt 2 of 9 in 1.50 s");
     }
 }

@@ -1,8 +1,8 @@
-//! Streams simulated or recorded turbine readings at the API: `cargo run -p sender`.
+//! Streams simulated or recorded turbine readings to the API: `cargo run -p sender`.
 
 use clap::Parser;
-use sender::{Config, run, shutdown_signal};
-use std::io::BufWriter;
+use sender::{Config, SenderError, run, shutdown_signal};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -12,8 +12,11 @@ async fn main() -> ExitCode {
     match run(&config, out, shutdown_signal()).await {
         Ok(report) if report.is_complete() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
+        // The reader of the output wants no more of it: `sender | head`.
+        Err(SenderError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            // Ignored if standard error is closed too.
+            let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
     }

@@ -1,25 +1,25 @@
-//! What `/model/info` and `/health` say.
+//! The answers of `/model/info` and `/health`.
 
 use serde::Deserialize;
 use turbine_core::feature::{Feature, FeatureError, FeatureSet, Range};
 
-/// What the sender wants to know of the model that is served.
+/// The part of `/model/info` that the sender uses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelInfo {
-    /// What it reads.
+    /// The model's features.
     pub features: FeatureSet,
-    /// How each feature was distributed in training; `None` where the service does not say.
+    /// The training distribution of each feature; `None` where the service does not report it.
     pub training: Vec<Option<Moments>>,
-    /// Which model it is; empty if the service does not say.
+    /// The model's version; empty if the service does not report it.
     pub version: String,
 }
 
 /// Mean and standard deviation of a feature, in its unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moments {
-    /// Its mean.
+    /// The mean.
     pub mean: f64,
-    /// Its standard deviation, above 0.
+    /// The standard deviation, above 0.
     pub std: f64,
 }
 
@@ -42,22 +42,22 @@ struct FeatureAnswer {
     std: Option<f64>,
 }
 
-/// Why an answer tells nothing about the model.
+/// Why an answer of `/model/info` is unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelInfoError {
-    /// It is not JSON, or of another shape.
-    #[error("its answer is not understood: {0}")]
+    /// It is not JSON of the expected shape.
+    #[error("cannot read its answer: {0}")]
     Json(#[from] serde_json::Error),
-    /// The features cannot be used.
-    #[error("its features cannot be used: {0}")]
+    /// The features are invalid.
+    #[error("its features are invalid: {0}")]
     Features(#[from] FeatureError),
 }
 
 impl ModelInfo {
-    /// Reads the answer of `/model/info`; the names of the features are enough.
+    /// Parses the answer of `/model/info`; only the feature names are required.
     ///
     /// # Errors
-    /// A [`ModelInfoError`] if there are no names, or they cannot be used.
+    /// A [`ModelInfoError`] if the feature names are missing or invalid.
     pub fn from_json(body: &[u8]) -> Result<Self, ModelInfoError> {
         let Answer { feature_names, features, model_version } = serde_json::from_slice(body)?;
         let described = |name: String| match features.iter().find(|feature| feature.name == name) {
@@ -74,7 +74,7 @@ impl ModelInfo {
         Ok(ModelInfo { features: set, training, version: model_version })
     }
 
-    /// The names of the features, for a message.
+    /// The feature names, separated by commas.
     pub fn feature_list(&self) -> String {
         self.features.names().collect::<Vec<_>>().join(", ")
     }
@@ -85,7 +85,7 @@ impl ModelInfo {
 pub struct Health {
     /// `healthy` or `degraded`.
     pub status: String,
-    /// Why it is degraded.
+    /// Why the service is degraded.
     #[serde(default)]
     pub reasons: Vec<String>,
 }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_enough() {
+    fn only_names_are_required() {
         let info = ModelInfo::from_json(br#"{"model_type":"IsolationForest","feature_names":["a","b"]}"#).unwrap();
         assert_eq!(info.features, FeatureSet::from_names(["a", "b"]).unwrap());
         assert_eq!(info.training, [None, None]);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn units_ranges_and_moments_are_taken_by_name() {
+    fn units_ranges_and_moments_are_matched_by_name() {
         let info = ModelInfo::from_json(
             r#"{"feature_names":["a","b"],"model_version":"v1","features":[
                 {"name":"b","unit":"","range":null,"mean":1.5,"std":0},
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn other_answers_are_errors() {
+    fn malformed_answers_are_errors() {
         for other in [&b"{}"[..], b"[]", b"<html>", br#"{"feature_names":[]}"#, br#"{"feature_names":["a","a"]}"#] {
             assert!(ModelInfo::from_json(other).is_err());
         }

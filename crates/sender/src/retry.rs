@@ -1,63 +1,67 @@
-//! How often and how soon a delivery is tried again.
+//! When and how often a request is retried.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use std::time::Duration;
 
-const FIRST: Duration = Duration::from_millis(250);
-const LONGEST: Duration = Duration::from_secs(10);
-/// A service that asks for more than this is asked again all the same.
-const LONGEST_ASKED_FOR: Duration = Duration::from_secs(60);
+const MIN_DELAY: Duration = Duration::from_millis(125);
+const MAX_DELAY: Duration = Duration::from_secs(5);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// The pauses before each further attempt: 0.25 s, doubled each time up to 10 s, each shortened by up to half at random
-/// so that senders that failed together do not come back together. If the service asks for a longer pause it gets it, up
-/// to a minute.
-#[derive(Debug, Clone)]
+/// Delays between attempts: 0.125 s, doubled each time up to 5 s, each lengthened by up to as much again at random so
+/// that senders that failed together do not retry together. A longer `Retry-After` is respected, up to a minute.
+///
+/// Only the delays come from `backon`: its retry loop can neither send the unanswered part of a request nor start over
+/// once some readings are answered.
+#[derive(Debug)]
 pub struct Backoff {
-    rng: ChaCha8Rng,
+    builder: ExponentialBuilder,
+    delays: ExponentialBackoff,
     retries: u32,
     used: u32,
 }
 
 impl Backoff {
-    /// At most `retries` further attempts.
+    /// At most `retries` retries.
     pub fn new(retries: u32, seed: u64) -> Self {
-        Backoff { rng: ChaCha8Rng::seed_from_u64(seed), retries, used: 0 }
+        let builder = ExponentialBuilder::new()
+            .with_min_delay(MIN_DELAY)
+            .with_max_delay(MAX_DELAY)
+            .with_jitter()
+            .with_jitter_seed(seed)
+            .with_max_times(retries as usize);
+        Backoff { builder, delays: builder.build(), retries, used: 0 }
     }
 
-    /// How long to wait before the next attempt; `None` if none is left.
-    pub fn pause(&mut self, retry_after: Option<Duration>) -> Option<Duration> {
-        if self.used >= self.retries {
-            return None;
-        }
-        let full = FIRST.saturating_mul(1 << self.used.min(16)).min(LONGEST);
+    /// The delay before the next attempt; `None` if no retry is left.
+    pub fn delay(&mut self, retry_after: Option<Duration>) -> Option<Duration> {
+        let delay = self.delays.next()?;
         self.used += 1;
-        let jittered = full.mul_f64(self.rng.random_range(0.5..=1.0));
-        Some(jittered.max(retry_after.unwrap_or_default().min(LONGEST_ASKED_FOR)))
+        Some(delay.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
     }
 
-    /// The attempt that follows the last pause, counted from 1 for the very first.
+    /// The number of the next attempt; the first is 1.
     pub fn attempt(&self) -> u32 {
         self.used + 1
     }
 
-    /// All attempts there may be.
+    /// The maximum number of attempts.
     pub fn attempts(&self) -> u32 {
         self.retries.saturating_add(1)
     }
 
-    /// Something was answered: the next trouble is a new one.
+    /// Starts over, after progress: the next failure gets the shortest delay and all retries again.
     pub fn reset(&mut self) {
+        self.delays = self.builder.build();
         self.used = 0;
     }
 }
 
-/// Whether a status says "not now" rather than "not so".
+/// Whether a request answered with this status may succeed later.
 pub fn is_transient(status: u16) -> bool {
-    status == 429 || status >= 500
+    matches!(status, 408 | 429) || status >= 500
 }
 
-/// The pause in a `Retry-After` header given in seconds; a date is not understood and counts as none.
+/// The delay in a `Retry-After` header, in seconds; `None` for a date, which is not supported.
 pub fn retry_after(header: &str) -> Option<Duration> {
     header.trim().parse().ok().map(Duration::from_secs)
 }
@@ -66,53 +70,55 @@ pub fn retry_after(header: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn pauses(seed: u64) -> Vec<f64> {
+    fn delays(seed: u64) -> Vec<f64> {
         let mut backoff = Backoff::new(8, seed);
-        std::iter::from_fn(|| backoff.pause(None)).map(|pause| pause.as_secs_f64()).collect()
+        std::iter::from_fn(|| backoff.delay(None)).map(|delay| delay.as_secs_f64()).collect()
     }
 
     #[test]
-    fn pauses_double_up_to_ten_seconds_and_are_shortened_by_at_most_half() {
-        let full = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0];
-        let pauses = pauses(42);
-        assert_eq!(pauses.len(), full.len());
-        for (pause, full) in pauses.iter().zip(full) {
-            assert!(*pause >= full / 2.0 && *pause <= full, "{pause} of {full}");
+    fn delays_double_up_to_a_maximum_with_up_to_as_much_jitter() {
+        let base = [0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0];
+        let delays = delays(42);
+        assert_eq!(delays.len(), base.len());
+        for (delay, base) in delays.iter().zip(base) {
+            assert!(*delay >= base && *delay <= 2.0 * base, "{delay} for {base}");
         }
     }
 
     #[test]
-    fn one_seed_one_sequence() {
-        assert_eq!(pauses(7), pauses(7));
-        assert_ne!(pauses(7), pauses(8));
+    fn jitter_is_seeded() {
+        assert_eq!(delays(7), delays(7));
+        assert_ne!(delays(7), delays(8));
     }
 
     #[test]
-    fn the_services_wish_counts_up_to_a_minute() {
+    fn retry_after_is_respected_up_to_a_minute() {
         let mut backoff = Backoff::new(3, 1);
-        assert_eq!(backoff.pause(Some(Duration::from_secs(3))), Some(Duration::from_secs(3)));
-        assert!(backoff.pause(Some(Duration::ZERO)).is_some_and(|pause| pause >= FIRST));
-        assert_eq!(backoff.pause(Some(Duration::from_secs(86_400))), Some(Duration::from_secs(60)));
-        assert_eq!(backoff.pause(Some(Duration::from_secs(3))), None);
+        assert_eq!(backoff.delay(Some(Duration::from_secs(3))), Some(Duration::from_secs(3)));
+        assert!(backoff.delay(Some(Duration::ZERO)).is_some_and(|delay| delay >= MIN_DELAY));
+        assert_eq!(backoff.delay(Some(Duration::from_secs(86_400))), Some(Duration::from_secs(60)));
+        assert_eq!(backoff.delay(Some(Duration::from_secs(3))), None);
     }
 
     #[test]
-    fn many_retries_do_not_overflow_and_an_answer_starts_anew() {
+    fn many_retries_do_not_overflow_and_progress_resets_the_delay() {
         let mut backoff = Backoff::new(u32::MAX, 1);
-        backoff.used = 1_000;
-        assert!(backoff.pause(None).is_some_and(|pause| pause <= LONGEST));
-        assert_eq!((backoff.attempt(), backoff.attempts()), (1_002, u32::MAX));
+        for _ in 0..1_000 {
+            assert!(backoff.delay(None).is_some_and(|delay| delay <= 2 * MAX_DELAY));
+        }
+        assert_eq!((backoff.attempt(), backoff.attempts()), (1_001, u32::MAX));
         backoff.reset();
-        assert!(backoff.pause(None).is_some_and(|pause| pause <= FIRST));
+        assert!(backoff.delay(None).is_some_and(|delay| delay <= 2 * MIN_DELAY));
+        assert_eq!(backoff.attempt(), 2);
     }
 
     #[test]
-    fn only_not_now_is_tried_again() {
+    fn only_transient_statuses_are_retried() {
         let transient: Vec<u16> = [200, 302, 400, 401, 404, 408, 413, 422, 429, 500, 502, 503, 504]
             .into_iter()
             .filter(|&status| is_transient(status))
             .collect();
-        assert_eq!(transient, [429, 500, 502, 503, 504]);
+        assert_eq!(transient, [408, 429, 500, 502, 503, 504]);
     }
 
     #[test]

@@ -3,6 +3,9 @@
 use std::time::{Duration, Instant};
 
 /// The due times of readings 0, 1, 2 …: reading i at start + i · interval, however long the answers take.
+///
+/// An iterator and not `tokio::time::interval`: that one rejects an interval of zero, and tells only by waiting whether
+/// the next reading is already due, which an NDJSON request must know.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     start: Instant,
@@ -11,8 +14,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule that begins at `start`. An interval of zero means as fast as it goes: a reading is due the moment it is
-    /// asked for.
+    /// A schedule that begins at `start`. With an interval of zero, each reading is due at the moment it is asked for.
     pub fn new(start: Instant, interval: Duration) -> Self {
         Schedule { start, interval, next: 0 }
     }
@@ -21,7 +23,7 @@ impl Schedule {
 impl Iterator for Schedule {
     type Item = Instant;
 
-    /// `None` at the end of time.
+    /// `None` once the due time cannot be represented.
     fn next(&mut self) -> Option<Instant> {
         if self.interval.is_zero() {
             return Some(Instant::now());
@@ -52,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn without_interval_a_reading_is_due_when_asked_for() {
+    fn without_interval_a_reading_is_due_at_once() {
         let long_ago = Instant::now();
         let mut schedule = Schedule::new(long_ago, Duration::ZERO);
         let before = Instant::now();
@@ -61,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schedule_ends_before_time_overflows() {
+    fn the_schedule_ends_before_it_overflows() {
         let mut schedule =
             Schedule { next: u64::MAX - 1, ..Schedule::new(Instant::now(), Duration::from_secs(86_400)) };
         assert_eq!(schedule.next(), None);

@@ -1,76 +1,76 @@
-//! Notices when what is normal here is not what was normal in training.
+//! Detects a shift of the normal readings from the training data.
 
 use crate::model_info::{ModelInfo, Moments};
 use std::fmt;
 use turbine_core::feature::FeatureSet;
 
-/// A shift below this many standard deviations is not worth a word.
-const LEAST_SHIFT: f64 = 0.25;
-/// Nor one that so few readings may show by chance: this many standard errors of their mean.
-const LEAST_STANDARD_ERRORS: f64 = 4.0;
+/// Minimum shift to report, in standard deviations.
+const MIN_SHIFT: f64 = 0.25;
+/// Minimum shift to report, in standard errors of the mean: few readings may show less by chance.
+const MIN_STANDARD_ERRORS: f64 = 4.0;
 
-/// The means of the normal readings so far, held against the model's training. Where nobody knows which readings are
-/// normal, all are taken.
+/// Compares the means of the normal readings so far with those of the training data. Unlabelled readings count as
+/// normal.
 #[derive(Debug, Clone)]
 pub struct ShiftWatch {
-    /// For each feature of the model, its place in the source's values, its name, and its training.
+    /// For each feature: its index in the source's values, its name, its training distribution.
     watched: Vec<(usize, String, Moments)>,
     sums: Vec<f64>,
     readings: u64,
 }
 
-/// A feature whose normal is another than in training.
+/// A feature whose mean has shifted from the training data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shift {
-    /// The feature.
+    /// The feature's name.
     pub name: String,
     /// The mean of the readings sent.
     pub mean: f64,
-    /// What it was in training.
+    /// Its training distribution.
     pub training: Moments,
 }
 
 impl ShiftWatch {
-    /// Watches the features that both the model and the source's values have.
+    /// Watches the features with a known training distribution that the source provides.
     pub fn new(model: &ModelInfo, source: &FeatureSet) -> Self {
         let watch = |(name, training): (&str, &Option<Moments>)| {
-            let place = source.names().position(|other| other == name)?;
-            Some((place, name.to_owned(), (*training)?))
+            let index = source.names().position(|other| other == name)?;
+            Some((index, name.to_owned(), (*training)?))
         };
         let watched: Vec<_> = model.features.names().zip(&model.training).filter_map(watch).collect();
         ShiftWatch { sums: vec![0.0; watched.len()], watched, readings: 0 }
     }
 
-    /// Adds a reading unless it is known to be an anomaly.
+    /// Adds a reading unless it is labelled an anomaly.
     pub fn add(&mut self, values: &[f64], is_anomaly: Option<bool>) {
         if is_anomaly == Some(true) {
             return;
         }
         self.readings += 1;
-        for (sum, (place, ..)) in self.sums.iter_mut().zip(&self.watched) {
-            *sum += values[*place];
+        for (sum, (index, ..)) in self.sums.iter_mut().zip(&self.watched) {
+            *sum += values[*index];
         }
     }
 
-    /// How many readings were added.
+    /// The number of readings added.
     pub fn readings(&self) -> u64 {
         self.readings
     }
 
-    /// The features that are off by more than chance and by enough to matter.
+    /// The features whose shift is both relevant and significant.
     pub fn shifts(&self) -> impl Iterator<Item = Shift> + '_ {
         let n = self.readings as f64;
-        let least = LEAST_SHIFT.max(LEAST_STANDARD_ERRORS / n.sqrt());
+        let min = MIN_SHIFT.max(MIN_STANDARD_ERRORS / n.sqrt());
         self.watched
             .iter()
             .zip(&self.sums)
             .map(move |((_, name, training), sum)| Shift { name: name.clone(), mean: sum / n, training: *training })
-            .filter(move |shift| shift.in_standard_deviations().abs() >= least)
+            .filter(move |shift| shift.in_standard_deviations().abs() >= min)
     }
 }
 
 impl Shift {
-    /// How far the mean lies from that of the training, in its standard deviations; positive = above.
+    /// The distance from the training mean in training standard deviations; positive = above.
     pub fn in_standard_deviations(&self) -> f64 {
         (self.mean - self.training.mean) / self.training.std
     }
@@ -79,7 +79,7 @@ impl Shift {
 impl fmt::Display for Shift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shift { name, mean, training } = self;
-        // Enough decimals to show a tenth of a standard deviation.
+        // Enough decimals for a tenth of a standard deviation.
         let decimals = (1.0 - training.std.log10().floor()).clamp(0.0, 12.0) as usize;
         let shift = self.in_standard_deviations();
         let side = if shift > 0.0 { "above" } else { "below" };
@@ -108,10 +108,10 @@ mod tests {
     }
 
     #[test]
-    fn a_shifted_feature_is_named_with_how_far() {
+    fn a_shifted_feature_is_reported_with_its_distance() {
         let mut watch = watch();
         for i in 0..100 {
-            // a: 0.55 and 0.65 in turn, mean 0.6, (0.6 − 0.5) / 0.1 = 1 above; b: mean 61, 0.1 above, not worth a word.
+            // a: 0.55 and 0.65 in turn, mean 0.6, (0.6 − 0.5) / 0.1 = 1 above; b: mean 61, 0.1 above, too little.
             watch.add(&[0.55 + 0.1 * f64::from(i % 2), 61.0, 7.0], Some(false));
             watch.add(&[9.0, 9.0, 9.0], Some(true));
         }
@@ -123,9 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn unlabelled_readings_count_and_a_shift_may_be_downwards() {
+    fn unlabelled_readings_count_and_shifts_may_be_negative() {
         let mut watch = watch();
-        // (40 − 60) / 10 = −2; 64 readings: chance alone does not reach 4 / 8 = 0.5.
+        // (40 − 60) / 10 = −2; 64 readings: significant above 4 / √64 = 0.5.
         (0..64).for_each(|_| watch.add(&[0.5, 40.0, 7.0], None));
         let lines: Vec<String> = watch.shifts().map(|shift| shift.to_string()).collect();
         let expected = "b averages 40, 2.0 standard deviations below the training mean 60; expect more false alarms";
@@ -133,13 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn few_readings_prove_nothing() {
+    fn few_readings_are_not_significant() {
         let mut watch = watch();
         assert_eq!(watch.shifts().count(), 0);
-        // One standard deviation off, but chance reaches 4 / √9 = 1.33 of them.
+        // A shift of one standard deviation; significant above 4 / √9 = 1.33.
         (0..9).for_each(|_| watch.add(&[0.6, 70.0, 7.0], None));
         assert_eq!(watch.shifts().count(), 0);
-        // 4 / √25 = 0.8.
+        // Significant above 4 / √25 = 0.8.
         (0..16).for_each(|_| watch.add(&[0.6, 70.0, 7.0], None));
         assert_eq!(watch.shifts().count(), 2);
     }

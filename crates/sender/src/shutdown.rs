@@ -1,8 +1,8 @@
-//! The signals that end a stream.
+//! The signals that stop a stream.
 
 use std::future::pending;
 
-/// Resolves at Ctrl-C or SIGTERM.
+/// Resolves on Ctrl-C or SIGTERM.
 pub async fn shutdown_signal() {
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {

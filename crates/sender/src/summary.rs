@@ -1,4 +1,4 @@
-//! What is said at the end.
+//! The summary at the end.
 
 use crate::error::SenderError;
 use crate::tally::Tally;
@@ -6,37 +6,37 @@ use std::fmt;
 use std::time::Duration;
 use turbine_core::dataset::SkippedRows;
 
-/// How a stream went.
+/// The result of a stream.
 #[derive(Debug)]
 pub struct Report {
-    /// What became of the readings.
+    /// Counts and statistics of the readings.
     pub tally: Tally,
-    /// Rows that were never sent because a cell is empty or no number.
+    /// Rows that were not sent because of an empty or non-numeric cell.
     pub skipped: SkippedRows,
     /// From the start to the last answer.
     pub elapsed: Duration,
-    /// What broke the stream off before its end.
-    pub broken_off: Option<SenderError>,
+    /// The error that ended the stream early.
+    pub aborted_by: Option<SenderError>,
 }
 
 impl Report {
-    /// Whether every reading was answered, to the end of the stream.
+    /// Whether the stream reached its end and every reading was scored.
     pub fn is_complete(&self) -> bool {
-        self.tally.failed == 0 && self.tally.unsent == 0 && self.broken_off.is_none()
+        self.tally.failed == 0 && self.tally.unsent == 0 && self.aborted_by.is_none()
     }
 }
 
 impl fmt::Display for Report {
     /// Two to five lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { tally, skipped, elapsed, broken_off } = self;
-        let Tally { sent, failed, unsent, retries, latency, confusion, scores } = tally;
+        let Report { tally, skipped, elapsed, aborted_by } = self;
+        let Tally { sent, failed, unsent, retries, duplicates, latency, confusion, scores } = tally;
         let seconds = elapsed.as_secs_f64();
         let rate = if seconds > 0.0 { *sent as f64 / seconds } else { 0.0 };
         write!(
             f,
-            "[sender] sent={sent} failed={failed} unsent={unsent} skipped={} retries={retries} seconds={seconds:.2} \
-             readings_per_second={rate:.1}",
+            "[sender] sent={sent} failed={failed} unsent={unsent} skipped={} retries={retries} duplicates={duplicates} \
+             seconds={seconds:.2} readings_per_second={rate:.1}",
             skipped.total()
         )?;
         if skipped.total() > 0 {
@@ -44,8 +44,7 @@ impl fmt::Display for Report {
         }
         let ms = |latency: Duration| format!("{:.2}", latency.as_secs_f64() * 1_000.0);
         let quantile = |q| latency.quantile(q).map_or_else(|| "n/a".to_owned(), ms);
-        let (p50, p90, p99) = (quantile(0.5), quantile(0.9), quantile(0.99));
-        let max = if *sent > 0 { ms(latency.max()) } else { "n/a".to_owned() };
+        let (p50, p90, p99, max) = (quantile(0.5), quantile(0.9), quantile(0.99), quantile(1.0));
         write!(f, "\n[sender] latency_ms p50={p50} p90={p90} p99={p99} max={max}")?;
         if confusion.total() > 0 {
             let injected = confusion.true_positives + confusion.false_negatives;
@@ -62,8 +61,8 @@ impl fmt::Display for Report {
                 figure(scores.roc_auc()),
             )?;
         }
-        match broken_off {
-            Some(error) => write!(f, "\n[sender] broken off: {error}"),
+        match aborted_by {
+            Some(error) => write!(f, "\n[sender] stopped early: {error}"),
             None => Ok(()),
         }
     }
@@ -83,48 +82,48 @@ mod tests {
             tally: Tally::new(1),
             skipped: SkippedRows::default(),
             elapsed: Duration::from_millis(2_500),
-            broken_off: None,
+            aborted_by: None,
         }
     }
 
     #[test]
-    fn what_is_not_known_is_not_a_number() {
+    fn undefined_figures_are_not_available() {
         let report = report();
         assert_eq!(
             report.to_string(),
-            "[sender] sent=0 failed=0 unsent=0 skipped=0 retries=0 seconds=2.50 readings_per_second=0.0\n\
+            "[sender] sent=0 failed=0 unsent=0 skipped=0 retries=0 duplicates=0 seconds=2.50 readings_per_second=0.0\n\
              [sender] latency_ms p50=n/a p90=n/a p99=n/a max=n/a"
         );
         assert!(report.is_complete());
     }
 
     #[test]
-    fn labels_give_the_detection_line() {
+    fn labels_add_the_detection_line() {
         let mut report = report();
         let tally = &mut report.tally;
-        (tally.sent, tally.failed, tally.unsent, tally.retries) = (10, 1, 2, 3);
+        (tally.sent, tally.failed, tally.unsent, tally.retries, tally.duplicates) = (10, 1, 2, 3, 1);
         (1..=10).for_each(|ms| tally.latency.record(Duration::from_micros(ms * 10)));
         // Precision 3/5, recall 3/4.
         tally.confusion = Confusion { true_positives: 3, false_positives: 2, true_negatives: 4, false_negatives: 1 };
-        // One anomaly above one of two normals: 0.5.
+        // One anomaly scored above one of two normal readings: 0.5.
         [(0.5, true), (0.4, false), (0.6, false)].into_iter().for_each(|(score, label)| tally.scores.add(score, label));
-        report.broken_off = Some(SenderError::Output(std::io::Error::other("full")));
-        // 10 in 2.5 s is 4 a second.
+        report.aborted_by = Some(SenderError::Output(std::io::Error::other("full")));
+        // 10 in 2.5 s: 4 per second.
         assert_eq!(
             report.to_string(),
-            "[sender] sent=10 failed=1 unsent=2 skipped=0 retries=3 seconds=2.50 readings_per_second=4.0\n\
+            "[sender] sent=10 failed=1 unsent=2 skipped=0 retries=3 duplicates=1 seconds=2.50 readings_per_second=4.0\n\
              [sender] latency_ms p50=0.05 p90=0.09 p99=0.10 max=0.10\n\
              [sender] injected=4 detected=3 missed=1 false_alarms=2 precision=0.6000 recall=0.7500 roc_auc=0.5000\n\
-             [sender] broken off: cannot print: full"
+             [sender] stopped early: cannot write to standard output: full"
         );
     }
 
     #[test]
-    fn anything_refused_unsent_or_broken_off_is_incomplete() {
+    fn a_refused_or_unsent_reading_or_an_early_end_is_incomplete() {
         let spoil: [fn(&mut Report); 3] = [
             |report| report.tally.failed = 1,
             |report| report.tally.unsent = 1,
-            |report| report.broken_off = Some(SenderError::Output(std::io::Error::other("full"))),
+            |report| report.aborted_by = Some(SenderError::Output(std::io::Error::other("full"))),
         ];
         for spoil in spoil {
             let mut report = report();

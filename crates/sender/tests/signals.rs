@@ -1,4 +1,4 @@
-//! How the sender ends when it is told to.
+//! How the sender ends on a signal.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
@@ -15,9 +15,9 @@ use std::task::Poll;
 use support::{FakeApi, Reply, Running, turbine_model};
 
 #[test]
-fn a_signal_ends_the_stream_cleanly() {
+fn a_signal_ends_the_stream() {
     for signal in ["INT", "TERM"] {
-        let api = FakeApi::kind(turbine_model());
+        let api = FakeApi::healthy(turbine_model());
         let mut running = Running::start(api.address, &["--interval", "0.01"]);
         running.wait_for("[200]", 3);
         running.signal(signal);
@@ -29,7 +29,7 @@ fn a_signal_ends_the_stream_cleanly() {
     }
 }
 
-/// Where the sender prints, and whether it has printed all that comes before the first reading.
+/// Collects the sender's output; `started` is set once it has printed what precedes the first reading.
 #[derive(Clone, Default)]
 struct Printed {
     text: Vec<u8>,
@@ -48,19 +48,19 @@ impl Write for Printed {
 }
 
 #[tokio::test]
-async fn what_waits_for_its_batch_is_sent() {
+async fn a_partial_batch_is_sent_at_shutdown() {
     // The first reading is due at once, the second, which would fill the batch, in an hour.
-    let api = FakeApi::kind(turbine_model());
+    let api = FakeApi::healthy(turbine_model());
     let url = format!("http://{}/predict", api.address);
     let config = Config::parse_from(["sender", "--api-url", &url, "--interval", "3600", "--batch", "2"]);
     let out = Printed::default();
     let started = Arc::clone(&out.started);
-    // When the loop looks at it for the first time it has not taken the first reading, the second time it has.
-    let mut looks = 0;
+    // The loop polls this before it takes the first reading, and again after.
+    let mut polls = 0;
     let shutdown = poll_fn(move |context| {
-        looks += u32::from(started.load(Relaxed));
+        polls += u32::from(started.load(Relaxed));
         context.waker().wake_by_ref();
-        if looks < 2 { Poll::Pending } else { Poll::Ready(()) }
+        if polls < 2 { Poll::Pending } else { Poll::Ready(()) }
     });
     let report = sender::run(&config, out, shutdown).await.unwrap();
     assert_eq!((report.tally.sent, report.tally.unsent), (1, 0));
@@ -68,25 +68,25 @@ async fn what_waits_for_its_batch_is_sent() {
 }
 
 #[test]
-fn what_is_under_way_is_finished() {
-    // The service is asked, and answers only once the signal has been sent.
-    let (told, tell) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
-    let (asked, may_answer) = (Arc::clone(&told), Arc::clone(&tell));
+fn requests_in_flight_are_finished() {
+    // The service answers only after the signal was sent.
+    let (requested, signalled) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let (request, signal) = (Arc::clone(&requested), Arc::clone(&signalled));
     let api = FakeApi::start(turbine_model(), move |_| {
-        asked.wait();
-        may_answer.wait();
+        request.wait();
+        signal.wait();
         Reply::Scores
     });
     let mut running = Running::start(api.address, &["--interval", "3600"]);
     running.wait_for("[sender] model", 1);
-    told.wait();
+    requested.wait();
     running.signal("TERM");
-    tell.wait();
+    signalled.wait();
     running.end().assert_counts(1, 0, 0, 0, 0);
 }
 
 #[test]
-fn what_is_under_way_is_not_waited_for_for_ever() {
+fn the_wait_for_requests_in_flight_is_bounded() {
     let api = FakeApi::start(turbine_model(), |_| Reply::Silence);
     let mut running = Running::start(api.address, &["--timeout", "3600"]);
     running.wait_for("[sender] model", 1);
@@ -96,11 +96,11 @@ fn what_is_under_way_is_not_waited_for_for_ever() {
     running.signal("INT");
     let run = running.end();
     run.assert_counts(0, 0, 1, 0, 0);
-    assert_eq!(run.lines("[sender] 1 readings were under way and got no answer in time").len(), 1, "{}", run.stdout);
+    assert_eq!(run.lines("[sender] 1 readings were in flight and got no answer in time").len(), 1, "{}", run.stdout);
 }
 
 #[test]
-fn a_retry_is_not_waited_for() {
+fn a_signal_cancels_a_retry() {
     let reply = |_: &support::Request| Reply::Status(503, "retry-after: 60\r\n", json!({"error": "model not loaded"}));
     let api = FakeApi::start(turbine_model(), reply);
     let mut running = Running::start(api.address, &[]);
@@ -112,10 +112,10 @@ fn a_retry_is_not_waited_for() {
 }
 
 #[test]
-fn an_endless_stream_notices_a_shift_while_it_runs() {
+fn an_endless_stream_reports_a_shift_while_it_runs() {
     let mut model = turbine_model();
     model["features"][2] = json!({"name": "sound_volume", "mean": 0.5, "std": 0.1});
-    let api = FakeApi::kind(model);
+    let api = FakeApi::healthy(model);
     let mut running = Running::start(api.address, &["--interval", "0", "--quiet"]);
     running.wait_for("[sender] note: sound_volume averages 0.6", 1);
     running.signal("INT");
@@ -126,7 +126,16 @@ fn an_endless_stream_notices_a_shift_while_it_runs() {
 }
 
 #[test]
-fn waiting_for_the_service_can_be_broken_off() {
+fn the_sender_ends_quietly_when_its_output_is_closed() {
+    let api = FakeApi::healthy(turbine_model());
+    let mut running = Running::start(api.address, &["--interval", "0"]);
+    running.wait_for("[200]", 1);
+    let (code, stderr) = running.close_output();
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_the_service() {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut running = Running::start(address, &["--replay", "rows.csv"]);
     running.wait_for("attempt 2 of 9", 1);

@@ -1,33 +1,35 @@
+//! Flags and environment variables. The doc comments are the help text.
+
 use clap::{Parser, ValueEnum};
-use owner::RunAsOwner;
+use privileges::RunAsOwner;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use turbine_core::forest::ForestParams;
 use turbine_core::threshold::{ThresholdMethod, check_contamination};
 use turbine_core::training::{SIMULATED_INTERVAL, TrainingParams};
 
-/// Trains an isolation forest on simulated readings or on those of a CSV, and draws how well it does.
+/// Trains an isolation forest on simulated readings or those of a CSV, and draws its evaluation.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "train", version, allow_negative_numbers = true)]
 pub struct Args {
-    /// A CSV with a header to train on [default: 9,800 simulated readings of the default turbine]
+    /// CSV with a header to train on [default: 9,800 simulated readings of the default turbine]
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
 
-    /// The columns to read, in order [default: all that are neither label nor timestamp]
+    /// Feature columns, in order [default: all but label and timestamp]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "data", value_parser = column)]
     pub features: Option<Vec<String>>,
 
-    /// The column that is 1 or true for an anomaly and 0 or false for a normal reading; it is used to evaluate, never to
-    /// fit the forest
+    /// Label column: 1 or true for an anomaly, 0 or false for a normal reading; used for the evaluation, never to fit the
+    /// forest
     #[arg(long, value_name = "COLUMN", requires = "data", value_parser = column)]
     pub label: Option<String>,
 
-    /// The column that says when a reading was taken; it is no feature
+    /// Column with the time of each reading; not a feature
     #[arg(long, value_name = "COLUMN", requires = "data", value_parser = column)]
     pub timestamp: Option<String>,
 
-    /// Share of the training readings to be flagged, above 0 and at most 0.5
+    /// Share of the training readings to flag, above 0 and at most 0.5
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
     pub contamination: f64,
 
@@ -35,47 +37,47 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub n_estimators: u32,
 
-    /// Readings each tree is grown from
+    /// Number of readings per tree
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(2..=i64::from(i32::MAX)))]
     pub sample_size: u32,
 
-    /// How many features a cut looks at, less one: 0 = classic isolation forest, features − 1 = fully extended. Sensors
-    /// of one machine move together, and a classic forest cuts along the axes only; on a recorded bearing fault full
-    /// extension raised ROC AUC from 0.93 to 0.97 [default: 0 for the simulated turbine, features − 1 with --data]
+    /// Number of features per split, less one: 0 = classic isolation forest, features − 1 = fully extended. A classic
+    /// forest splits along the axes only, while the sensors of one machine are correlated: on a recorded bearing fault
+    /// full extension raised ROC AUC from 0.93 to 0.97 [default: 0 for the simulated turbine, features − 1 with --data]
     #[arg(long, value_name = "N")]
     pub extension_level: Option<u32>,
 
-    /// How the threshold is chosen
+    /// Method that chooses the threshold
     #[arg(long, value_enum, default_value_t = ThresholdArg::Contamination)]
     pub threshold: ThresholdArg,
 
-    /// The seed of everything random: same seed, same data, same model file
+    /// Random seed: the same seed and data give the same model file
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
 
-    /// Threads to use, 0 = one a core; the model does not depend on it
+    /// Number of threads, 0 = one per core; the model does not depend on it
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
     pub threads: u16,
 
-    /// Where the model is saved
+    /// Model file to write
     #[arg(long, env = "MODEL_PATH", value_name = "FILE", default_value = "models/turbine_iforest.json")]
     pub model: PathBuf,
 
-    /// Where the table and the pictures go; made if it is not there
+    /// Folder for the table and the pictures; created if missing
     #[arg(long, env = "OUTPUTS_DIR", value_name = "FOLDER", default_value = "outputs")]
     pub outputs: PathBuf,
 
-    /// As whom to run.
+    /// The user to run as.
     #[command(flatten)]
     pub run_as: RunAsOwner,
 }
 
-/// How the threshold is chosen.
+/// Method that chooses the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ThresholdArg {
-    /// So that the share --contamination of the training readings is flagged
+    /// Flags the share --contamination of the training readings
     Contamination,
-    /// So that F1 on the validation readings is highest; needs labels
+    /// Maximises F1 on the validation readings; needs labels
     BestF1,
 }
 
@@ -105,7 +107,7 @@ impl Args {
 
 fn column(text: &str) -> Result<String, String> {
     match text.trim() {
-        "" => Err("a column's name is empty; list them as a,b,c".to_owned()),
+        "" => Err("a column name is empty; list them as a,b,c".to_owned()),
         name => Ok(name.to_owned()),
     }
 }
@@ -123,18 +125,18 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn the_command_definition_is_valid() {
         Args::command().debug_assert();
     }
 
     #[test]
-    fn without_arguments_it_is_the_default_training() {
+    fn defaults_are_the_default_training() {
         let params = Args::try_parse_from(["train", "--threads", "1"]).unwrap().params(3);
         assert_eq!(params, TrainingParams::default());
     }
 
     #[test]
-    fn recorded_data_gets_the_fully_extended_forest_unless_told_otherwise() {
+    fn recorded_data_defaults_to_the_fully_extended_forest() {
         let level = |line: &[&str]| Args::try_parse_from(line).unwrap().params(3).forest.extension_level;
         assert_eq!(level(&["train"]), 0);
         assert_eq!(level(&["train", "--data", "d.csv"]), 2);
@@ -143,14 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_a_list() {
+    fn features_are_a_list_of_columns() {
         let args = Args::try_parse_from(["train", "--data", "d.csv", "--features", "a, b ,c"]).unwrap();
         assert_eq!(args.features.unwrap(), ["a", "b", "c"]);
     }
 
     #[test]
-    fn a_bad_value_is_named_with_its_remedy() {
-        // (arguments, what the error must say)
+    fn an_invalid_value_is_named_with_the_remedy() {
+        // (arguments, parts of the error message)
         let cases: [(&[&str], &[&str]); 9] = [
             (&["--contamination", "0.7"], &["--contamination", "0.7", "at most 0.5"]),
             (&["--contamination", "NaN"], &["--contamination", "NaN", "above 0"]),

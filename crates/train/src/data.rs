@@ -1,4 +1,4 @@
-//! Where the readings come from.
+//! Loads or simulates the readings.
 
 use crate::Args;
 use anyhow::Context;
@@ -8,10 +8,10 @@ use turbine_core::feature::FeatureSet;
 use turbine_core::simulation;
 use viz::chart::count;
 
-/// Share of anomalies in the simulated readings. It is no parameter: --contamination says how many to flag.
+/// Share of anomalies in the simulated readings; independent of --contamination, the share to flag.
 const SIMULATED_ANOMALIES: f64 = 0.05;
 
-/// The readings to train on, and a line that says what they are.
+/// The readings to train on, and their description for the console.
 pub fn load(args: &Args) -> anyhow::Result<(Dataset, String)> {
     let Some(path) = &args.data else {
         let readings = simulation::TRAINING_READINGS;
@@ -35,7 +35,7 @@ pub fn load(args: &Args) -> anyhow::Result<(Dataset, String)> {
     let mut source = format!("{} readings of {shown}{}", count(dataset.len() as u64), labelled(&dataset));
     if skipped.total() > 0 {
         let rows = count(skipped.total());
-        source += &format!("; {rows} rows left out for an empty or unusable cell ({skipped})");
+        source += &format!("; {rows} rows skipped for an empty or unusable cell ({skipped})");
     }
     Ok((dataset, source))
 }

@@ -1,7 +1,7 @@
-//! Training as a program: readings in; a model file, a table of figures and five pictures out.
+//! The program `train`: reads or simulates readings, writes a model file, a table of metrics and five pictures.
 //!
-//! The training itself is [`turbine_core::training`]; here it is fed, and what came of it is shown. A run is as good as
-//! its arguments: the same ones write the same model file, byte for byte.
+//! The training itself is [`turbine_core::training`]. The same arguments and data write the same model file, byte for
+//! byte.
 
 mod args;
 mod data;
@@ -19,13 +19,13 @@ use std::io::Write;
 use turbine_core::interop;
 use turbine_core::training::{self, Trained, TrainingError};
 
-/// Trains as `args` say, saves the model, the table and the pictures, and says on `out` what came of it.
+/// Trains according to `args`, saves the model, the table and the pictures, and prints the results to `out`.
 ///
 /// # Errors
-/// Arguments or data that no model can be trained on, each with the remedy; files that cannot be read or written.
+/// If the arguments or the data do not allow training (with the remedy), or a file cannot be read or written.
 pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     fs::create_dir_all(&args.outputs)
-        .with_context(|| format!("cannot make the folder {}; name another with --outputs", args.outputs.display()))?;
+        .with_context(|| format!("cannot create the folder {}; name another with --outputs", args.outputs.display()))?;
     let (dataset, source) = data::load(args)?;
     writeln!(out, "[train] data: {source}")?;
     if args.threshold == ThresholdArg::BestF1 && dataset.labels().is_none() {
@@ -46,9 +46,9 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
 
     writeln!(out, "{}", table.terminal())?;
     match trained.evaluation {
-        None => writeln!(out, "[train] no labels, so no figures: name their column with --label to get them")?,
+        None => writeln!(out, "[train] no labels, so no metrics: name the label column with --label")?,
         Some(all) if [all.train, all.val, all.test].iter().any(|split| split.roc_auc.is_none()) => {
-            writeln!(out, "[train] a split has labels of one class only, so some of its figures are undefined")?;
+            writeln!(out, "[train] a split has labels of one class only, so some of its metrics are undefined")?;
         }
         Some(_) => {}
     }
@@ -58,7 +58,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Adds the flag to errors of the core, which knows none.
+/// Names the flag behind an error of the core.
 fn explain(error: TrainingError, args: &Args) -> anyhow::Error {
     let flag = match &error {
         TrainingError::Forest(_) => match args.extension_level {
@@ -86,14 +86,14 @@ fn summarise(trained: &Trained, args: &Args, out: &mut impl Write) -> anyhow::Re
     )?;
     let threshold = trained.threshold;
     let flagged = scores.train.iter().filter(|&&score| score > threshold).count() as f64 / train as f64 * 100.0;
-    let how = match args.threshold {
+    let method = match args.threshold {
         ThresholdArg::Contamination => format!("by contamination {}", args.contamination),
         ThresholdArg::BestF1 => "best F1 on Val".to_owned(),
     };
-    writeln!(out, "[train] threshold: {threshold:.4} ({how}), which flags {flagged:.2}% of Train")?;
+    writeln!(out, "[train] threshold: {threshold:.4} ({method}), flags {flagged:.2}% of Train")?;
     match model.training().interop_difference {
         Some(0.0) => {
-            writeln!(out, "[train] interop: scores of {train} readings are exactly extended-isolation-forest's")?
+            writeln!(out, "[train] interop: scores of {train} readings equal extended-isolation-forest's exactly")?
         }
         Some(difference) => writeln!(
             out,
@@ -101,7 +101,7 @@ fn summarise(trained: &Trained, args: &Args, out: &mut impl Write) -> anyhow::Re
         )?,
         None => writeln!(
             out,
-            "[train] interop: not compared, extended-isolation-forest is built in for up to {} features",
+            "[train] interop: not compared: extended-isolation-forest is compiled for at most {} features",
             interop::MAX_FEATURES
         )?,
     }

@@ -1,4 +1,4 @@
-//! The table of figures: as CSV, for the terminal, and for a picture.
+//! The table of metrics: as CSV, for the terminal, and for a picture.
 
 use comfy_table::{CellAlignment, presets};
 use turbine_core::evaluation::Evaluation;
@@ -7,41 +7,41 @@ use viz::chart::Table;
 
 const HEADER: [&str; 6] = ["Split", "Accuracy", "Precision", "Recall", "F1", "ROC_AUC"];
 
-const FIGURES: usize = HEADER.len() - 1;
+const METRICS: usize = HEADER.len() - 1;
 
-/// One row a split; a figure that is undefined, as all are without labels, is an empty cell.
+/// One row per split. An undefined metric is an empty cell; without labels all are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricsTable {
-    rows: Vec<(&'static str, [Option<f64>; FIGURES])>,
+    rows: Vec<(&'static str, [Option<f64>; METRICS])>,
 }
 
 impl MetricsTable {
-    /// The figures of a trained model.
+    /// The metrics of a trained model.
     pub fn new(trained: &Trained) -> Self {
-        let figures = |e: &Evaluation| [e.accuracy, e.precision, e.recall, e.f1, e.roc_auc];
+        let metrics = |e: &Evaluation| [e.accuracy, e.precision, e.recall, e.f1, e.roc_auc];
         let rows = match &trained.evaluation {
-            Some(all) => [("Train", figures(&all.train)), ("Val", figures(&all.val)), ("Test", figures(&all.test))],
-            None => ["Train", "Val", "Test"].map(|split| (split, [None; FIGURES])),
+            Some(all) => [("Train", metrics(&all.train)), ("Val", metrics(&all.val)), ("Test", metrics(&all.test))],
+            None => ["Train", "Val", "Test"].map(|split| (split, [None; METRICS])),
         };
         Self { rows: rows.to_vec() }
     }
 
     fn cells(&self, decimals: usize) -> impl Iterator<Item = Vec<String>> + '_ {
-        // The last figure is the area under the ROC curve, whose differences hide behind the fourth decimal.
-        let cell = move |(i, figure): (usize, &Option<f64>)| match figure {
-            Some(figure) if i + 1 == FIGURES => format!("{figure:.0$}", decimals.max(5)),
-            Some(figure) => format!("{figure:.decimals$}"),
+        // The last metric, ROC AUC, differs only after the fourth decimal.
+        let cell = move |(i, metric): (usize, &Option<f64>)| match metric {
+            Some(metric) if i + 1 == METRICS => format!("{metric:.0$}", decimals.max(5)),
+            Some(metric) => format!("{metric:.decimals$}"),
             None => String::new(),
         };
-        self.rows.iter().map(move |(split, figures)| {
-            std::iter::once((*split).to_owned()).chain(figures.iter().enumerate().map(cell)).collect()
+        self.rows.iter().map(move |(split, metrics)| {
+            std::iter::once((*split).to_owned()).chain(metrics.iter().enumerate().map(cell)).collect()
         })
     }
 
     /// The table as a CSV, with six decimals.
     ///
     /// # Errors
-    /// None that can happen in memory.
+    /// Those of the CSV writer; none are expected in memory.
     pub fn csv(&self) -> anyhow::Result<Vec<u8>> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(HEADER)?;
@@ -77,12 +77,12 @@ mod tests {
 
     fn table() -> MetricsTable {
         let rows =
-            vec![("Train", [Some(1.0), Some(0.98765432), None, Some(0.5), Some(0.25)]), ("Val", [None; FIGURES])];
+            vec![("Train", [Some(1.0), Some(0.98765432), None, Some(0.5), Some(0.25)]), ("Val", [None; METRICS])];
         MetricsTable { rows }
     }
 
     #[test]
-    fn undefined_figures_are_empty_cells() {
+    fn undefined_metrics_are_empty_cells() {
         let csv = String::from_utf8(table().csv().unwrap()).unwrap();
         assert_eq!(
             csv,
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_terminal_shows_every_figure() {
+    fn the_terminal_shows_every_metric() {
         let text = table().terminal();
         for part in ["ROC_AUC", "Train", "Val", "0.9877", "0.25000"] {
             assert!(text.contains(part), "{text}");

@@ -1,10 +1,10 @@
-//! The program `train`, as it is run: its model, table, pictures, lines and errors.
+//! Runs the program `train` and checks its model, table, pictures, output and errors.
 
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use turbine_core::model::Model;
 
 const PICTURES: [&str; 5] = [
@@ -16,14 +16,18 @@ const PICTURES: [&str; 5] = [
 ];
 
 fn train(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_train"))
+    train_command(folder, arguments).output().unwrap()
+}
+
+fn train_command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+    command
         .args(arguments)
         .current_dir(folder)
         .env_remove("MODEL_PATH")
         .env_remove("OUTPUTS_DIR")
-        .env_remove("RUST_BACKTRACE")
-        .output()
-        .unwrap()
+        .env("RUST_BACKTRACE", "1");
+    command
 }
 
 fn text(output: &Output) -> String {
@@ -38,14 +42,16 @@ fn text(output: &Output) -> String {
 
 fn error(output: &Output) -> String {
     assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8(output.stderr.clone()).unwrap()
+    let error = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(error.starts_with("error: ") && !error.to_lowercase().contains("backtrace"), "{error}");
+    error
 }
 
 fn model_file(folder: &Path) -> Vec<u8> {
     fs::read(folder.join("models/turbine_iforest.json")).unwrap()
 }
 
-/// Width as the PNG header says it; every picture is 900 logical pixels wide, drawn twice as large.
+/// Asserts the width in each PNG header: 900 logical pixels at two pixels each.
 fn assert_drawn(folder: &Path) {
     for name in PICTURES {
         let bytes = fs::read(folder.join("outputs").join(name)).unwrap();
@@ -59,8 +65,8 @@ fn metrics(folder: &Path) -> Vec<Vec<String>> {
     table.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
 }
 
-/// 200 readings of a, b (a line and a wave) and a column that never changes; every twentieth is far off and labelled.
-/// The first three rows cannot be used: two for b, one for a.
+/// 200 readings of a and b (a line and a wave) and a constant column; every twentieth is an outlier and labelled. The
+/// first three rows are unusable: two because of b, one because of a.
 fn csv() -> String {
     let mut text = "when,a,b,flat,fault\nt,1,,3,0\nt,1,oops,3,0\nt,,1,3,0\n".to_owned();
     for i in 0..200 {
@@ -73,7 +79,7 @@ fn csv() -> String {
 }
 
 #[test]
-fn without_arguments_the_default_model_its_table_and_five_pictures() {
+fn defaults_write_the_default_model_its_table_and_five_pictures() {
     let folder = tempfile::tempdir().unwrap();
     let text = text(&train(folder.path(), &[]));
     assert!(text.contains("9,800 simulated readings, 490 labelled anomalous, seed 42"), "{text}");
@@ -98,7 +104,7 @@ fn without_arguments_the_default_model_its_table_and_five_pictures() {
 }
 
 #[test]
-fn one_seed_one_file_whatever_the_threads() {
+fn the_model_file_depends_on_the_seed_and_not_on_the_threads() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("d.csv"), csv()).unwrap();
     let model = |arguments: &[&str]| {
@@ -120,13 +126,13 @@ fn one_seed_one_file_whatever_the_threads() {
 }
 
 #[test]
-fn a_labelled_csv() {
+fn a_labelled_csv_is_trained_on_and_evaluated() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("d.csv"), csv()).unwrap();
     let arguments = ["--data", "d.csv", "--features", "b,a", "--label", "fault", "--extension-level", "1"];
     let text = text(&train(folder.path(), &arguments));
     assert!(text.contains("200 readings of d.csv, 10 labelled anomalous"), "{text}");
-    assert!(text.contains("3 rows left out") && text.contains("b: 2") && text.contains("a: 1"), "{text}");
+    assert!(text.contains("3 rows skipped") && text.contains("b: 2") && text.contains("a: 1"), "{text}");
     let model = Model::load(&folder.path().join("models/turbine_iforest.json")).unwrap();
     assert_eq!(model.features().names().collect::<Vec<_>>(), ["b", "a"]);
     assert_eq!(model.params().extension_level, 1);
@@ -135,11 +141,11 @@ fn a_labelled_csv() {
 }
 
 #[test]
-fn without_labels_there_are_no_figures_and_it_says_so() {
+fn without_labels_there_are_no_metrics_and_a_message() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("d.csv"), csv()).unwrap();
     let text = text(&train(folder.path(), &["--data", "d.csv", "--features", "a,b"]));
-    assert!(text.contains("not labelled") && text.contains("no labels, so no figures"), "{text}");
+    assert!(text.contains("not labelled") && text.contains("no labels, so no metrics"), "{text}");
     for (row, split) in metrics(folder.path())[1..].iter().zip(["Train", "Val", "Test"]) {
         assert_eq!(row, &[split, "", "", "", "", ""]);
     }
@@ -148,7 +154,7 @@ fn without_labels_there_are_no_figures_and_it_says_so() {
 }
 
 #[test]
-fn the_threshold_is_chosen_as_told() {
+fn the_threshold_follows_the_flags() {
     let folder = tempfile::tempdir().unwrap();
     let threshold = |arguments: &[&str]| {
         let text = text(&train(folder.path(), &[&["--n-estimators", "20", "--sample-size", "64"], arguments].concat()));
@@ -164,7 +170,7 @@ fn the_threshold_is_chosen_as_told() {
 }
 
 #[test]
-fn model_and_outputs_go_where_they_are_told() {
+fn model_and_outputs_are_written_to_the_given_paths() {
     let folder = tempfile::tempdir().unwrap();
     let small = ["--n-estimators", "10", "--model", "m/x.json", "--outputs", "o/p"];
     text(&train(folder.path(), &small));
@@ -173,11 +179,11 @@ fn model_and_outputs_go_where_they_are_told() {
 }
 
 #[test]
-fn what_cannot_be_trained_on_is_explained() {
+fn invalid_input_is_explained() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("d.csv"), csv()).unwrap();
     fs::write(folder.path().join("short.csv"), "a\n1\n2\n3\n").unwrap();
-    // (arguments, what the error must say)
+    // (arguments, parts of the error message)
     let cases: [(&[&str], &[&str]); 11] = [
         (&["--data", "none.csv"], &["--data none.csv", "path"]),
         (&["--data", "d.csv", "--features", "a,c"], &["\"c\"", "when, a, b, flat, fault"]),
@@ -196,4 +202,19 @@ fn what_cannot_be_trained_on_is_explained() {
         assert!(expected.iter().all(|part| error.contains(part)), "{arguments:?}: {error}");
         assert!(!folder.path().join("models").exists(), "{arguments:?} saved a model");
     }
+}
+
+#[test]
+fn a_closed_output_pipe_does_not_stop_the_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = train_command(folder.path(), &["--n-estimators", "10"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
+    assert_drawn(folder.path());
+    Model::from_json(&String::from_utf8(model_file(folder.path())).unwrap()).unwrap();
 }

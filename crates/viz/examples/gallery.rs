@@ -1,4 +1,4 @@
-//! Draws every chart from made-up data, to look at: `cargo run -p viz --example gallery -- FOLDER`.
+//! Draws every kind of chart from synthetic data: `cargo run -p viz --example gallery -- FOLDER`.
 
 use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use viz::chart::{
     Rule, SizeScale, Table, grid_columns, style,
 };
 
-/// Repeatable noise that looks normal enough: the sum of a few incommensurable waves.
+/// Deterministic, roughly normal noise: a sum of incommensurable waves.
 fn noise(i: usize, seed: f64) -> f64 {
     let t = i as f64 + 0.37 * seed;
     [12.9898, 78.233, 37.719, 4.581, 93.13].iter().map(|f| (t * f * (1.0 + seed / 97.0)).sin()).sum::<f64>() / 1.6
@@ -93,7 +93,7 @@ fn dashboard(folder: &Path) -> Result<(), ChartError> {
     for (i, split) in ["Train", "Val", "Test"].into_iter().enumerate() {
         thresholds.push(Line::new(split, style::SERIES[i], f1(0.58 + 0.01 * i as f64)));
     }
-    thresholds.push(Rule::upright("model's threshold 0.5812", 0.5812));
+    thresholds.push(Rule::vertical("model's threshold 0.5812", 0.5812));
     let fractions = Plot::new(
         "Val F1 against training data",
         Axis::number("fraction of the training data").covering(0.0, 1.0),
@@ -101,7 +101,7 @@ fn dashboard(folder: &Path) -> Result<(), ChartError> {
     )
     .with(Line::new("", style::ORANGE, learning).with_markers());
     let mut picture = Picture::new("Learning dashboard");
-    picture.note("Every point is a forest fitted anew, with its own threshold.");
+    picture.note("Every point is a newly fitted forest at its own threshold.");
     picture.grid(
         2,
         300.0,
@@ -119,15 +119,15 @@ fn over_time(folder: &Path, name: &str, span: f64) -> Result<(), ChartError> {
     let start = 1_772_400_000.0 - span / 3.0;
     let buckets = 300;
     let at = |i: usize| start + span * (i as f64 + 0.5) / buckets as f64;
-    let quiet = 120..150;
+    let silent = 120..150;
     let height = |i: usize, k: usize| {
         let wave = 6.0 + 5.0 * (TAU * i as f64 / 90.0 + k as f64).sin() + 2.0 * noise(i, k as f64);
-        if quiet.contains(&i) { f64::NAN } else { wave.max(0.0).round() }
+        if silent.contains(&i) { f64::NAN } else { wave.max(0.0).round() }
     };
     let width = span / buckets as f64;
-    let silence = vec![(at(quiet.start) - width / 2.0, at(quiet.end) - width / 2.0)];
+    let gap = vec![(at(silent.start) - width / 2.0, at(silent.end) - width / 2.0)];
     let mut lines = Plot::new("", Axis::time("time (UTC)"), Axis::whole("readings in 5 min").covering(0.0, 1.0));
-    lines.push(Band::new("no readings", silence.clone()));
+    lines.push(Band::new("no readings", gap.clone()));
     for (k, feature) in ["temperature", "humidity", "sound_volume"].into_iter().enumerate() {
         let points: Vec<_> = (0..buckets).map(|i| (at(i), height(i, k))).collect();
         lines.push(Line::new("", style::WHITE.blend(style::SERIES[k], 0.35), points.clone()).width(1.0));
@@ -135,7 +135,7 @@ fn over_time(folder: &Path, name: &str, span: f64) -> Result<(), ChartError> {
     }
     let bars = (0..buckets).map(|i| Bar { from: at(i) - width / 2.0, to: at(i) + width / 2.0, height: height(i, 1) });
     let bars = Plot::new("", Axis::time("time (UTC)"), Axis::whole("anomalies in 5 min").covering(0.0, 1.0))
-        .with(Band::new("no readings", silence))
+        .with(Band::new("no readings", gap))
         .with(Bars::new("predicted anomalies", style::VERMILLION, bars.collect()));
     let mut picture = Picture::new("Anomalies over time");
     picture.note("Readings more than 3 standard deviations from normal in each bucket.");

@@ -1,7 +1,7 @@
-//! Charts, and the pictures of the prediction log.
+//! Chart library, and a program that draws the prediction log.
 //!
-//! [`chart`] draws from plain data and knows nothing of models or logs; it serves training too. [`report`] is the
-//! program `viz`: it reads a prediction log and draws what it says.
+//! [`chart`] draws plain data and is also used by training; it depends on neither models nor logs. [`report`] is the
+//! program `viz`, which reads a prediction log and draws it.
 
 pub mod chart;
 pub mod report;

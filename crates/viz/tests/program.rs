@@ -1,22 +1,26 @@
-//! The program `viz`, as it is run: its pictures, its lines, its errors.
+//! Runs the program `viz` and checks its pictures, output and errors.
 
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const PICTURES: [&str; 3] = ["anomalies_over_time.png", "anomalies_over_time_from_log.png", "bubble_scatter_pred.png"];
 
 fn viz(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_viz"))
+    command(folder, arguments).output().unwrap()
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_viz"));
+    command
         .args(arguments)
         .current_dir(folder)
         .env_remove("MODEL_PATH")
         .env_remove("OUTPUTS_DIR")
-        .env_remove("RUST_BACKTRACE")
-        .output()
-        .unwrap()
+        .env("RUST_BACKTRACE", "1");
+    command
 }
 
 fn lines(output: &Output) -> Vec<String> {
@@ -26,10 +30,12 @@ fn lines(output: &Output) -> Vec<String> {
 
 fn error(output: &Output) -> String {
     assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8(output.stderr.clone()).unwrap()
+    let error = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(error.starts_with("error: ") && !error.to_lowercase().contains("backtrace"), "{error}");
+    error
 }
 
-/// A row a minute from 10:00 on; every tenth is predicted anomalous, and so far off that it is.
+/// One row per minute from 10:00 on; every tenth is an outlier and predicted anomalous.
 fn log(features: &[&str], rows: usize) -> String {
     let mut text = format!("timestamp,{},is_anomaly,anomaly_score,turbine_id,model_version\n", features.join(","));
     for i in 0..rows {
@@ -50,7 +56,7 @@ fn write_log(folder: &Path, text: &str) {
     fs::write(folder.join("outputs/predictions_log.csv"), text).unwrap();
 }
 
-/// Width and height as the PNG header says them.
+/// Width and height in the PNG header.
 fn dimensions(path: &Path) -> (u32, u32) {
     let bytes = fs::read(path).unwrap();
     assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n", "{}", path.display());
@@ -59,7 +65,7 @@ fn dimensions(path: &Path) -> (u32, u32) {
 }
 
 #[test]
-fn three_pictures_and_a_line_from_the_default_places() {
+fn defaults_draw_three_pictures_and_print_a_summary() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &log(&["temperature", "humidity", "sound_volume"], 300));
     let lines = lines(&viz(folder.path(), &[]));
@@ -72,7 +78,7 @@ fn three_pictures_and_a_line_from_the_default_places() {
         assert!((600..=1600).contains(&height), "{name}: {height}");
     }
     assert_eq!(lines.len(), 4);
-    // The log and three pictures: no draft is left behind.
+    // The log and three pictures: no temporary file is left.
     assert_eq!(fs::read_dir(folder.path().join("outputs")).unwrap().count(), 4);
 }
 
@@ -104,7 +110,7 @@ fn torn_and_foreign_lines_are_skipped_and_counted() {
 }
 
 #[test]
-fn rotated_parts_belong_to_the_log() {
+fn rotated_parts_of_the_log_are_read() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &log(&["a", "b", "c"], 20));
     fs::write(folder.path().join("outputs/predictions_log.000001.csv"), log(&["a", "b", "c"], 10)).unwrap();
@@ -112,7 +118,7 @@ fn rotated_parts_belong_to_the_log() {
 }
 
 #[test]
-fn a_period_is_cut_out() {
+fn only_the_period_is_drawn() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &log(&["a", "b", "c"], 120));
     // 10:30 to 10:59: 30 rows, of which 10:39, 10:49 and 10:59 are anomalous; 90 are outside.
@@ -137,7 +143,7 @@ fn the_bucket_changes_the_picture() {
 }
 
 #[test]
-fn pictures_and_log_go_where_they_are_told() {
+fn log_and_pictures_are_at_the_given_paths() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("l.csv"), log(&["a", "b", "c"], 20)).unwrap();
     lines(&viz(folder.path(), &["--log", "l.csv", "--outputs", "deep/er"]));
@@ -146,16 +152,16 @@ fn pictures_and_log_go_where_they_are_told() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_explained() {
+fn invalid_input_is_explained() {
     let header = log(&["a"], 0);
     let torn = format!("{header}2026-03-01T10:0");
     let whole = log(&["a"], 20);
-    // (log, arguments, what the error must say)
+    // (log, arguments, parts of the error message)
     let cases: [(Option<&str>, &[&str], &[&str]); 8] = [
         (None, &[], &["no prediction log at outputs/predictions_log.csv", "cargo run -p sender"]),
         (Some(""), &[], &["predictions_log.csv", "empty"]),
         (Some(&header), &[], &["predictions_log.csv", "no readings yet", "cargo run -p api", "cargo run -p sender"]),
-        (Some(&torn), &[], &["no whole row", "1 lines", "--log"]),
+        (Some(&torn), &[], &["no valid row", "1 lines", "--log"]),
         (Some("a,b\n1,2\n"), &[], &["predictions_log.csv", "no prediction log", "anomaly_score"]),
         (Some(&whole), &["--from", "2030-01-01T00:00:00Z"], &["2026-03-01T10:00:00Z", "widen --from"]),
         (Some(&whole), &["--bucket", "soon"], &["soon", "--bucket", "30s, 5m"]),
@@ -173,7 +179,7 @@ fn what_cannot_be_drawn_is_explained() {
 }
 
 #[test]
-fn a_model_for_the_logs_features_says_what_is_normal() {
+fn a_model_for_the_logs_features_defines_normal() {
     use turbine_core::training::{TrainingParams, train};
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &log(&["temperature", "humidity", "sound_volume"], 60));
@@ -185,9 +191,20 @@ fn a_model_for_the_logs_features_says_what_is_normal() {
     let model = train(&dataset, &TrainingParams::default()).unwrap().model;
     model.save(&folder.path().join("models/turbine_iforest.json")).unwrap();
     lines(&viz(folder.path(), &[]));
-    assert_ne!(picture(), from_log, "the default model is used where it fits");
+    assert_ne!(picture(), from_log, "the default model is used if its features are those of the log");
 
     write_log(folder.path(), &log(&["other"], 60));
     let lines = lines(&viz(folder.path(), &[]));
-    assert!(lines[0].contains("turbine_iforest.json is left aside: it reads other features"), "{}", lines[0]);
+    assert!(lines[0].starts_with("[viz] ignored models/turbine_iforest.json: its features are not"), "{}", lines[0]);
+}
+
+#[test]
+fn a_closed_output_pipe_does_not_stop_the_drawing() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &log(&["a", "b", "c"], 20));
+    let mut child = command(folder.path(), &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
+    assert!(PICTURES.iter().all(|name| folder.path().join("outputs").join(name).exists()));
 }

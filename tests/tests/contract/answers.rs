@@ -1,4 +1,4 @@
-//! What the service answers when all is well, and what it logs.
+//! Answers to valid requests, and their rows in the log.
 
 use e2e::{ANOMALY, Api, LogFile, NORMAL, folder_with_model};
 use serde_json::{Value, json};
@@ -21,9 +21,9 @@ fn a_reading_is_scored_answered_and_logged() {
         assert_eq!(score > threshold, expected, "{answer}");
         let timestamp = answer["timestamp"].as_str().unwrap();
         let time: jiff::Timestamp = timestamp.parse().unwrap();
-        // It is cut to the microsecond.
+        // The time is truncated to microseconds.
         assert!(timestamp.ends_with('Z') && time.as_microsecond() >= before.as_microsecond() && time <= after);
-        assert_eq!(answer.get("turbine_id"), None, "nobody named a turbine");
+        assert_eq!(answer.get("turbine_id"), None, "the reading names no turbine");
     }
 
     let text = std::fs::read_to_string(api.log()).unwrap();
@@ -45,7 +45,7 @@ fn a_reading_is_scored_answered_and_logged() {
 }
 
 #[test]
-fn event_time_and_turbine_go_to_the_answer_and_to_the_log() {
+fn event_time_and_turbine_are_in_the_answer_and_in_the_log() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let cases = [
@@ -63,7 +63,7 @@ fn event_time_and_turbine_go_to_the_answer_and_to_the_log() {
 }
 
 #[test]
-fn a_body_is_understood_with_and_without_a_content_type_and_as_a_form() {
+fn a_body_is_read_as_json_without_a_content_type_or_as_a_form() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let expected = api.post("/predict", NORMAL).json()["anomaly_score"].clone();
@@ -73,7 +73,7 @@ fn a_body_is_understood_with_and_without_a_content_type_and_as_a_form() {
         ("application/json; charset=utf-8", NORMAL),
         ("APPLICATION/JSON", NORMAL),
         ("text/plain", NORMAL),
-        // What `curl -d` says of the JSON that it sends.
+        // `curl -d` labels JSON as a form.
         (form, NORMAL),
         (form, FORM),
         (form, "sound_volume=0.51&more=x%20y&temperature=25.1&humidity=60.2"),
@@ -93,7 +93,7 @@ fn a_body_is_understood_with_and_without_a_content_type_and_as_a_form() {
 }
 
 #[test]
-fn the_ends_of_the_ranges_belong_to_them() {
+fn ranges_include_their_ends() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     for body in [
@@ -106,7 +106,7 @@ fn the_ends_of_the_ranges_belong_to_them() {
 }
 
 #[test]
-fn health_and_model_info_say_what_the_contract_says() {
+fn health_and_model_info_have_the_keys_of_the_contract() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let health = api.get("/health");
@@ -136,14 +136,14 @@ fn health_and_model_info_say_what_the_contract_says() {
 }
 
 #[test]
-fn a_request_is_named_by_its_sender_or_by_us() {
+fn a_request_id_is_taken_over_or_generated() {
     let folder = folder_with_model();
     let api = Api::start_with(folder.path(), &[], &[("RUST_LOG", "debug")]);
     let given = api.request("POST", "/predict", &[("x-request-id", "turbine-7:42")], "nonsense");
     assert_eq!((given.status, given.header("x-request-id")), (400, Some("turbine-7:42")));
     let ours: Vec<String> = (0..3).map(|_| api.get("/nowhere").header("x-request-id").unwrap().to_owned()).collect();
     assert!(ours[0] != ours[1] && ours[1] != ours[2] && ours[0] != ours[2], "{ours:?}");
-    // What would break a log line is not taken over.
+    // An id that would break a log line is replaced.
     let hostile = api.request("GET", "/health", &[("x-request-id", "a\"} {\"level\":\"ERROR")], "");
     assert!(!hostile.header("x-request-id").unwrap().contains('"'));
     let log = api.stderr();

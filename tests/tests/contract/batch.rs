@@ -8,13 +8,13 @@ fn batch(readings: &[String]) -> String {
 }
 
 #[test]
-fn predictions_come_in_the_order_of_the_readings() {
+fn predictions_are_in_the_order_of_the_readings() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let readings: Vec<String> = (0..200)
         .map(|i| {
             let turbine = if i % 3 == 0 { Value::Null } else { json!(format!("WT-{i}")) };
-            // From 25 °C, 60 % and 0.5, which is normal, to 44.9 °C, 79.9 % and 2.49, which is not.
+            // From normal (25 °C, 60 %, 0.5) to anomalous (44.9 °C, 79.9 %, 2.49).
             let x = f64::from(i);
             let (temperature, humidity, sound) = (25.0 + 0.1 * x, 60.0 + 0.1 * x, 0.5 + 0.01 * x);
             json!({"temperature": temperature, "humidity": humidity, "sound_volume": sound, "turbine_id": turbine})
@@ -42,7 +42,7 @@ fn predictions_come_in_the_order_of_the_readings() {
 }
 
 #[test]
-fn up_to_10_000_readings_are_taken() {
+fn up_to_10_000_readings_are_accepted() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     assert_eq!(api.post("/predict/batch", "{\"readings\":[]}").json(), json!({"predictions": []}));
@@ -62,7 +62,7 @@ fn up_to_10_000_readings_are_taken() {
 }
 
 #[test]
-fn one_bad_reading_refuses_the_whole_batch_and_every_fault_is_named() {
+fn one_faulty_reading_refuses_the_whole_batch_and_every_fault_is_listed() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let readings = [
@@ -102,7 +102,7 @@ fn one_bad_reading_refuses_the_whole_batch_and_every_fault_is_named() {
 }
 
 #[test]
-fn many_large_batches_at_once_are_logged_whichever_way() {
+fn concurrent_large_batches_are_logged_with_every_log_sync() {
     let folder = folder_with_model();
     let batch = format!("{{\"readings\":[{}]}}", vec![NORMAL; 500].join(","));
     for sync in ["none", "write", "fsync"] {

@@ -1,4 +1,4 @@
-//! Who may call, if keys are asked for.
+//! API keys: every endpoint but `/health*` requires one.
 
 use e2e::{Api, NORMAL, folder_with_model, run};
 
@@ -16,7 +16,7 @@ fn body(method: &str) -> &'static str {
 }
 
 #[test]
-fn without_a_key_nothing_but_health_answers() {
+fn without_a_key_only_health_answers() {
     let folder = folder_with_model();
     let keys = folder.path().join("keys");
     std::fs::write(&keys, "# the farm in the north\nsecret-two\n\n  secret-three  \n").unwrap();
@@ -49,17 +49,17 @@ fn without_a_key_nothing_but_health_answers() {
             assert_eq!(ask(&[("authorization", &format!("Bearer {key}"))]).status, 200, "{method} {path}");
         }
     }
-    // What is not there is nobody's business either.
+    // Unknown paths and methods are not revealed without a key.
     assert_eq!(api.get("/nowhere").status, 401);
     assert_eq!(api.get("/predict").status, 401);
     assert_eq!(api.get("/health/nowhere").status, 401);
 
     let metrics = api.request("GET", "/metrics", &[("x-api-key", "secret-one")], "").json();
-    // Six good requests to each of the two scoring routes (a batch of none is one too); only /predict gives predictions.
+    // Six accepted requests to each of the two scoring routes; the batches are empty.
     assert_eq!(metrics["predictions_total"], 6);
     let openapi = api.request("GET", "/openapi.json", &[("x-api-key", "secret-one")], "").body;
     let log = std::fs::read_to_string(api.log()).unwrap();
-    assert!(api.stderr().contains("/predict"), "the log says nothing at all");
+    assert!(api.stderr().contains("/predict"), "the log does not name the request");
     for (place, text) in [("log lines", api.stderr()), ("prediction log", log), ("/openapi.json", openapi)] {
         for secret in ["secret-", "wrong-key"] {
             assert!(!text.contains(secret), "{secret} is in the {place}");
@@ -68,7 +68,7 @@ fn without_a_key_nothing_but_health_answers() {
 }
 
 #[test]
-fn a_key_that_opens_nothing_is_an_error_at_the_start() {
+fn an_empty_key_or_key_file_is_an_error_at_start() {
     let folder = folder_with_model();
     std::fs::write(folder.path().join("none"), "# nothing yet\n").unwrap();
     for (env, named) in
@@ -90,7 +90,7 @@ fn help_does_not_show_the_key() {
 }
 
 #[test]
-fn the_sender_knows_how_to_give_a_key() {
+fn the_sender_sends_its_key() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &["--api-key", "secret-one"]);
     let send = |env: &[(&str, &str)]| {

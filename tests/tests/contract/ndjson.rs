@@ -1,4 +1,4 @@
-//! `POST /predict/batch` with one reading a line.
+//! `POST /predict/batch` with newline-delimited JSON: one reading per line.
 
 use e2e::{ANOMALY, Api, LogFile, NORMAL, Raw, folder_with_model};
 use serde_json::Value;
@@ -56,7 +56,7 @@ fn a_line_is_answered_before_the_next_one_is_sent() {
     for (i, reading) in [NORMAL, ANOMALY, "{}", NORMAL].into_iter().enumerate() {
         raw.send(chunk(format!("{reading}\n").as_bytes()));
         if i == 0 {
-            // The head comes with the first answer.
+            // The response head comes with the first answer.
             while !raw.line().unwrap().is_empty() {}
         }
         let answer = String::from_utf8(raw.chunk().unwrap().unwrap()).unwrap();
@@ -69,10 +69,10 @@ fn a_line_is_answered_before_the_next_one_is_sent() {
 }
 
 #[test]
-fn it_does_not_matter_into_which_pieces_the_body_falls() {
+fn answers_do_not_depend_on_how_the_body_is_split() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &["--max-body-bytes", "200"]);
-    // The third line is too long; what follows it is answered all the same.
+    // The third line is too long; the lines after it are still answered.
     let long = format!("{{\"filler\":\"{}\"}}", "x".repeat(1_000));
     let body = format!("{NORMAL}\n{{}}\n{long}\n{ANOMALY}\r\n\nnonsense\n{NORMAL}");
     let without_time = |body: &str| {
@@ -95,7 +95,7 @@ fn it_does_not_matter_into_which_pieces_the_body_falls() {
     }
 }
 
-/// How many readings the long request has; `NDJSON_READINGS=1000000` for what is promised in full.
+/// Readings of the long request; `NDJSON_READINGS` sets another number.
 fn readings() -> usize {
     std::env::var("NDJSON_READINGS").map_or(100_000, |number| number.parse().unwrap())
 }
@@ -107,12 +107,12 @@ fn many_readings_take_no_more_memory_than_few() {
     let few = highest_memory_after(&api, 1_000);
     let many = highest_memory_after(&api, readings());
     println!("peak memory: {few} kB after 1,000 readings, {many} kB after {} more", readings());
-    // 100,000 readings are 5.7 MB and their answers 16 MB; four MiB are buffers on their way.
+    // 100,000 readings are 5.7 MB and their answers 16 MB; four MiB allow for buffers.
     assert!(many < few + 4_096, "{few} kB, then {many} kB");
     assert_eq!(api.counters()["predictions_total"], readings() + 1_000);
 }
 
-/// Sends so many readings in one request, and says what the service's memory peaked at, in kB.
+/// Sends that many readings in one request; returns the peak resident memory of the service in kB.
 fn highest_memory_after(api: &Api, readings: usize) -> u64 {
     let mut raw = Raw::with(api, HEAD);
     let mut writer = raw.writer();

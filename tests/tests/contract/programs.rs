@@ -1,10 +1,12 @@
-//! Every flag and variable that is documented is in the program's own help, with its default.
+//! `--help` lists every documented flag with its variable and default.
 
 use e2e::run;
 
+/// Flag, variable (`""` = none), default (`""` = none).
+type Settings = &'static [(&'static str, &'static str, &'static str)];
+
 #[test]
 fn help_names_every_variable_and_its_default() {
-    type Settings = &'static [(&'static str, &'static str, &'static str)];
     let cases: [(&str, Settings); 4] = [
         (
             "api",
@@ -65,21 +67,36 @@ fn help_names_every_variable_and_its_default() {
             ],
         ),
     ];
+    cases.into_iter().for_each(|(program, settings)| assert_help_names(program, settings));
+}
+
+#[test]
+fn help_names_the_settings_of_turbines_memory_and_reload() {
+    assert_help_names(
+        "api",
+        &[
+            ("--dedupe-window", "DEDUPE_WINDOW", "262144"),
+            ("--max-turbines", "MAX_TURBINES", "10000"),
+            ("--max-memory", "MAX_MEMORY", "64MiB"),
+            ("--watch-model", "WATCH_MODEL", ""),
+        ],
+    );
+}
+
+fn assert_help_names(program: &str, settings: Settings) {
     let folder = tempfile::tempdir().unwrap();
-    for (program, options) in cases {
-        let help = run(program, folder.path(), &["--help"], &[]);
-        assert_eq!(help.code, Some(0));
-        for (flag, variable, default) in options {
-            // From the flag to the next one.
-            let start = help.stdout.find(&format!("{flag} ")).unwrap_or_else(|| panic!("{program}: no {flag}"));
-            let text = &help.stdout[start..];
-            let about = &text[..text.find("\n      --").unwrap_or(text.len())];
-            assert!(about.contains(variable), "{program} {flag}: {about}");
-            assert!(about.contains("[env:") || variable.is_empty(), "{program} {flag}: {about}");
-            if !default.is_empty() {
-                let joined = about.split_whitespace().collect::<Vec<_>>().join(" ");
-                assert!(joined.contains(&format!("[default: {default}")), "{program} {flag}: {about}");
-            }
+    let help = run(program, folder.path(), &["--help"], &[]);
+    assert_eq!(help.code, Some(0));
+    for (flag, variable, default) in settings {
+        // The text from this flag to the next.
+        let start = help.stdout.find(&format!("{flag} ")).unwrap_or_else(|| panic!("{program}: no {flag}"));
+        let text = &help.stdout[start..];
+        let about = &text[..text.find("\n      --").unwrap_or(text.len())];
+        assert!(about.contains(variable), "{program} {flag}: {about}");
+        assert!(about.contains("[env:") || variable.is_empty(), "{program} {flag}: {about}");
+        if !default.is_empty() {
+            let joined = about.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(joined.contains(&format!("[default: {default}")), "{program} {flag}: {about}");
         }
     }
 }
@@ -108,5 +125,5 @@ fn a_wrong_flag_or_value_is_refused_by_every_program() {
         assert_eq!(ended.code, Some(2), "{program} {args:?}: {}{}", ended.stdout, ended.stderr);
         assert!(ended.stderr.contains(args[0]), "{program} {args:?}: {}", ended.stderr);
     }
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "something was written all the same");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "something was written");
 }

@@ -1,16 +1,16 @@
-//! The one shape in which the service refuses.
+//! Refusals: one JSON shape for every status.
 
 use e2e::{Answered, Api, NORMAL, Raw, folder_with_model};
 use serde_json::Value;
 
-/// Status, content type and shape of a refusal; gives its message.
+/// Checks status, content type and shape of a refusal; returns its message.
 fn refused(answer: &Answered, status: u16, what: &str) -> String {
     assert_eq!(answer.status, status, "{what}: {}", answer.body);
     assert_eq!(answer.header("content-type"), Some("application/json"), "{what}");
     assert!(answer.header("x-request-id").is_some(), "{what}");
     let body = answer.json();
     for key in body.as_object().unwrap().keys() {
-        assert!(["error", "faults", "reason"].contains(&key.as_str()), "{what}: {body}");
+        assert!(["error", "faults", "more_faults", "reason"].contains(&key.as_str()), "{what}: {body}");
     }
     assert_eq!(answer.header("retry-after").is_some(), status == 503, "{what}");
     let message = body["error"].as_str().unwrap();
@@ -34,7 +34,7 @@ fn a_fault_is_named_with_field_problem_and_value() {
 }
 
 #[test]
-fn what_is_not_there_is_404() {
+fn an_unknown_path_is_404() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     for path in
@@ -47,7 +47,7 @@ fn what_is_not_there_is_404() {
 }
 
 #[test]
-fn a_wrong_method_is_405_and_the_right_ones_are_named() {
+fn a_wrong_method_is_405_and_allow_names_the_right_ones() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let get = ["/health", "/health/live", "/health/ready", "/model/info", "/metrics", "/openapi.json", "/docs/"];
@@ -71,7 +71,7 @@ fn a_wrong_method_is_405_and_the_right_ones_are_named() {
 }
 
 #[test]
-fn a_body_of_another_kind_is_415() {
+fn an_unsupported_content_type_is_415() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     for path in ["/predict", "/predict/batch"] {
@@ -84,7 +84,7 @@ fn a_body_of_another_kind_is_415() {
 }
 
 #[test]
-fn a_body_is_taken_up_to_its_limit_and_refused_above_it() {
+fn a_body_is_accepted_up_to_the_limit_and_refused_above_it() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let padded = |bytes: usize| format!("{NORMAL}{}", " ".repeat(bytes - NORMAL.len()));
@@ -101,7 +101,7 @@ fn a_body_is_taken_up_to_its_limit_and_refused_above_it() {
 }
 
 #[test]
-fn who_is_refused_early_may_finish_sending_and_reads_why() {
+fn a_client_refused_before_its_body_is_sent_can_finish_sending_and_read_why() {
     let folder = folder_with_model();
     let api = Api::start_with(folder.path(), &[], &[("API_KEY", "a-key-long-enough-for-tests")]);
     let body = vec![b' '; 8 << 20];
@@ -131,7 +131,7 @@ fn head_of_a_good_request(key: &str) -> String {
 }
 
 #[test]
-fn who_asks_before_sending_too_much_is_told_not_to() {
+fn expect_continue_with_too_large_a_body_is_refused() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let head = "POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2000000\r\nexpect: 100-continue\r\n\r\n";
@@ -141,7 +141,7 @@ fn who_asks_before_sending_too_much_is_told_not_to() {
 }
 
 #[test]
-fn who_asks_before_sending_lines_is_told_to_go_on() {
+fn expect_continue_is_answered_with_100() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     for (path, kind) in [("/predict", "application/json"), ("/predict/batch", "application/x-ndjson")] {

@@ -1,4 +1,4 @@
-//! SIGTERM and Ctrl-C: what was accepted is finished, the log is whole, the exit code is 0.
+//! SIGTERM and Ctrl-C: accepted requests are finished, the log is whole, the exit code is 0.
 
 use e2e::{Api, LogFile, NORMAL, Raw, eventually, folder_with_model, post, post_large_batch};
 use std::collections::BTreeSet;
@@ -15,16 +15,16 @@ fn half_a_request(api: &Api) -> Raw {
         NORMAL.len()
     );
     let mut raw = Raw::with(api, head);
-    // It says so when it comes to read the body.
+    // The service sends this when its handler begins to read the body.
     assert_eq!(raw.line().as_deref(), Some("HTTP/1.1 100 Continue"));
     assert_eq!(raw.line().as_deref(), Some(""));
     raw.send(&NORMAL[..HALF]);
     raw
 }
 
-/// Waits until the service takes no connections any more: it has heard the signal.
-fn wait_until_it_hears(api: &Api) {
-    eventually("the service stops to listen", || TcpStream::connect(api.address()).is_err());
+/// Waits until the service refuses connections: it has received the signal.
+fn wait_until_it_stops_listening(api: &Api) {
+    eventually("the service stops listening", || TcpStream::connect(api.address()).is_err());
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn under_load_every_accepted_request_is_answered_and_logged() {
     }
 }
 
-/// Posts readings one after the other; gives the names of those that were answered.
+/// Posts readings one after the other; returns the turbine ids of those that were answered.
 fn post_until_it_ends(mut raw: Raw, thread: usize, answered: &AtomicUsize) -> Vec<String> {
     let mut names = Vec::new();
     for i in 0.. {
@@ -85,7 +85,7 @@ fn a_request_that_has_begun_is_finished() {
     let mut slow = half_a_request(&api);
     let idle = Raw::connect(&api);
     api.signal("TERM");
-    wait_until_it_hears(&api);
+    wait_until_it_stops_listening(&api);
     slow.send(&NORMAL[HALF..]);
     let answer = slow.answer();
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -95,7 +95,7 @@ fn a_request_that_has_begun_is_finished() {
     drop(idle);
 }
 
-/// Sockets that the service holds.
+/// Number of open sockets of the service.
 fn sockets(api: &Api) -> usize {
     let files = std::fs::read_dir(format!("/proc/{}/fd", api.id())).unwrap();
     let targets = files.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
@@ -115,7 +115,7 @@ fn a_stream_of_lines_that_has_begun_is_answered_to_its_end() {
     raw.send(format!("{NORMAL}\n"));
     eventually("the first line is logged", || api.rows().len() == 1);
     api.signal("TERM");
-    wait_until_it_hears(&api);
+    wait_until_it_stops_listening(&api);
     raw.send(format!("{NORMAL}\n{NORMAL}\n"));
     assert_eq!(raw.answer().body.lines().count(), 3);
     let log = api.log();
@@ -124,7 +124,7 @@ fn a_stream_of_lines_that_has_begun_is_answered_to_its_end() {
 }
 
 #[test]
-fn who_never_finishes_is_waited_for_no_longer_than_the_deadline() {
+fn an_unfinished_request_is_cut_off_at_the_drain_timeout() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &["--drain-timeout", "300ms"]);
     assert_eq!(api.post("/predict", NORMAL).status, 200);
@@ -133,12 +133,12 @@ fn who_never_finishes_is_waited_for_no_longer_than_the_deadline() {
     slow.wait_for_end();
     let log = api.log();
     let code = api.wait().code();
-    assert_eq!(code, Some(1), "an operator should hear that a request was cut off");
+    assert_eq!(code, Some(1), "the exit code says that a request was cut off");
     assert_eq!(LogFile::read(&log).rows.len(), 1);
 }
 
 #[test]
-fn idle_connections_and_half_heads_do_not_hold_it_up() {
+fn idle_connections_and_incomplete_heads_do_not_delay_the_shutdown() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &["--drain-timeout", "1h", "--header-timeout", "1h"]);
     let before = sockets(&api);
@@ -148,8 +148,8 @@ fn idle_connections_and_half_heads_do_not_hold_it_up() {
         .collect();
     let mut used = Raw::with(&api, post("/predict", "application/json", NORMAL));
     assert_eq!(used.answer().status, 200);
-    eventually("all are there", || sockets(&api) == before + 4);
-    // The harness waits no hour.
+    eventually("all are accepted", || sockets(&api) == before + 4);
+    // Waits for less than the hour of the timeouts.
     assert_eq!(api.terminate().code(), Some(0));
     drop(connections);
 }
@@ -162,7 +162,7 @@ fn an_answer_that_is_read_slowly_is_sent_to_its_end() {
     slow.send(post_large_batch(NORMAL));
     eventually("it is logged", || api.rows().len() == 10_000);
     api.signal("TERM");
-    // Longer than the service waits for a request that may still come.
+    // Longer than the service waits for further requests of an open connection.
     std::thread::sleep(Duration::from_secs(2));
     let answer = slow.read_slowly(Duration::ZERO);
     assert_eq!(answer.matches("anomaly_score").count(), 10_000, "{} bytes came", answer.len());

@@ -20,14 +20,14 @@ fn the_first_start_trains_and_the_second_loads_the_same_model() {
     assert!(api.terminate().success());
     assert_eq!(std::fs::read(folder.path().join(MODEL)).unwrap(), saved);
 
-    // It is the very model that `train` makes.
+    // `train` makes the same model.
     let trained = run("train", folder.path(), &["--model", "trained.json", "--outputs", "pictures"], &[]);
     assert_eq!(trained.code, Some(0), "{}", trained.stderr);
     assert!(std::fs::read(folder.path().join("trained.json")).unwrap() == saved, "train makes another model");
 }
 
 #[test]
-fn model_and_outputs_lie_where_the_variables_say() {
+fn variables_and_flags_set_the_paths_of_model_and_outputs() {
     let folder = folder_with_model();
     std::fs::rename(folder.path().join(MODEL), folder.path().join("other.json")).unwrap();
     let env = [("MODEL_PATH", "other.json"), ("OUTPUTS_DIR", "a/b"), ("API_HOST", "127.0.0.2")];
@@ -38,7 +38,7 @@ fn model_and_outputs_lie_where_the_variables_say() {
     assert!(!folder.path().join(MODEL).exists() && !folder.path().join("outputs").exists());
     drop(api);
 
-    // A flag counts more than its variable.
+    // A flag overrides its variable.
     let args = ["--model", "other.json", "--outputs", "c", "--host", "127.0.0.1"];
     let api = Api::start_with(folder.path(), &args, &[("MODEL_PATH", "none"), ("OUTPUTS_DIR", "d"), ("API_HOST", "x")]);
     assert_eq!(api.post("/predict", NORMAL).status, 200);
@@ -47,7 +47,7 @@ fn model_and_outputs_lie_where_the_variables_say() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_a_clear_error() {
+fn a_port_in_use_is_an_error_that_names_it() {
     let folder = folder_with_model();
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = holder.local_addr().unwrap().port().to_string();
@@ -68,7 +68,7 @@ fn a_second_service_on_the_same_log_is_refused() {
     assert_eq!(api.post("/predict", NORMAL).status, 200);
     assert_eq!(LogFile::read(&api.log()).rows.len(), 1);
 
-    // A service that was killed leaves no lock behind.
+    // A killed service leaves no lock.
     api.signal("KILL");
     api.wait();
     let api = Api::start(folder.path(), &[]);
@@ -76,7 +76,7 @@ fn a_second_service_on_the_same_log_is_refused() {
     assert_eq!(LogFile::read(&api.log()).rows.len(), 2);
 }
 
-/// What is no usable model file, and what must be said about it.
+/// Files that are not usable models, by name.
 fn unusable_models(good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let text = std::str::from_utf8(good).unwrap();
     let edited = |from: &str, to: &str| {
@@ -95,7 +95,7 @@ fn unusable_models(good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn an_unusable_model_degrades_the_service_and_is_left_as_it_is() {
+fn an_unusable_model_degrades_the_service_and_its_file_is_not_changed() {
     let folder = folder_with_model();
     let path = folder.path().join(MODEL);
     let good = std::fs::read(&path).unwrap();
@@ -127,7 +127,7 @@ fn an_unusable_model_degrades_the_service_and_is_left_as_it_is() {
 }
 
 #[test]
-fn a_log_of_other_columns_is_set_aside_and_never_mixed() {
+fn a_log_with_other_columns_is_set_aside() {
     let old_logs = [
         "timestamp,a,b,is_anomaly,anomaly_score,turbine_id,model_version\n2026-01-01T00:00:00Z,1,2,0,0.4,,x\n",
         "timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score\n2026-01-01T00:00:00Z,1,2,3,0,0.4\n",
@@ -142,18 +142,18 @@ fn a_log_of_other_columns_is_set_aside_and_never_mixed() {
         assert_eq!(api.post("/predict", ANOMALY).status, 200);
         assert_eq!(LogFile::read(&api.log()).rows.len(), 1);
         assert!(api.terminate().success());
-        assert_eq!(files_like(&outputs, old), 1, "log {i} is not kept aside as it was");
+        assert_eq!(files_like(&outputs, old), 1, "log {i} is not set aside unchanged");
     }
 }
 
-/// How many files of the folder hold exactly this.
+/// Number of files of the folder with exactly this content.
 fn files_like(folder: &Path, text: &str) -> usize {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
     files.filter(|bytes| bytes == text.as_bytes()).count()
 }
 
 #[test]
-fn rows_go_on_under_the_header_that_is_there() {
+fn an_existing_log_is_continued_without_a_second_header() {
     let folder = folder_with_model();
     for rows in 1..=3 {
         let api = Api::start(folder.path(), &[]);
@@ -165,7 +165,7 @@ fn rows_go_on_under_the_header_that_is_there() {
 }
 
 #[test]
-fn the_health_command_tells_by_its_exit_code() {
+fn the_health_command_reports_by_its_exit_code() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let health = |port: &str| run("api", folder.path(), &["health"], &[("API_PORT", port)]);

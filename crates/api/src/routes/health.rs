@@ -1,7 +1,6 @@
 //! `GET /health`, `/health/live`, `/health/ready`.
 
 use crate::error::AnyRefusal;
-use crate::routes::predict::now;
 use crate::state::App;
 use axum::Json;
 use axum::extract::State;
@@ -12,7 +11,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// How the service is.
+/// Overall health.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     /// `healthy`, or `degraded` if the service does less than it should.
@@ -28,21 +27,22 @@ pub struct Health {
     pub reasons: Vec<String>,
 }
 
-fn look(app: &App) -> Health {
-    let reasons = app.troubles();
-    let status = if reasons.is_empty() { "healthy" } else { "degraded" };
-    Health { status, model_loaded: app.scoring.is_ok(), timestamp: now(), reasons }
+/// The state of the service, and whether it is ready for readings.
+fn look(app: &App) -> (Health, bool) {
+    let pipeline::Health { model_loaded, ready, problems } = app.pipeline.health();
+    let status = if problems.is_empty() { "healthy" } else { "degraded" };
+    (Health { status, model_loaded, timestamp: Timestamp::now(), reasons: problems }, ready)
 }
 
-/// Whether the service does all it should; 200 whatever there is to say.
+/// Overall health; always 200.
 #[utoipa::path(
     get,
     path = "/health",
-    responses((status = 200, body = Health, description = "How the service is."), AnyRefusal),
+    responses((status = 200, body = Health, description = "Overall health."), AnyRefusal),
     tag = "operation"
 )]
 pub async fn health(State(app): State<Arc<App>>) -> Json<Health> {
-    Json(look(&app))
+    Json(look(&app).0)
 }
 
 /// Proof that the process answers.
@@ -56,7 +56,7 @@ pub struct Live {
 #[utoipa::path(
     get,
     path = "/health/live",
-    responses((status = 200, body = Live, description = "It does."), AnyRefusal),
+    responses((status = 200, body = Live, description = "The process answers."), AnyRefusal),
     tag = "operation"
 )]
 pub async fn live() -> Json<Live> {
@@ -74,7 +74,7 @@ pub async fn live() -> Json<Live> {
     tag = "operation"
 )]
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
-    let health = look(&app);
-    let status = if app.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let (health, ready) = look(&app);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(health)).into_response()
 }

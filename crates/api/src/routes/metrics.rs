@@ -1,4 +1,4 @@
-//! `GET /metrics`: JSON, or Prometheus text for who asks for it.
+//! `GET /metrics`: JSON, or Prometheus's text format if the client asks for it.
 
 use crate::error::{AnyRefusal, ApiError};
 use crate::state::App;
@@ -22,11 +22,14 @@ const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
     tag = "operation"
 )]
 pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let counters = app.pipeline.counters();
     if wants_text(&headers) {
-        let text = app.telemetry.prometheus_text(&app.scoring)?;
+        app.pipeline.refresh_gauges();
+        let text = app.telemetry.prometheus_text();
+        let text = text.map_err(|error| ApiError::Internal { cause: error.to_string() })?;
         Ok(([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response())
     } else {
-        Ok(Json(app.telemetry.summary()).into_response())
+        Ok(Json(app.telemetry.summary(counters.predictions.get() + counters.unlogged.get())).into_response())
     }
 }
 

@@ -11,7 +11,7 @@ use turbine_core::model::{Model, SplitEvaluations};
 use turbine_core::threshold::ThresholdMethod;
 use utoipa::ToSchema;
 
-/// What scores the readings.
+/// The model in service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelInfo {
     /// Always `IsolationForest`.
@@ -40,7 +40,7 @@ pub struct ModelInfo {
     /// The features, with what was normal in training.
     pub features: Vec<FeatureInfo>,
     /// How well it did; null if the training had no labels.
-    #[schema(schema_with = crate::openapi::evaluation)]
+    #[schema(schema_with = crate::schema::evaluation)]
     pub evaluation: Option<SplitEvaluations>,
 }
 
@@ -52,7 +52,7 @@ pub struct FeatureInfo {
     /// Unit, empty if unknown.
     pub unit: String,
     /// What is accepted; null for every finite number.
-    #[schema(schema_with = crate::openapi::range)]
+    #[schema(schema_with = crate::schema::range)]
     pub range: Option<Range>,
     /// Mean in training, in the unit.
     pub mean: f64,
@@ -60,7 +60,7 @@ pub struct FeatureInfo {
     pub std: f64,
 }
 
-/// What scores the readings.
+/// Describes the model in service.
 #[utoipa::path(
     get,
     path = "/model/info",
@@ -68,7 +68,7 @@ pub struct FeatureInfo {
     tag = "operation"
 )]
 pub async fn model_info(State(app): State<Arc<App>>) -> Result<Json<ModelInfo>, ApiError> {
-    Ok(Json(describe(&app.scoring()?.model)))
+    Ok(Json(describe(&*app.pipeline.model()?)))
 }
 
 fn describe(model: &Model) -> ModelInfo {

@@ -1,21 +1,25 @@
 //! `POST /predict/batch` with one reading a line: answered line by line while the body arrives, in bounded memory.
 
 use crate::error::ApiError;
-use crate::offload::Offload;
-use crate::routes::predict::{Answer, now};
-use crate::state::{App, Scoring};
-use crate::waiting::within;
+use crate::memory::Reservation;
+use crate::routes::answer::{Answer, MAX_ANSWER_BYTES};
+use crate::state::App;
 use axum::body::{Body, BodyDataStream};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
+use pipeline::decode;
 use serde::Serialize;
 use std::convert::Infallible;
 use std::sync::Arc;
-use turbine_core::reading::{RawReading, Reading};
+use turbine_core::model::Model;
+use turbine_core::reading::Reading;
 
 const NDJSON: &str = "application/x-ndjson";
+
+/// Most lines that are scored and answered together. The answer to a line of two bytes can be ten thousand times as long.
+const MAX_LINES: usize = 256;
 
 /// Answers each line of `body` in its place: a prediction, or the error of the line. Blank lines are passed over.
 ///
@@ -25,9 +29,16 @@ const NDJSON: &str = "application/x-ndjson";
 /// # Errors
 /// 503 if there is no model; what fails later is answered in its line.
 pub async fn answer(app: Arc<App>, body: Body) -> Result<Response, ApiError> {
-    app.scoring()?;
-    let body = body.into_data_stream();
-    let mut lines = Lines { app, body, rest: BytesMut::new(), skipping: false, done: false };
+    app.pipeline.model()?;
+    let mut lines = Lines {
+        body: body.into_data_stream(),
+        rest: BytesMut::new(),
+        complete: Bytes::new(),
+        reservation: app.memory.reservation(),
+        skipping: false,
+        done: false,
+        app,
+    };
     let first = lines.next_answers().await;
     let rest = stream::unfold(lines, |mut lines| async move { Some((lines.next_answers().await?, lines)) });
     let answers = stream::iter(first).chain(rest).map(Ok::<Bytes, Infallible>);
@@ -39,45 +50,58 @@ struct Lines {
     body: BodyDataStream,
     /// The beginning of a line whose end has not arrived.
     rest: BytesMut,
+    /// Whole lines that are to be answered.
+    complete: Bytes,
+    /// Of the memory for both.
+    reservation: Reservation,
     /// Whether what arrives is the rest of a line that was refused for its length.
     skipping: bool,
     done: bool,
 }
 
 impl Lines {
-    /// The answers to the next lines that arrive, or nothing after the last.
+    /// The answers to the next lines that arrive, or `None` after the last.
     async fn next_answers(&mut self) -> Option<Bytes> {
-        while !self.done {
-            let answers = match self.arrived().await {
-                Ok(complete) => {
-                    let app = self.app.clone();
-                    let mut answers = if Offload::is_for(complete.len()) {
-                        self.app.offload.run(async move { score(&app, &complete).await }).await
-                    } else {
-                        score(&app, &complete).await
-                    };
-                    self.give_up_overlong_line(&mut answers);
-                    answers
-                }
+        loop {
+            if self.complete.is_empty() && self.done {
+                return None;
+            }
+            match self.try_next_answers().await {
+                Ok(answers) if answers.is_empty() => {}
+                Ok(answers) => return Some(answers),
                 Err(refusal) => {
                     // What came before the fault is answered; what comes behind it cannot be told apart any more.
                     self.done = true;
-                    let mut answers = Vec::new();
-                    push_line(&mut answers, &refusal.envelope());
-                    answers
+                    self.complete = Bytes::new();
+                    let mut answer = Vec::new();
+                    push_line(&mut answer, &refusal.envelope());
+                    return Some(answer.into());
                 }
-            };
-            if !answers.is_empty() {
-                return Some(answers.into());
             }
         }
-        None
+    }
+
+    /// The answers to whole lines that have arrived; perhaps none yet.
+    async fn try_next_answers(&mut self) -> Result<Bytes, ApiError> {
+        if self.complete.is_empty() {
+            self.complete = self.arrived().await?;
+        }
+        let ends = self.complete.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+        let end = ends.take(MAX_LINES).last().filter(|_| !self.complete.is_empty());
+        let lines = self.complete.split_to(end.unwrap_or(self.complete.len()));
+        let (mut answers, reservation) = score(&self.app, &lines).await?;
+        drop(lines);
+        if self.complete.is_empty() {
+            self.give_up_overlong_line(&mut answers);
+        }
+        self.reservation.shrink_to(self.rest.len() + self.complete.len());
+        Ok(if answers.is_empty() { Bytes::new() } else { reservation.hold(answers) })
     }
 
     /// Whole lines that have arrived since the last call; perhaps none yet.
     async fn arrived(&mut self) -> Result<Bytes, ApiError> {
-        let timeout = self.app.limits.body_timeout.0;
-        let Ok(frame) = within(timeout, self.body.next()).await else {
+        let timeout = self.app.limits.body_timeout;
+        let Ok(frame) = tokio::time::timeout(timeout, self.body.next()).await else {
             return Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() });
         };
         match frame {
@@ -87,6 +111,7 @@ impl Lines {
                     self.skipping = end.is_none();
                     frame.advance(end.unwrap_or(frame.len()));
                 }
+                self.reservation.grow(frame.len())?;
                 // What arrived earlier is not searched again: a long line may come in tiny pieces.
                 let last_end = frame.iter().rposition(|&byte| byte == b'\n');
                 let whole = last_end.map_or(0, |end| self.rest.len() + end + 1);
@@ -112,20 +137,14 @@ impl Lines {
     }
 }
 
-/// Answers whole lines, each in its place.
-async fn score(app: &App, text: &[u8]) -> Vec<u8> {
-    let mut answers = Vec::new();
-    let scoring = match app.scoring() {
-        Ok(scoring) => scoring,
-        Err(error) => {
-            push_line(&mut answers, &error.envelope());
-            return answers;
-        }
-    };
+/// Answers whole lines, each in its place, with the memory of the answers.
+async fn score(app: &App, text: &[u8]) -> Result<(Vec<u8>, Reservation), ApiError> {
+    let (mut answers, mut reservation) = (Vec::new(), app.memory.reservation());
+    let model = app.pipeline.model()?;
     let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let (mut readings, mut refusals) = (Vec::new(), Vec::new());
-    for text in lines {
-        refusals.push(match check(app, text, scoring) {
+    for line in lines {
+        refusals.push(match check(app, line, &model) {
             Ok(reading) => {
                 readings.push(reading);
                 None
@@ -133,31 +152,30 @@ async fn score(app: &App, text: &[u8]) -> Vec<u8> {
             Err(error) => Some(error),
         });
     }
-    let records = scoring.predict_all(readings, now());
-    let logged = app.log(&records).await;
-    answers.reserve(refusals.len() * 192);
-    let mut records = records.iter();
+    // Before they are logged: what is in the log is not refused.
+    reservation.grow(MAX_ANSWER_BYTES * refusals.len())?;
+    let submitted = app.pipeline.submit(app.pipeline.score(model, readings)).await.map_err(ApiError::from);
+    answers.reserve(MAX_ANSWER_BYTES * refusals.len());
+    let mut answered = submitted.as_ref().map(|answered| answered.iter());
     for refusal in &refusals {
-        match (refusal, &logged) {
+        match (refusal, &mut answered) {
             (Some(error), _) => push_line(&mut answers, &error.envelope()),
-            (None, logged) => {
-                let record = records.next().expect("a line that is not refused has its record");
-                match logged {
-                    Ok(()) => push_line(&mut answers, &Answer::new(record, scoring.model.threshold())),
-                    Err(error) => push_line(&mut answers, &error.envelope()),
-                }
+            (None, Ok(answered)) => {
+                let answer = answered.next().expect("a line that is not refused is answered");
+                push_line(&mut answers, &Answer::from(answer));
             }
+            (None, Err(error)) => push_line(&mut answers, &error.envelope()),
         }
     }
-    answers
+    Ok((answers, reservation))
 }
 
-fn check(app: &App, text: &[u8], scoring: &Scoring) -> Result<Reading, ApiError> {
+fn check(app: &App, text: &[u8], model: &Model) -> Result<Reading, ApiError> {
     let limit = app.limits.max_body_bytes.0;
     if text.len() as u64 > limit {
         return Err(ApiError::LineTooLong { limit });
     }
-    Ok(RawReading::from_json(text)?.check(scoring.model.features())?)
+    Ok(decode::reading(text, model.features())?)
 }
 
 fn push_line(lines: &mut Vec<u8>, answer: &impl Serialize) {

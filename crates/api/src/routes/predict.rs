@@ -1,59 +1,19 @@
 //! Scoring: `POST /predict` and `POST /predict/batch`.
 
-use crate::body::{self, Kind, Readings};
+use crate::body::{self, Kind, WholeBody};
 use crate::error::{AnyRefusal, ApiError, ReadingRefusal};
-use crate::offload::Offload;
-use crate::openapi::{BatchSchema, FormSchema, ReadingSchema};
-use crate::prediction_log::{AppendError, LogPolicy};
+use crate::memory::Reservation;
+use crate::routes::answer::{Answer, Answers, MAX_ANSWER_BYTES};
 use crate::routes::ndjson;
-use crate::state::{App, Scoring};
-use crate::waiting::within;
+use crate::schema::{BatchSchema, FormSchema, ReadingSchema};
+use crate::state::App;
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
-use jiff::{Timestamp, Unit};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use pipeline::decode;
 use serde::Serialize;
 use std::sync::Arc;
-use turbine_core::prediction::PredictionRecord;
-use turbine_core::reading::Reading;
-use utoipa::ToSchema;
-
-/// What is said of one reading.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Prediction)]
-pub struct Answer<'a> {
-    /// When the reading was taken or, if its sender did not say, when it was scored; RFC 3339, UTC.
-    #[schema(value_type = String, format = DateTime)]
-    pub timestamp: Timestamp,
-    /// Whether the score is above the threshold.
-    pub is_anomaly: bool,
-    /// In (0, 1], higher = more anomalous.
-    #[schema(exclusive_minimum = 0, maximum = 1)]
-    pub anomaly_score: f64,
-    /// Scores above it are anomalies.
-    pub threshold: f64,
-    /// Which model scored.
-    pub model_version: &'a str,
-    /// The turbine, if the reading named it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
-    pub turbine_id: Option<&'a str>,
-}
-
-impl<'a> Answer<'a> {
-    /// The answer that says what `record` logs.
-    pub fn new(record: &'a PredictionRecord, threshold: f64) -> Self {
-        Answer {
-            timestamp: record.timestamp,
-            is_anomaly: record.prediction.is_anomaly,
-            anomaly_score: record.prediction.anomaly_score,
-            threshold,
-            model_version: &record.model_version,
-            turbine_id: record.turbine_id.as_ref().map(|id| id.as_str()),
-        }
-    }
-}
 
 /// Scores one reading and logs the prediction.
 #[utoipa::path(
@@ -70,38 +30,17 @@ impl<'a> Answer<'a> {
     ),
     tag = "scoring"
 )]
-pub async fn one(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
-    predict(&app, &headers, body).await
-}
-
-/// The same, for who need not go through the router.
-///
-/// # Errors
-/// As the interface says.
-pub async fn predict(app: &Arc<App>, headers: &HeaderMap, body: impl Readings) -> Result<Response, ApiError> {
-    let kind = Kind::of(headers)?;
-    let body = body::read(body, &app.limits).await?;
-    if !Offload::is_for(body.len()) {
-        return answer_one(app, kind, &body).await;
-    }
-    let long = app.clone();
-    app.offload.run(async move { answer_one(&long, kind, &body).await }).await
-}
-
-async fn answer_one(app: &App, kind: Kind, body: &[u8]) -> Result<Response, ApiError> {
-    let scoring = app.scoring()?;
-    let reading = body::reading(kind, body, scoring.model.features())?;
-    let record = scoring.predict(reading, now());
-    app.log(std::slice::from_ref(&record)).await?;
-    Ok(json(256, &Answer::new(&record, scoring.model.threshold())))
-}
-
-/// What is said of a batch: one prediction a reading, in order.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Predictions)]
-pub struct Answers<'a> {
-    /// The predictions.
-    pub predictions: Vec<Answer<'a>>,
+pub async fn one(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    let kind = Kind::of(request.headers())?;
+    let WholeBody { bytes, mut reservation } = body::read(request.into_body(), &app.limits, &app.memory).await?;
+    let model = app.pipeline.model()?;
+    let reading = body::reading(kind, &bytes, model.features())?;
+    // Before it is logged: what is in the log is not refused.
+    reservation.grow(MAX_ANSWER_BYTES)?;
+    let answers = app.pipeline.submit(app.pipeline.score(model, vec![reading])).await?;
+    let answer =
+        answers.first().ok_or_else(|| ApiError::Internal { cause: "a reading without an answer".to_owned() })?;
+    Ok(json(reservation, 1, &Answer::from(answer)))
 }
 
 /// Scores up to 10,000 readings and logs the predictions, all or none.
@@ -122,78 +61,30 @@ pub struct Answers<'a> {
     ),
     tag = "scoring"
 )]
-pub async fn batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
-    if Kind::of(&headers)? == Kind::Ndjson {
-        return ndjson::answer(app, body).await;
+pub async fn batch(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    if Kind::of(request.headers())? == Kind::Ndjson {
+        return ndjson::answer(app, request.into_body()).await;
     }
-    let body = body::read(body, &app.limits).await?;
-    if !Offload::is_for(body.len()) {
-        return answer_batch(&app, &body).await;
-    }
-    let long = app.clone();
-    app.offload.run(async move { answer_batch(&long, &body).await }).await
+    let WholeBody { bytes, mut reservation } = body::read(request.into_body(), &app.limits, &app.memory).await?;
+    let (length, pipeline) = (bytes.len(), app.pipeline.clone());
+    let score = move || {
+        let model = pipeline.model()?;
+        let readings = decode::batch(&bytes, model.features())?;
+        Ok::<_, ApiError>(pipeline.score(model, readings))
+    };
+    let submission = app.offload.run(length, score).await?;
+    // Before they are logged: what is in the log is not refused.
+    reservation.grow(MAX_ANSWER_BYTES * submission.len())?;
+    let answers = app.pipeline.submit(submission).await?;
+    let predictions = answers.iter().map(Answer::from).collect();
+    Ok(json(reservation, answers.len(), &Answers { predictions }))
 }
 
-async fn answer_batch(app: &App, body: &[u8]) -> Result<Response, ApiError> {
-    let scoring = app.scoring()?;
-    let readings = body::batch(body, scoring.model.features())?;
-    let records = scoring.predict_all(readings, now());
-    app.log(&records).await?;
-    let threshold = scoring.model.threshold();
-    let predictions = records.iter().map(|record| Answer::new(record, threshold)).collect();
-    Ok(json(200 * records.len(), &Answers { predictions }))
-}
-
-/// The answer as JSON of about so many bytes.
-fn json(bytes: usize, answer: &impl Serialize) -> Response {
-    let mut text = Vec::with_capacity(bytes);
+/// Answers to so many readings as JSON, for which memory was reserved.
+fn json(reservation: Reservation, readings: usize, answer: &impl Serialize) -> Response {
+    let mut text = Vec::with_capacity(MAX_ANSWER_BYTES * readings);
     serde_json::to_writer(&mut text, answer).expect("answers have a JSON form");
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
-}
-
-impl Scoring {
-    /// Scores one reading that arrived `now`.
-    pub fn predict(&self, reading: Reading, now: Timestamp) -> PredictionRecord {
-        let prediction = self.model.predict(&reading);
-        PredictionRecord::new(reading, prediction, now, self.model.version())
-    }
-
-    /// Scores readings that arrived `now`, together.
-    pub fn predict_all(&self, readings: Vec<Reading>, now: Timestamp) -> Vec<PredictionRecord> {
-        let values: Vec<f64> = readings.iter().flat_map(|reading| reading.values()).copied().collect();
-        let scores = self.model.score(&values);
-        let record =
-            |(reading, score)| PredictionRecord::new(reading, self.model.verdict(score), now, self.model.version());
-        readings.into_iter().zip(scores).map(record).collect()
-    }
-}
-
-impl App {
-    /// Logs the records and counts them. Under [`LogPolicy::BestEffort`] those that cannot be logged are counted apart.
-    pub(super) async fn log(&self, records: &[PredictionRecord]) -> Result<(), ApiError> {
-        let log = &self.scoring()?.log;
-        let limit = self.limits.request_timeout.0;
-        let refusal = match within(limit, log.append(records)).await {
-            Ok(Ok(())) => None,
-            Ok(Err(AppendError::Features { expected, found })) => {
-                let cause = format!("a record of {found} features for a log of {expected}");
-                return Err(ApiError::Internal { cause });
-            }
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some(format!("the log did not take it within {} s", limit.as_secs_f64())),
-        };
-        match (refusal, self.log_policy) {
-            (None, _) => {}
-            (Some(_), LogPolicy::BestEffort) => log.count_unlogged(records.len() as u64),
-            (Some(reason), LogPolicy::Required) => return Err(ApiError::NotLogged { reason }),
-        }
-        self.telemetry.count_predictions(records);
-        Ok(())
-    }
-}
-
-/// The time, to the microsecond: what follows is noise in a log.
-pub(super) fn now() -> Timestamp {
-    let now = Timestamp::now();
-    now.round(Unit::Microsecond).unwrap_or(now)
+    let mut response = Response::new(Body::from(reservation.hold(text)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }

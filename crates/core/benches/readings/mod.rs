@@ -1,9 +1,9 @@
-//! Readings to measure with.
+//! Synthetic readings for the benchmarks.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// `n_readings × n_features`, roughly standard normal, one reading in twenty far off in every feature.
+/// `n_readings × n_features`, roughly standard normal; one reading in twenty is an outlier in every feature.
 pub fn readings(n_readings: usize, n_features: usize) -> Vec<f64> {
     let mut rng = ChaCha8Rng::seed_from_u64(42);
     let mut unit = move || f64::from(rng.next_u32()) / f64::from(u32::MAX);

@@ -1,4 +1,4 @@
-//! A CSV's rows as readings, one at a time.
+//! Reads the rows of a CSV one at a time.
 
 use crate::feature::{FeatureError, FeatureSet, RESERVED_NAMES};
 use csv::StringRecord;
@@ -6,63 +6,63 @@ use jiff::{Timestamp, civil, tz};
 use std::fmt;
 use std::io::Read;
 
-/// Which columns of a CSV are read as what.
+/// The columns of a CSV to read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Columns {
-    /// The features, in order; `None` takes every column that is neither label nor timestamp nor a column of the
-    /// prediction log.
+    /// The features, in order; `None` = all columns but the label, the timestamp and those reserved for the prediction
+    /// log.
     pub features: Option<FeatureSet>,
-    /// Where 1 or true marks an anomaly, 0 or false a normal reading.
+    /// The label: 1 or true for an anomaly, 0 or false for a normal reading.
     pub label: Option<String>,
-    /// When the reading was taken: RFC 3339, or a date and time that is taken as UTC.
+    /// The time of the reading: RFC 3339, or a date and time in UTC.
     pub timestamp: Option<String>,
 }
 
 /// A usable row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CsvRow {
-    /// One finite value a feature.
+    /// One finite value per feature.
     pub values: Vec<f64>,
-    /// Whether it is an anomaly; `Some` exactly if a label column was named.
+    /// The label; `Some` if and only if a label column was given.
     pub label: Option<bool>,
-    /// When it was taken; `Some` exactly if a timestamp column was named.
+    /// The time of the reading; `Some` if and only if a timestamp column was given.
     pub timestamp: Option<Timestamp>,
 }
 
-/// Why a CSV gives no data set.
+/// Why a CSV cannot be read as a data set.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
     /// The header has no such column.
     #[error("there is no column {column:?}; the columns are {}", .columns.join(", "))]
     NoColumn {
-        /// What was asked for.
+        /// The missing column.
         column: String,
-        /// What there is.
+        /// The columns of the header.
         columns: Vec<String>,
     },
     /// The header has the column twice.
-    #[error("column {0:?} stands twice in the header; rename one")]
+    #[error("column {0:?} occurs twice in the header; rename one")]
     ColumnTwice(String),
-    /// The columns make no feature set.
+    /// The columns are not a valid feature set.
     #[error(transparent)]
     Features(#[from] FeatureError),
-    /// One column is to be two things.
-    #[error("column {0:?} is named as a feature and as {1} too; it can be one only")]
+    /// A column has two roles.
+    #[error("column {0:?} is selected as a feature and as {1}; remove one")]
     TwoRoles(String, &'static str),
     /// No row has a number in every column.
     #[error(
-        "no row has a number in every column that is read (unusable: {0}); name the columns to read with --features"
+        "no row has a number in every selected column (skipped rows by column: {0}); select columns with --features"
     )]
     NoRows(SkippedRows),
-    /// The file cannot be read, or is no CSV.
+    /// The file cannot be read or is not a CSV.
     #[error("cannot read the CSV: {0}")]
     Csv(csv::Error),
-    /// The label column holds numbers that are no labels.
-    #[error("column {column:?} holds {value}, which is no label; name a column of 0 and 1, or leave the label out")]
+    /// The label column contains other numbers than 0 and 1.
+    #[error("column {column:?} contains {value}, which is not a label; select a column of 0 and 1, or no label")]
     NoLabel {
         /// The column.
         column: String,
-        /// What stands in it.
+        /// The value.
         value: f64,
     },
 }
@@ -73,27 +73,27 @@ impl From<csv::Error> for DatasetError {
     }
 }
 
-/// Why a row is not used.
+/// Why a row is unusable.
 enum Unusable {
-    /// It is left out, because of the cell in this column.
+    /// The cell in this column is empty or malformed: skip the row.
     Skipped(String),
-    /// The column cannot be what it is named for.
+    /// The column cannot have its role: refuse the file.
     Refused(DatasetError),
 }
 
-/// The rows that were left out, by the first column at fault.
+/// Numbers of skipped rows, by the first unusable column.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SkippedRows {
     by_column: Vec<(String, u64)>,
 }
 
 impl SkippedRows {
-    /// How many rows were left out.
+    /// The number of skipped rows.
     pub fn total(&self) -> u64 {
         self.by_column.iter().map(|(_, rows)| rows).sum()
     }
 
-    /// The columns that had an unusable cell, with the rows left out for it.
+    /// The columns with unusable cells, and the numbers of rows skipped for them.
     pub fn by_column(&self) -> impl Iterator<Item = (&str, u64)> {
         self.by_column.iter().map(|(column, rows)| (column.as_str(), *rows))
     }
@@ -125,77 +125,77 @@ pub struct CsvRows<R> {
     csv: csv::Reader<R>,
     record: StringRecord,
     features: FeatureSet,
-    places: Vec<usize>,
+    columns: Vec<usize>,
     label: Option<(String, usize)>,
     timestamp: Option<(String, usize)>,
     skipped: SkippedRows,
 }
 
 impl<R: Read> CsvRows<R> {
-    /// Reads the header and finds the columns in it.
+    /// Reads the header and finds the columns.
     ///
     /// # Errors
-    /// A [`DatasetError`] for a column that is not there, stands twice, or is named for two things.
+    /// A [`DatasetError`] if a column is missing, occurs twice, or has two roles.
     pub fn new(csv: R, columns: &Columns) -> Result<Self, DatasetError> {
         let mut csv = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(csv);
         let header = csv.headers()?.clone();
-        let place = |name: &str| place_of(name, &header);
+        let index = |name: &str| index_of(name, &header);
         let role = |name: &Option<String>| -> Result<Option<(String, usize)>, DatasetError> {
-            name.as_ref().map(|name| Ok((name.clone(), place(name)?))).transpose()
+            name.as_ref().map(|name| Ok((name.clone(), index(name)?))).transpose()
         };
         let (label, timestamp) = (role(&columns.label)?, role(&columns.timestamp)?);
         let features = match &columns.features {
             Some(features) => features.clone(),
             None => {
-                let taken = |name: &&str| {
+                let is_feature = |name: &&str| {
                     !RESERVED_NAMES.contains(name)
                         && [&label, &timestamp].iter().all(|role| role.as_ref().is_none_or(|(other, _)| other != name))
                 };
-                FeatureSet::from_names(header.iter().filter(taken))?
+                FeatureSet::from_names(header.iter().filter(is_feature))?
             }
         };
-        for (role, what) in [(&label, "the label"), (&timestamp, "the timestamp")] {
+        for (role, description) in [(&label, "the label"), (&timestamp, "the timestamp")] {
             if let Some((name, _)) = role
                 && features.names().any(|feature| feature == name)
             {
-                return Err(DatasetError::TwoRoles(name.clone(), what));
+                return Err(DatasetError::TwoRoles(name.clone(), description));
             }
         }
-        let places = features.names().map(place).collect::<Result<_, _>>()?;
+        let columns = features.names().map(index).collect::<Result<_, _>>()?;
         let (record, skipped) = (StringRecord::new(), SkippedRows::default());
-        Ok(CsvRows { csv, record, features, places, label, timestamp, skipped })
+        Ok(CsvRows { csv, record, features, columns, label, timestamp, skipped })
     }
 
-    /// The features that are read.
+    /// The features.
     pub fn features(&self) -> &FeatureSet {
         &self.features
     }
 
-    /// The rows left out so far.
+    /// The rows skipped so far.
     pub fn skipped(&self) -> &SkippedRows {
         &self.skipped
     }
 
-    /// The features, and all rows left out.
+    /// The features and the skipped rows.
     pub fn finish(self) -> (FeatureSet, SkippedRows) {
         (self.features, self.skipped)
     }
 
-    /// The row in `record`.
+    /// Parses the current record.
     fn parse(&self) -> Result<CsvRow, Unusable> {
         let skipped = |name: &str| Unusable::Skipped(name.to_owned());
-        let cell = |place: usize| self.record.get(place).unwrap_or_default();
-        let mut values = Vec::with_capacity(self.places.len());
-        for (name, &place) in self.features.names().zip(&self.places) {
-            let value = cell(place).parse::<f64>().ok().filter(|value| value.is_finite());
+        let cell = |column: usize| self.record.get(column).unwrap_or_default();
+        let mut values = Vec::with_capacity(self.columns.len());
+        for (name, &column) in self.features.names().zip(&self.columns) {
+            let value = cell(column).parse::<f64>().ok().filter(|value| value.is_finite());
             values.push(value.ok_or_else(|| skipped(name))?);
         }
         let label = match &self.label {
-            Some((name, place)) => Some(parse_label(name, cell(*place))?),
+            Some((name, column)) => Some(parse_label(name, cell(*column))?),
             None => None,
         };
         let timestamp = match &self.timestamp {
-            Some((name, place)) => Some(parse_time(cell(*place)).ok_or_else(|| skipped(name))?),
+            Some((name, column)) => Some(parse_time(cell(*column)).ok_or_else(|| skipped(name))?),
             None => None,
         };
         Ok(CsvRow { values, label, timestamp })
@@ -220,10 +220,10 @@ impl<R: Read> Iterator for CsvRows<R> {
     }
 }
 
-fn place_of(name: &str, header: &StringRecord) -> Result<usize, DatasetError> {
-    let mut places = header.iter().enumerate().filter(|(_, column)| *column == name).map(|(place, _)| place);
-    match (places.next(), places.next()) {
-        (Some(place), None) => Ok(place),
+fn index_of(name: &str, header: &StringRecord) -> Result<usize, DatasetError> {
+    let mut indices = header.iter().enumerate().filter(|(_, column)| *column == name).map(|(index, _)| index);
+    match (indices.next(), indices.next()) {
+        (Some(index), None) => Ok(index),
         (Some(_), Some(_)) => Err(DatasetError::ColumnTwice(name.to_owned())),
         (None, _) => {
             Err(DatasetError::NoColumn { column: name.to_owned(), columns: header.iter().map(str::to_owned).collect() })

@@ -34,14 +34,14 @@ fn unusable_rows_are_counted_by_their_first_unusable_column() {
 }
 
 #[test]
-fn columns_that_are_not_read_cannot_make_a_row_unusable() {
+fn other_columns_do_not_make_a_row_unusable() {
     let (dataset, skipped) = Dataset::from_csv(CSV.as_bytes(), &columns(Some(&["power"]), false, false)).unwrap();
     assert_eq!((dataset.len(), skipped.total(), dataset.labels()), (8, 1, None));
     assert_eq!(dataset.column(0).next(), Some(1.5));
 }
 
 #[test]
-fn event_times_are_read_with_and_without_a_zone() {
+fn times_are_read_with_and_without_a_zone() {
     let rows: Vec<CsvRow> =
         CsvRows::new(CSV.as_bytes(), &columns(None, true, true)).unwrap().map(Result::unwrap).collect();
     let times: Vec<String> = rows.iter().map(|row| row.timestamp.unwrap().to_string()).collect();
@@ -49,7 +49,7 @@ fn event_times_are_read_with_and_without_a_zone() {
 }
 
 #[test]
-fn columns_that_cannot_be_used_are_refused_by_name() {
+fn invalid_columns_are_refused_by_name() {
     let error = |csv: &str, columns: Columns| Dataset::from_csv(csv.as_bytes(), &columns).unwrap_err().to_string();
     assert_eq!(
         error(CSV, columns(Some(&["power", "rpm"]), false, false)),
@@ -57,21 +57,21 @@ fn columns_that_cannot_be_used_are_refused_by_name() {
     );
     assert!(
         error(CSV, columns(Some(&["power", "fault"]), true, false))
-            .contains("\"fault\" is named as a feature and as the label")
+            .contains("\"fault\" is selected as a feature and as the label")
     );
-    assert!(error("a,b,a\n1,2,3\n", columns(Some(&["a"]), false, false)).contains("column \"a\" stands twice"));
-    assert!(error("a,a\n1,2\n", columns(None, false, false)).contains("feature \"a\" is named twice"));
+    assert!(error("a,b,a\n1,2,3\n", columns(Some(&["a"]), false, false)).contains("column \"a\" occurs twice"));
+    assert!(error("a,a\n1,2\n", columns(None, false, false)).contains("feature \"a\" occurs twice"));
     assert_eq!(
         error("a,fault\n1,0\n2,2.5\n", columns(Some(&["a"]), true, false)),
-        "column \"fault\" holds 2.5, which is no label; name a column of 0 and 1, or leave the label out"
+        "column \"fault\" contains 2.5, which is not a label; select a column of 0 and 1, or no label"
     );
-    assert!(error("a,b\n1,x\n2,y\n", columns(None, false, false)).contains("(unusable: b: 2)"));
-    assert!(error("a,b\n", columns(None, false, false)).contains("(unusable: none)"));
+    assert!(error("a,b\n1,x\n2,y\n", columns(None, false, false)).contains("(skipped rows by column: b: 2)"));
+    assert!(error("a,b\n", columns(None, false, false)).contains("(skipped rows by column: none)"));
     assert!(error("", columns(None, false, false)).contains("0 features"));
 }
 
 #[test]
-fn a_split_is_70_10_20_and_loses_nothing() {
+fn a_split_is_70_10_20_and_keeps_every_reading() {
     let n = 1_003;
     let values: Vec<f64> = (0..n).map(f64::from).collect();
     let labels = values.iter().map(|value| *value < 50.0).collect();

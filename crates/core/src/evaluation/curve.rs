@@ -1,4 +1,4 @@
-//! Scores against labels over all thresholds.
+//! Curves over all thresholds: ROC and F1.
 
 use super::Confusion;
 
@@ -11,7 +11,7 @@ pub struct RocPoint {
     pub true_positive_rate: f64,
 }
 
-/// The ROC curve from (0, 0) to (1, 1), one point a distinct score; empty if the labels are all alike.
+/// The ROC curve from (0, 0) to (1, 1), one point per distinct score; empty without both labels.
 pub fn roc_curve(scores: &[f64], labels: &[bool]) -> Vec<RocPoint> {
     let (normals, anomalies) = class_sizes(labels);
     if normals == 0 || anomalies == 0 {
@@ -20,9 +20,9 @@ pub fn roc_curve(scores: &[f64], labels: &[bool]) -> Vec<RocPoint> {
     let mut points = vec![RocPoint { false_positive_rate: 0.0, true_positive_rate: 0.0 }];
     let (mut false_positives, mut true_positives) = (0, 0);
     for group in by_descending_score(scores, labels).chunk_by(|a, b| a.0 == b.0) {
-        let hits = group.iter().filter(|(_, label)| *label).count();
-        true_positives += hits;
-        false_positives += group.len() - hits;
+        let anomalies_in_group = group.iter().filter(|(_, label)| *label).count();
+        true_positives += anomalies_in_group;
+        false_positives += group.len() - anomalies_in_group;
         points.push(RocPoint {
             false_positive_rate: false_positives as f64 / normals as f64,
             true_positive_rate: true_positives as f64 / anomalies as f64,
@@ -32,7 +32,7 @@ pub fn roc_curve(scores: &[f64], labels: &[bool]) -> Vec<RocPoint> {
 }
 
 /// The area under the ROC curve: the probability that an anomaly scores higher than a normal reading, equal scores
-/// counting half. `None` if the labels are all alike.
+/// counting half. `None` without both labels.
 pub fn roc_auc(scores: &[f64], labels: &[bool]) -> Option<f64> {
     let points = roc_curve(scores, labels);
     let trapezoid = |pair: &[RocPoint]| {
@@ -45,13 +45,13 @@ pub fn roc_auc(scores: &[f64], labels: &[bool]) -> Option<f64> {
 /// F1 at one threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct F1Point {
-    /// Scores above it are flagged.
+    /// The threshold; scores above it are flagged.
     pub threshold: f64,
-    /// 0 to 1.
+    /// F1, 0 to 1.
     pub f1: f64,
 }
 
-/// F1 at each of `thresholds`; those at which it is undefined are left out.
+/// F1 at each of `thresholds`, without those at which it is undefined.
 pub fn f1_curve(scores: &[f64], labels: &[bool], thresholds: &[f64]) -> Vec<F1Point> {
     let f1_at = |&threshold: &f64| {
         let f1 = Confusion::at_threshold(scores, labels, threshold).f1()?;
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_curve_runs_through_the_distinct_scores() {
+    fn the_curve_has_a_point_per_distinct_score() {
         let points = roc_curve(&[0.5, 0.9, 0.7, 0.5], &[true, true, false, false]);
         let pairs: Vec<(f64, f64)> = points.iter().map(|p| (p.false_positive_rate, p.true_positive_rate)).collect();
         assert_eq!(pairs, [(0.0, 0.0), (0.0, 0.5), (0.5, 0.5), (1.0, 1.0)]);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn f1_over_thresholds_leaves_out_the_undefined() {
+    fn f1_curves_omit_undefined_points() {
         // At 0.4: 1 TP, 1 FP, 0 FN: 2/3. At 0.6: 1 TP: 1. At 0.9: 0 TP, 1 FN: 0.
         let curve = f1_curve(&[0.8, 0.5], &[true, false], &[0.4, 0.6, 0.9]);
         let f1: Vec<f64> = curve.iter().map(|point| point.f1).collect();

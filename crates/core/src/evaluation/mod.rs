@@ -1,6 +1,6 @@
-//! How good scores are, given labels: confusion counts, precision, recall, F1, ROC AUC.
+//! Evaluation of scores against labels: confusion counts, precision, recall, F1, ROC AUC.
 //!
-//! What is undefined, such as the precision where nothing was flagged, is `None` and never 0.
+//! An undefined metric, such as precision if nothing was flagged, is `None`, never 0.
 
 mod curve;
 mod precision_recall;
@@ -12,7 +12,7 @@ pub use time::{Event, Moment, TimeEvaluation};
 
 use serde::{Deserialize, Serialize};
 
-/// How often verdict and label agreed and disagreed.
+/// The confusion matrix: counts of verdicts by label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confusion {
@@ -20,21 +20,21 @@ pub struct Confusion {
     pub true_positives: u64,
     /// Normal readings that were flagged.
     pub false_positives: u64,
-    /// Normal readings that were passed.
+    /// Normal readings that were not flagged.
     pub true_negatives: u64,
-    /// Anomalies that were passed.
+    /// Anomalies that were not flagged.
     pub false_negatives: u64,
 }
 
 impl Confusion {
-    /// Counts verdicts against labels.
+    /// Counts pairs of verdict and label.
     pub fn count(pairs: impl IntoIterator<Item = (bool, bool)>) -> Self {
         let mut confusion = Confusion::default();
         pairs.into_iter().for_each(|(flagged, is_anomaly)| confusion.add(flagged, is_anomaly));
         confusion
     }
 
-    /// Counts the verdicts "score above `threshold`" against labels.
+    /// Counts the verdicts "score above `threshold`".
     pub fn at_threshold(scores: &[f64], labels: &[bool], threshold: f64) -> Self {
         Confusion::count(scores.iter().zip(labels).map(|(&score, &label)| (score > threshold, label)))
     }
@@ -49,28 +49,28 @@ impl Confusion {
         } += 1;
     }
 
-    /// All verdicts.
+    /// The number of verdicts.
     pub fn total(&self) -> u64 {
         self.true_positives + self.false_positives + self.true_negatives + self.false_negatives
     }
 
-    /// Share of verdicts that were right; `None` without verdicts.
+    /// Share of correct verdicts; `None` without verdicts.
     pub fn accuracy(&self) -> Option<f64> {
         ratio(self.true_positives + self.true_negatives, self.total())
     }
 
-    /// Share of the flagged that are anomalies; `None` if nothing was flagged.
+    /// Share of anomalies among the flagged readings; `None` if nothing was flagged.
     pub fn precision(&self) -> Option<f64> {
         ratio(self.true_positives, self.true_positives + self.false_positives)
     }
 
-    /// Share of the anomalies that were flagged; `None` if there were none.
+    /// Share of flagged readings among the anomalies; `None` if there are none.
     pub fn recall(&self) -> Option<f64> {
         ratio(self.true_positives, self.true_positives + self.false_negatives)
     }
 
-    /// Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN); `None` if nothing was flagged and nothing should
-    /// have been.
+    /// Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN); `None` if there are neither flagged
+    /// readings nor anomalies.
     pub fn f1(&self) -> Option<f64> {
         ratio(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
     }
@@ -80,11 +80,11 @@ fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// How a model did on one part of the data; each figure 0 to 1.
+/// The metrics of a model on one part of the data, each 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
-    /// The counts behind the figures.
+    /// The counts behind the metrics.
     pub confusion: Confusion,
     /// See [`Confusion::accuracy`].
     pub accuracy: Option<f64>,
@@ -99,12 +99,12 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Holds scores against labels at a threshold.
+    /// Evaluates scores against labels at a threshold.
     ///
     /// # Panics
-    /// If there is not one label a score.
+    /// If there is not one label per score.
     pub fn new(scores: &[f64], labels: &[bool], threshold: f64) -> Self {
-        assert_eq!(scores.len(), labels.len(), "one label a score");
+        assert_eq!(scores.len(), labels.len(), "one label per score");
         let confusion = Confusion::at_threshold(scores, labels, threshold);
         Evaluation {
             confusion,
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_figure_from_unequal_counts() {
+    fn metrics_from_unequal_counts() {
         // 6 TP, 2 FP, 9 TN, 3 FN: accuracy 15/20, precision 6/8, recall 6/9, F1 12/17.
         let cells = [((true, true), 6), ((true, false), 2), ((false, false), 9), ((false, true), 3)];
         let pairs = cells.into_iter().flat_map(|(pair, times)| std::iter::repeat_n(pair, times));
@@ -138,15 +138,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_undefined_is_none() {
-        let nothing = Confusion::default();
-        assert_eq!((nothing.accuracy(), nothing.precision(), nothing.recall(), nothing.f1()), (None, None, None, None));
-        let silent = Confusion::count([(false, true), (false, false)]);
-        assert_eq!((silent.precision(), silent.recall(), silent.f1()), (None, Some(0.0), Some(0.0)));
+    fn undefined_metrics_are_none() {
+        let empty = Confusion::default();
+        assert_eq!((empty.accuracy(), empty.precision(), empty.recall(), empty.f1()), (None, None, None, None));
+        let none_flagged = Confusion::count([(false, true), (false, false)]);
+        assert_eq!((none_flagged.precision(), none_flagged.recall(), none_flagged.f1()), (None, Some(0.0), Some(0.0)));
     }
 
     #[test]
-    fn a_score_at_the_threshold_is_no_anomaly() {
+    fn a_score_at_the_threshold_is_not_flagged() {
         let confusion = Confusion::at_threshold(&[0.5, 0.6], &[true, true], 0.5);
         assert_eq!((confusion.true_positives, confusion.false_negatives), (1, 1));
     }

@@ -1,4 +1,4 @@
-//! Proof that a written forest is one: after this, scoring needs no checks.
+//! Checks a stored forest completely, so that scoring needs no checks.
 
 use super::{
     ForestData, ForestError,
@@ -6,7 +6,7 @@ use super::{
     path_length::PathLengths,
 };
 
-/// A path this many times the average one scores 2⁻¹⁰⁰⁰; beyond it a score could round to 0.
+/// A path this many times the average scores 2⁻¹⁰⁰⁰; the score of a longer one could round to 0.
 const MAX_RELATIVE_PATH_LENGTH: f64 = 1000.0;
 
 fn damaged(field: impl Into<String>, problem: impl Into<String>) -> ForestError {
@@ -62,7 +62,7 @@ impl TreeCheck<'_> {
         } else {
             Err(damaged(
                 format!("trees[{}]", self.index),
-                format!("has a path of length {longest}, which sample_size {} does not explain", self.data.sample_size),
+                format!("has a path of length {longest}, too long for sample_size {}", self.data.sample_size),
             ))
         }
     }
@@ -74,7 +74,7 @@ impl TreeCheck<'_> {
     fn array_lengths(&self) -> Result<(), ForestError> {
         let splits = self.tree.n_splits();
         if splits >= i32::MAX as usize {
-            return Err(self.damaged("left".into(), format!("has {splits} entries, too many to be numbered")));
+            return Err(self.damaged("left".into(), format!("has {splits} entries, more than 32-bit indices allow")));
         }
         let entries = splits * (self.data.extension_level + 1);
         let (classic, extended) = match self.data.extension_level {
@@ -114,17 +114,15 @@ impl TreeCheck<'_> {
             if i % width > 0 && self.tree.feature[i - 1] >= feature {
                 return Err(self.damaged(
                     format!("feature[{i}]"),
-                    format!(
-                        "is {feature} after {}, but a split names its features in ascending order",
-                        self.tree.feature[i - 1]
-                    ),
+                    format!("is {feature} after {}, but the features of a split must ascend", self.tree.feature[i - 1]),
                 ));
             }
         }
         Ok(())
     }
 
-    /// Every split but the root and every leaf is the child of exactly one earlier split, so every path ends at a leaf.
+    /// Checks that every leaf and every split but the root is the child of exactly one earlier split, so that every path
+    /// ends at a leaf.
     fn children(&self) -> Result<(), ForestError> {
         let splits = self.tree.n_splits();
         let mut split_seen = vec![false; splits];
@@ -146,14 +144,14 @@ impl TreeCheck<'_> {
                         return Err(self.damaged(field(), problem));
                     }
                     Some(true) => {
-                        let problem = format!("is {child}, which another split has as its child already");
+                        let problem = format!("is {child}, which is also the child of another split");
                         return Err(self.damaged(field(), problem));
                     }
                     Some(seen) => *seen = true,
                 }
             }
         }
-        // 2 · splits children, no two of them alike, among splits − 1 and splits + 1: none is left over.
+        // The 2 · splits children are distinct and there are splits − 1 splits and splits + 1 leaves: none is unreachable.
         Ok(())
     }
 }

@@ -1,56 +1,58 @@
+//! The file format of a forest.
+
 use serde::{Deserialize, Serialize};
 
 use super::PathLength;
 
-/// A forest as it is written: plain, complete, and not yet proved.
+/// A forest in its file format, unchecked.
 ///
-/// [`Forest`](super::Forest)`::try_from` proves it; [`Forest::to_data`](super::Forest::to_data) gives it back.
+/// [`Forest`](super::Forest)`::try_from` checks it; [`Forest::to_data`](super::Forest::to_data) is the inverse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForestData {
-    /// Values in a reading.
+    /// Number of values in a reading.
     pub n_features: usize,
-    /// Readings each tree was grown from; scores are measured against the average path length of that many.
+    /// Number of readings per tree; scores are relative to the average path length `c(sample_size)`.
     pub sample_size: u32,
-    /// Features a split looks at, less one.
+    /// Number of features per split, less one.
     pub extension_level: usize,
-    /// How the rest of a path is estimated, in the leaves as in the measure.
+    /// How average path lengths are computed.
     pub path_length: PathLength,
-    /// The trees, in the order in which their path lengths are added.
+    /// The trees; path lengths are summed in this order.
     pub trees: Vec<TreeData>,
 }
 
-/// One tree: its splits and its leaves, an array a property.
+/// One tree, with an array per property of its splits and leaves.
 ///
-/// A child `c ≥ 0` is the split `c`, which comes after its parent; `c < 0` is the leaf `−1 − c`. The root is split 0, or
-/// leaf 0 where there is no split.
+/// A child `c ≥ 0` is split `c`, which comes after its parent; `c < 0` is leaf `−1 − c`. The root is split 0, or leaf 0 if
+/// there is no split.
 ///
-/// With `extension_level` 0, a reading goes left where `reading[feature] <= threshold`. Otherwise a split has
-/// `extension_level + 1` consecutive entries in `feature`, `normal` and `intercept`, and a reading goes left where
-/// `Σ (reading[feature] − intercept) · normal <= 0`, added in that order.
+/// With `extension_level` 0, a reading goes left if `reading[feature] <= threshold`. Otherwise a split has
+/// `extension_level + 1` consecutive entries in `feature`, `normal` and `intercept`, and a reading goes left if
+/// `Σ (reading[feature] − intercept) · normal <= 0`, summed in that order.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TreeData {
-    /// The features a split looks at, ascending within a split.
+    /// The features of each split, ascending within a split.
     pub feature: Vec<u16>,
     /// Classic splits: the largest value that goes left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub threshold: Vec<f64>,
-    /// Extended splits: the direction in which the hyperplane cuts.
+    /// Extended splits: the normal vector of the hyperplane.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub normal: Vec<f64>,
-    /// Extended splits: a point the hyperplane passes through.
+    /// Extended splits: a point on the hyperplane.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intercept: Vec<f64>,
-    /// Where a reading goes that is on the low side, an entry a split.
+    /// The left child of each split.
     pub left: Vec<i32>,
-    /// Where a reading goes that is on the high side, an entry a split.
+    /// The right child of each split.
     pub right: Vec<i32>,
-    /// Training readings that ended in each leaf.
+    /// Number of training readings in each leaf.
     pub n_samples: Vec<u32>,
 }
 
-/// What a child index points at.
+/// A decoded child index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Child {
     Split(usize),
@@ -71,12 +73,12 @@ impl Child {
 }
 
 impl TreeData {
-    /// Number of splits; a tree that passed the check has one leaf more.
+    /// Number of splits; a checked tree has one leaf more.
     pub(crate) fn n_splits(&self) -> usize {
         self.left.len()
     }
 
-    /// Without splits and leaves, but with room for as many.
+    /// Removes all splits and leaves and keeps the capacity.
     pub(super) fn clear(&mut self) {
         let Self { feature, threshold, normal, intercept, left, right, n_samples } = self;
         feature.clear();
@@ -92,7 +94,7 @@ impl TreeData {
         if self.left.is_empty() { Child::Leaf(0) } else { Child::Split(0) }
     }
 
-    /// Calls with each leaf and its depth.
+    /// Calls `call` with each leaf and its depth.
     pub(super) fn for_each_leaf_depth(&self, mut call: impl FnMut(usize, u32)) {
         if self.left.is_empty() {
             call(0, 0);

@@ -1,34 +1,36 @@
+//! Errors of forests.
+
 use thiserror::Error;
 
-/// Why a forest could not be grown, or why a written one cannot be trusted.
+/// Why a forest cannot be fitted, or why a stored one is invalid.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum ForestError {
-    /// A parameter lies outside what it may be.
+    /// A parameter is out of range.
     #[error("{parameter} is {value}, but must be {expected}")]
     Parameter {
         /// Its name in [`ForestParams`](super::ForestParams).
         parameter: &'static str,
-        /// What was asked for.
+        /// The value.
         value: u64,
-        /// What would be accepted.
+        /// The valid range.
         expected: String,
     },
-    /// There is too little to grow a tree from.
-    #[error("{n_readings} readings are too few to grow a forest from: give at least 2")]
+    /// There are too few readings.
+    #[error("{n_readings} readings are too few to fit a forest; pass at least 2")]
     TooFewReadings {
-        /// How many there were.
+        /// The number of readings.
         n_readings: usize,
     },
     /// The buffer is not `n_readings × n_features`.
-    #[error("{length} values are no whole number of readings with {n_features} features each: give full rows")]
+    #[error("{length} values are not a whole number of readings with {n_features} features; pass complete rows")]
     Shape {
         /// Length of the buffer.
         length: usize,
-        /// Features a reading.
+        /// Features per reading.
         n_features: usize,
     },
     /// A training value is NaN or infinite.
-    #[error("feature {feature} of reading {reading} is {value}: leave out readings that are not finite")]
+    #[error("feature {feature} of reading {reading} is {value}; remove readings that are not finite")]
     NotFinite {
         /// Row of the value.
         reading: usize,
@@ -37,12 +39,12 @@ pub enum ForestError {
         /// The value.
         value: f64,
     },
-    /// A written forest contradicts itself.
-    #[error("{field} {problem}: the forest was damaged or edited, train it again")]
+    /// A stored forest is invalid.
+    #[error("{field} {problem}: the forest was damaged or edited; train it again")]
     Damaged {
         /// Path of the field, as in `trees[3].threshold[17]`.
         field: String,
-        /// What is wrong with it, its value included.
+        /// The problem, with the value.
         problem: String,
     },
 }

@@ -1,8 +1,8 @@
-//! An isolation forest, classic or extended: readings that few random cuts tell apart from the rest are anomalous.
+//! An isolation forest, classic or extended: readings that few random splits separate from the others are anomalous.
 //!
-//! A forest sees rows of numbers and nothing else. Each tree cuts a random sample of the readings until each is alone or
-//! ⌈log2(sample_size)⌉ cuts deep; the length of a reading's path, averaged over the trees and measured against the
-//! average `c(sample_size)`, becomes its score `2^(−E[path_length] / c(sample_size))`, in (0, 1]: higher = more anomalous.
+//! The input is rows of numbers. Each tree splits a random sample of the readings until each is alone or at depth
+//! ⌈log2(sample_size)⌉. The score of a reading is `2^(−E[path_length] / c(sample_size))`, in (0, 1], where `E` is the
+//! average over the trees and `c(n)` the average path length for `n` readings: higher = more anomalous.
 //!
 //! Liu, Ting, Zhou: *Isolation Forest*, 2008. Hariri, Carrasco Kind, Brunner: *Extended Isolation Forest*, 2019.
 //!
@@ -10,7 +10,7 @@
 //! use std::num::NonZeroUsize;
 //! use turbine_core::forest::{Forest, ForestParams};
 //!
-//! // Nine readings of two features: a small square, and one far away.
+//! // Nine readings of two features: eight close together, one far away.
 //! let readings = [0.0, 0.0, 0.1, 0.0, 0.2, 0.0, 0.0, 0.1, 0.1, 0.1, 0.2, 0.1, 0.0, 0.2, 0.1, 0.2, 9.0, 9.0];
 //! let forest = Forest::fit(&readings, 2, &ForestParams::default(), NonZeroUsize::MIN)?;
 //! assert!(forest.score(&[9.0, 9.0]) > 0.7);
@@ -38,11 +38,11 @@ pub use path_length::PathLength;
 pub(crate) use data::Child;
 use engine::Engine;
 
-/// A fitted forest: proved, immutable, and the same for every thread that scores with it.
+/// A fitted forest: checked and immutable; threads can share it.
 #[derive(Clone)]
 pub struct Forest {
     data: ForestData,
-    /// Made when the first reading is scored.
+    /// Prepared when the first reading is scored.
     engine: OnceLock<Engine>,
     /// `c(sample_size)`
     normaliser: f64,
@@ -53,32 +53,32 @@ impl Forest {
     ///
     /// # Panics
     ///
-    /// Where the reading does not have [`n_features`](Self::n_features) values.
+    /// If the reading does not have [`n_features`](Self::n_features) values.
     #[must_use]
     pub fn score(&self, reading: &[f64]) -> f64 {
-        self.score_of(self.path_length(reading))
+        self.score_from(self.path_length(reading))
     }
 
-    /// Scores `readings`, row-major `n_readings × n_features`, into `scores`, one each: the very bits
-    /// [`score`](Self::score) gives. Allocates nothing, once the first reading was scored.
+    /// Scores `readings`, row-major `n_readings × n_features`, into `scores`; bit for bit the same as
+    /// [`score`](Self::score). Allocates nothing after the first reading was scored.
     ///
     /// # Panics
     ///
-    /// Where `readings` is not [`n_features`](Self::n_features) times as long as `scores`.
+    /// If `readings` is not [`n_features`](Self::n_features) times as long as `scores`.
     pub fn score_batch(&self, readings: &[f64], scores: &mut [f64]) {
         assert_eq!(readings.len(), scores.len() * self.n_features(), "readings are n_readings × n_features");
         self.engine().path_sums(&self.data, readings, scores);
         let n_estimators = self.n_estimators() as f64;
         for score in scores {
-            *score = self.score_of(*score / n_estimators);
+            *score = self.score_from(*score / n_estimators);
         }
     }
 
-    /// Length of a reading's path from root to leaf, `c(n)` for the rest included, averaged over the trees.
+    /// Path length of a reading, averaged over the trees: the depth of its leaf plus `c(n)` for the leaf's `n` readings.
     ///
     /// # Panics
     ///
-    /// Where the reading does not have [`n_features`](Self::n_features) values.
+    /// If the reading does not have [`n_features`](Self::n_features) values.
     #[must_use]
     pub fn path_length(&self, reading: &[f64]) -> f64 {
         assert_eq!(reading.len(), self.n_features(), "a reading has n_features values");
@@ -89,11 +89,11 @@ impl Forest {
         self.engine.get_or_init(|| Engine::new(&self.data))
     }
 
-    fn score_of(&self, path_length: f64) -> f64 {
+    fn score_from(&self, path_length: f64) -> f64 {
         libm::exp2(-path_length / self.normaliser)
     }
 
-    /// Values in a reading.
+    /// Number of values in a reading.
     #[must_use]
     pub fn n_features(&self) -> usize {
         self.data.n_features
@@ -105,19 +105,19 @@ impl Forest {
         self.data.trees.len()
     }
 
-    /// Readings each tree was grown from.
+    /// Number of readings per tree.
     #[must_use]
     pub fn sample_size(&self) -> usize {
         self.data.sample_size as usize
     }
 
-    /// Features a split looks at, less one.
+    /// Number of features per split, less one.
     #[must_use]
     pub fn extension_level(&self) -> usize {
         self.data.extension_level
     }
 
-    /// The forest as it is written.
+    /// The forest in its file format.
     #[must_use]
     pub fn to_data(&self) -> ForestData {
         self.data.clone()
@@ -127,8 +127,8 @@ impl Forest {
         &self.data
     }
 
-    /// Of what [`check::check`] has proved, or what [`fit`] has grown.
-    fn of_proved(data: ForestData) -> Self {
+    /// A forest from data that passed [`check::check`] or come from [`fit`].
+    fn from_checked(data: ForestData) -> Self {
         Self { normaliser: data.path_length.average(data.sample_size), engine: OnceLock::new(), data }
     }
 }
@@ -138,7 +138,7 @@ impl TryFrom<ForestData> for Forest {
 
     fn try_from(data: ForestData) -> Result<Self, ForestError> {
         check::check(&data)?;
-        Ok(Self::of_proved(data))
+        Ok(Self::from_checked(data))
     }
 }
 

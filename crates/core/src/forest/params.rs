@@ -1,22 +1,24 @@
+//! Parameters of a forest.
+
 use serde::{Deserialize, Serialize};
 
 use super::ForestError;
 
-/// Most trees a forest may have.
+/// Maximum number of trees.
 const MAX_ESTIMATORS: usize = 100_000;
 
-/// How a forest is grown.
+/// Parameters of a forest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForestParams {
     /// Number of trees, 1 to 100,000.
     pub n_estimators: usize,
-    /// Readings each tree is grown from, at least 2; all of them where there are fewer.
+    /// Number of readings per tree, at least 2; all readings if there are fewer.
     pub sample_size: usize,
-    /// Features a split looks at, less one: 0 is the classic isolation forest, whose splits each look at one feature;
+    /// Number of features per split, less one: 0 is the classic isolation forest with one feature per split,
     /// `n_features − 1` the fully extended one.
     pub extension_level: usize,
-    /// Same seed, same readings, same forest: on every machine, with any number of threads.
+    /// Random seed. The same seed and readings give the same forest, on every machine and with any number of threads.
     pub seed: u64,
 }
 
@@ -28,7 +30,7 @@ impl Default for ForestParams {
 
 impl ForestParams {
     pub(super) fn check(&self, n_features: usize) -> Result<(), ForestError> {
-        let within = |parameter, value: usize, low: usize, high: usize| {
+        let check_range = |parameter, value: usize, low: usize, high: usize| {
             if (low..=high).contains(&value) {
                 Ok(())
             } else {
@@ -39,9 +41,9 @@ impl ForestParams {
                 })
             }
         };
-        within("n_features", n_features, 1, usize::from(u16::MAX))?;
-        within("n_estimators", self.n_estimators, 1, MAX_ESTIMATORS)?;
-        within("sample_size", self.sample_size, 2, i32::MAX as usize)?;
-        within("extension_level", self.extension_level, 0, n_features - 1)
+        check_range("n_features", n_features, 1, usize::from(u16::MAX))?;
+        check_range("n_estimators", self.n_estimators, 1, MAX_ESTIMATORS)?;
+        check_range("sample_size", self.sample_size, 2, i32::MAX as usize)?;
+        check_range("extension_level", self.extension_level, 0, n_features - 1)
     }
 }

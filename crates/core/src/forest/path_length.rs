@@ -1,8 +1,10 @@
+//! Path lengths.
+
 use serde::{Deserialize, Serialize};
 
 use super::TreeData;
 
-/// How the rest of a path is estimated where a leaf still holds several readings.
+/// How the remaining path length is estimated in a leaf with several readings.
 ///
 /// Both conventions are the average path length of an unsuccessful search in a binary search tree of `n` entries,
 /// `c(n) = 2·(ln(n − 1) + γ) − 2·(n − 1)/n`, and 0 for `n ≤ 1`. (Liu, Ting and Zhou: Isolation Forest, 2008,
@@ -10,15 +12,15 @@ use super::TreeData;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PathLength {
-    /// γ = 0.5772156649, the formula for `n = 2` too: the Rust crate of this name, and forests grown here.
+    /// γ = 0.5772156649, and the formula also for `n = 2`: the Rust crate of this name, and forests fitted here.
     #[default]
     ExtendedIsolationForest,
-    /// γ to the last bit, and `c(2) = 1`: forests that come from scikit-learn.
+    /// γ in full double precision, and `c(2) = 1`: forests from scikit-learn.
     ScikitLearn,
 }
 
 impl PathLength {
-    /// Average path length `c(n)`: what a leaf with `n` readings adds to its depth.
+    /// Average path length `c(n)`, which a leaf with `n` readings adds to its depth.
     #[must_use]
     pub fn average(self, n: u32) -> f64 {
         if n <= 1 {
@@ -34,7 +36,7 @@ impl PathLength {
     }
 }
 
-/// Path lengths of trees' leaves, `c(n)` of small `n` worked out once.
+/// Computes path lengths of leaves, with a table of `c(n)` for small `n`.
 pub(super) struct PathLengths {
     convention: PathLength,
     averages: Vec<f64>,
@@ -45,9 +47,9 @@ impl PathLengths {
         Self { convention, averages: (0..=256).map(|n| convention.average(n)).collect() }
     }
 
-    /// Path length of each leaf: its depth, and `c(n)` for the readings that were never told apart.
+    /// Path length of each leaf: its depth plus `c(n)` for its `n` readings.
     ///
-    /// Added from the leaf up, one at a time, as the reference crate's recursion does.
+    /// Summed from the leaf upwards, one by one, for the same rounding as in the reference crate's recursion.
     pub(super) fn of(&self, tree: &TreeData) -> Vec<f64> {
         let mut lengths = vec![0.0; tree.n_samples.len()];
         tree.for_each_leaf_depth(|leaf, depth| {

@@ -1,12 +1,12 @@
-//! Draws whose meaning does not change with a library's version.
+//! Random draws that do not depend on the version of a library.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The randomness of one tree.
+/// The random generator of one tree.
 pub(super) struct TreeRng {
     rng: ChaCha8Rng,
-    /// Normal values are made in pairs; the second waits here.
+    /// The second of the last pair of normal values.
     spare: Option<f64>,
 }
 
@@ -35,10 +35,10 @@ impl TreeRng {
         (self.rng.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// Uniform in [low, high); `low` where the two are equal.
+    /// Uniform in [low, high); `low` if the two are equal.
     pub(super) fn between(&mut self, low: f64, high: f64) -> f64 {
         let value = low + self.unit() * (high - low);
-        // Rounding can reach `high`, and a width that overflows goes past it or nowhere.
+        // Rounding can reach `high`; an overflowing width gives infinity or NaN.
         if value >= low && value < high { value } else { low }
     }
 
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_numbers_below_a_bound_are_equally_likely() {
+    fn integers_are_uniform() {
         let mut rng = TreeRng::new(1, 0);
         let mut counts = [0; 7];
         for _ in 0..70_000 {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn between_stays_below_its_upper_end() {
+    fn between_excludes_the_upper_end() {
         let mut rng = TreeRng::new(3, 0);
         for (low, high) in [(1.0, 1.0_f64.next_up()), (-1e308, 1.7e308), (0.0, f64::from_bits(1)), (-2.0, 3.0)] {
             for _ in 0..1_000 {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn trees_and_seeds_draw_differently_and_always_the_same() {
+    fn draws_depend_on_seed_and_tree_only() {
         let first = |seed, tree| TreeRng::new(seed, tree).below(u32::MAX);
         assert_eq!(first(1, 2), first(1, 2));
         assert_ne!(first(1, 2), first(2, 1));

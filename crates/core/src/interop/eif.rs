@@ -1,10 +1,12 @@
+//! The conversion, through the crate's serde format.
+
 use extended_isolation_forest as eif;
 use serde::{Deserialize, Serialize};
 
 use super::InteropError;
 use crate::forest::{Child, Forest, ForestData, PathLength, TreeData};
 
-/// The crate's serde form.
+/// The crate's serde format.
 #[derive(Serialize, Deserialize)]
 struct EifForest {
     avg_path_length_c: f64,
@@ -22,11 +24,11 @@ enum EifNode {
     In { left: Box<EifNode>, right: Box<EifNode>, n: Vec<f64>, p: Vec<f64> },
 }
 
-/// Our forest as one of `extended-isolation-forest`: the same trees, the same decision for every reading.
+/// Converts our forest to `extended-isolation-forest`: the same trees, the same decision for every reading.
 ///
 /// # Errors
 ///
-/// Where the forest does not have `N` features, or came from scikit-learn.
+/// If the forest does not have `N` features, or came from scikit-learn.
 pub fn to_eif<const N: usize>(forest: &Forest) -> Result<eif::Forest<f64, N>, InteropError> {
     let data = forest.data();
     if data.n_features != N {
@@ -67,12 +69,12 @@ fn write_node(data: &ForestData, tree: &TreeData, node: Child) -> EifNode {
     }
 }
 
-/// A forest of `extended-isolation-forest` as one of ours: the same trees, the same decision for every reading whose
+/// Converts a forest of `extended-isolation-forest` to ours: the same trees, the same decision for every reading whose
 /// distance from the training readings does not overflow.
 ///
 /// # Errors
 ///
-/// Where the forest has no trees, or its leaves do not add up to the sample size its scores are measured against.
+/// If the forest has no trees, or its leaves contradict its average path length.
 pub fn from_eif<const N: usize>(forest: &eif::Forest<f64, N>) -> Result<Forest, InteropError> {
     let written: EifForest = serde_json::from_value(serde_json::to_value(forest)?)?;
     let mut n_features_in_a_split = 1;
@@ -87,10 +89,10 @@ pub fn from_eif<const N: usize>(forest: &eif::Forest<f64, N>) -> Result<Forest, 
         let n_samples = data.n_samples.iter().map(|&n| u64::from(n)).sum::<u64>();
         let measure = written.avg_path_length_c;
         sample_size = u32::try_from(n_samples).unwrap_or(0);
-        // Logarithms may differ in the last bit; sample sizes below 2³⁰ give measures further apart.
+        // Logarithms may differ in the last bit; the averages of two sample sizes below 2³⁰ differ by more.
         let expected = PathLength::ExtendedIsolationForest.average(sample_size);
-        let is_explained = sample_size >= 2 && (expected - measure).abs() <= 1e-12 * measure.abs();
-        if !is_explained {
+        let agrees = sample_size >= 2 && (expected - measure).abs() <= 1e-12 * measure.abs();
+        if !agrees {
             return Err(InteropError::SampleSize { tree: index, n_samples, measure });
         }
         trees.push(data);
@@ -129,7 +131,7 @@ fn read_node(node: &EifNode, width: usize, tree: &mut TreeData) -> Child {
             std::mem::swap(&mut left, &mut right);
         }
     } else {
-        // Coordinates of 0 add 0 and may be left out, or fill up where a split has fewer than the others.
+        // Coordinates of 0 add nothing: they are omitted, or pad a split that has fewer than the others.
         let mut features: Vec<usize> = (0..n.len()).filter(|&feature| n[feature] != 0.0).collect();
         let zeros = (0..n.len()).filter(|&feature| n[feature] == 0.0);
         features.extend(zeros.take(width - features.len()));
@@ -148,15 +150,15 @@ fn read_node(node: &EifNode, width: usize, tree: &mut TreeData) -> Child {
     Child::Split(split)
 }
 
-/// The threshold for which `value <= threshold` is `(value − p) · n <= 0`, rounding and underflow included, and whether
-/// the sides have to be exchanged for it.
+/// The threshold for which `value <= threshold` equals `(value − p) · n <= 0`, including rounding and underflow, and
+/// whether the sides must be swapped.
 fn equivalent_threshold(n: f64, p: f64) -> (f64, bool) {
     let is_left = |value: f64| (value - p) * n <= 0.0;
-    // The sign changes once along the number line: find the last value before it does.
+    // The sign changes once along the number line: bisect for the last value before the change.
     let last_before = |holds: &dyn Fn(f64) -> bool| {
         let (mut low, mut high) = (to_ordered(f64::MIN), to_ordered(f64::MAX));
         while low < high {
-            // Half way, rounded up, without overflow.
+            // The middle, rounded up, without overflow.
             let middle = (low | high) - ((low ^ high) >> 1);
             if holds(from_ordered(middle)) {
                 low = middle;
@@ -169,7 +171,7 @@ fn equivalent_threshold(n: f64, p: f64) -> (f64, bool) {
     if is_left(f64::MIN) { (last_before(&is_left), false) } else { (last_before(&|value| !is_left(value)), true) }
 }
 
-/// Integers in the order of the numbers.
+/// Maps numbers to integers in the same order.
 fn to_ordered(value: f64) -> i64 {
     let bits = value.to_bits() as i64;
     if bits < 0 { i64::MIN - bits } else { bits }
@@ -180,12 +182,12 @@ fn from_ordered(ordered: i64) -> f64 {
     f64::from_bits(bits as u64)
 }
 
-/// Largest difference between our score and that of `extended-isolation-forest` for the same trees, over all `readings`
-/// (row-major `n_readings × n_features`); none above [`MAX_FEATURES`](super::MAX_FEATURES) features.
+/// Largest difference between our scores and those of `extended-isolation-forest` with the same trees, over all
+/// `readings` (row-major `n_readings × n_features`); `None` above [`MAX_FEATURES`](super::MAX_FEATURES) features.
 ///
 /// # Errors
 ///
-/// Where the readings are no whole rows, or the forest came from scikit-learn.
+/// If the readings are not complete rows, or the forest came from scikit-learn.
 pub fn largest_difference(forest: &Forest, readings: &[f64]) -> Result<Option<f64>, InteropError> {
     let n_features = forest.n_features();
     if !readings.len().is_multiple_of(n_features) {
@@ -208,7 +210,7 @@ fn difference<const N: usize>(forest: &Forest, readings: &[f64]) -> Result<f64, 
     let mut scores = vec![0.0; rows.len()];
     forest.score_batch(readings, &mut scores);
     let differences = rows.iter().zip(scores).map(|(row, score)| (score - reference.score(row)).abs());
-    // NaN counts as the largest, so that no comparison passes with it.
+    // NaN counts as the largest difference, so that it fails every comparison.
     Ok(differences.max_by(f64::total_cmp).unwrap_or(0.0))
 }
 
@@ -217,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_threshold_decides_as_the_product_does() {
+    fn the_threshold_decides_as_the_product_does() {
         let cases =
             [(1.0, 2.5), (-1.0, 2.5), (0.3, 0.0), (-0.3, -0.0), (1e-300, 1e-10), (-1e-300, 1e-10), (-0.7, 1e16)];
         for (n, p) in cases {
@@ -233,7 +235,7 @@ mod tests {
     #[test]
     fn without_underflow_the_threshold_is_the_intercept() {
         assert_eq!(equivalent_threshold(0.5, 2.5), (2.5, false));
-        // Left from 2.5 on: what stays below is the other side.
+        // Left at 2.5 and above: values below are on the other side.
         assert_eq!(equivalent_threshold(-0.5, 2.5), (2.5_f64.next_down(), true));
         assert_eq!(equivalent_threshold(0.0, 2.5), (f64::MAX, false));
     }

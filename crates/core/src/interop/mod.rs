@@ -1,8 +1,6 @@
-//! The bridge to the `extended-isolation-forest` crate: its forests as ours, ours as its, and the check that both give
-//! the same scores.
+//! Converts forests to and from the `extended-isolation-forest` crate, and compares the scores of both.
 //!
-//! That crate fixes the number of features in its types and keeps its trees to itself; its serde form is the way in
-//! and out.
+//! That crate has the number of features in its types and its trees private; they are converted through serde.
 
 mod eif;
 mod error;
@@ -10,5 +8,5 @@ mod error;
 pub use eif::{from_eif, largest_difference, to_eif};
 pub use error::InteropError;
 
-/// Most features for which the two can be compared: the crate needs its code compiled for each number of them.
+/// Maximum number of features for a comparison: the crate's code is compiled for each number.
 pub const MAX_FEATURES: usize = 16;

@@ -12,6 +12,7 @@
 //! Such a model scores as it always did; it knows no surprisals and raises no alarms.
 
 use super::{FeatureSummary, GoldenSet, Model, ModelParams, ModelParts, TrainingSummary, golden};
+use crate::atomic_file;
 use crate::detector::{Calibration, Detector, DetectorKind, Neighbours, NeighboursData};
 use crate::explain::Expectation;
 use crate::feature::FeatureSet;
@@ -22,8 +23,8 @@ use crate::threshold::check_contamination;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 const FORMAT: &str = "turbine-iforest";
@@ -171,25 +172,11 @@ impl Model {
     /// # Errors
     /// [`ModelError::Io`]; a file that was there before is then as it was.
     pub fn save(&self, path: &Path) -> Result<(), ModelError> {
-        write_atomically(path, self.to_json().as_bytes()).map_err(ModelError::Io)
+        let folder = path.parent().unwrap_or(Path::new(""));
+        fs::create_dir_all(folder)
+            .and_then(|()| atomic_file::write(path, self.to_json().as_bytes()))
+            .map_err(ModelError::Io)
     }
-}
-
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    // Named by the process, so that two that write at once do not write into each other's file.
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let result = File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| File::open(folder)?.sync_all());
-    if result.is_err() {
-        // The first error is the one to report, and the file may not even exist.
-        let _ = fs::remove_file(&temporary);
-    }
-    result
 }
 
 fn open(json: &str) -> Result<Envelope<'_>, ModelError> {

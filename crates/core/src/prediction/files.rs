@@ -73,14 +73,25 @@ impl LogName {
     }
 }
 
+/// One file of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFile {
+    /// The number of a rotated part; of the current file, the number it will get.
+    pub sequence: u64,
+    /// The file.
+    pub path: PathBuf,
+}
+
 /// All files of the log at `path`, oldest rows first: its rotated parts, then `path` itself if it exists.
 ///
 /// # Errors
 /// If the folder cannot be listed.
-pub fn log_files(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files: Vec<PathBuf> = LogName::new(path).parts()?.into_iter().map(|(_, part)| part).collect();
+pub fn log_files(path: &Path) -> io::Result<Vec<LogFile>> {
+    let part = |(sequence, path)| LogFile { sequence, path };
+    let mut files: Vec<LogFile> = LogName::new(path).parts()?.into_iter().map(part).collect();
     if path.exists() {
-        files.push(path.to_owned());
+        let sequence = files.last().map_or(1, |newest| newest.sequence + 1);
+        files.push(LogFile { sequence, path: path.to_owned() });
     }
     Ok(files)
 }
@@ -94,7 +105,7 @@ mod tests {
     fn parts_come_in_numeric_order_and_strangers_are_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.csv");
-        assert_eq!(log_files(&path).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(log_files(&path).unwrap(), []);
         for name in [
             "log.csv",
             "log.1000000.csv",
@@ -111,15 +122,17 @@ mod tests {
         let names: Vec<String> = log_files(&path)
             .unwrap()
             .iter()
-            .map(|file| file.file_name().unwrap().to_string_lossy().into_owned())
+            .map(|file| file.path.file_name().unwrap().to_string_lossy().into_owned())
             .collect();
         assert_eq!(names, ["log.000002.csv", "log.000010.csv", "log.1000000.csv", "log.csv"]);
+        let sequences: Vec<u64> = log_files(&path).unwrap().iter().map(|file| file.sequence).collect();
+        assert_eq!(sequences, [2, 10, 1_000_000, 1_000_001]);
         assert_eq!(LogName::new(&path).rotated(11), folder.path().join("log.000011.csv"));
     }
 
     #[test]
     fn a_bare_file_name_lies_in_this_folder() {
         assert_eq!(LogName::new("log.csv").folder(), Path::new("."));
-        assert_eq!(log_files(Path::new("nowhere/log.csv")).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(log_files(Path::new("nowhere/log.csv")).unwrap(), []);
     }
 }

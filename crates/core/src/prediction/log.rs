@@ -1,9 +1,10 @@
 //! Reading a prediction log back, whatever features it holds and however its last line ended.
 
-use super::{LEADING, Prediction, PredictionRecord, TRAILING, VERDICT, log_files};
+use super::{LEADING, LogFile, Prediction, PredictionRecord, TRAILING, VERDICT, log_files};
 use crate::feature::{FeatureError, FeatureSet};
+use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Why a prediction log cannot be read.
@@ -34,20 +35,41 @@ pub enum LogError {
     },
 }
 
+/// A place between two rows of a log, which stays where it is when the log is rotated.
+///
+/// Positions compare in the order in which rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LogPosition {
+    /// The sequence number of the file: that of a rotated part, or the one the current file will get.
+    pub sequence: u64,
+    /// Bytes from the beginning of the file.
+    pub offset: u64,
+}
+
 /// The rows of one log, oldest file first, in the order in which they were written.
 ///
-/// Rows that are torn, foreign or out of shape are passed over and counted, and so are whole files of the set whose
-/// features are not those of the newest file.
+/// Rows that are torn, foreign or out of shape are skipped and counted, and so are whole files of the set whose features
+/// are not those of the newest file.
 #[derive(Debug)]
 pub struct LogReader {
     features: FeatureSet,
-    files: std::vec::IntoIter<PathBuf>,
-    current: Option<(PathBuf, Rows)>,
+    files: std::vec::IntoIter<LogFile>,
+    current: Option<OpenFile>,
     row: csv::StringRecord,
+    /// Where in the first file to begin, if not with its first row.
+    begin: Option<LogPosition>,
     skipped: u64,
 }
 
 type Rows = csv::Reader<BufReader<File>>;
+
+#[derive(Debug)]
+struct OpenFile {
+    file: LogFile,
+    /// Bytes of the file before what `rows` reads.
+    base: u64,
+    rows: Rows,
+}
 
 impl LogReader {
     /// Opens the log that is written to `path`, with all its rotated parts.
@@ -56,11 +78,25 @@ impl LogReader {
     /// [`LogError::Missing`] if neither the file nor a part exists, [`LogError::Header`] if the newest is no prediction
     /// log, [`LogError::Io`] if it cannot be read.
     pub fn open(path: &Path) -> Result<Self, LogError> {
+        Self::open_at(path, None)
+    }
+
+    /// The same, without the rows before `begin`.
+    ///
+    /// # Errors
+    /// As [`LogReader::open`].
+    pub fn open_from(path: &Path, begin: LogPosition) -> Result<Self, LogError> {
+        Self::open_at(path, Some(begin))
+    }
+
+    fn open_at(path: &Path, begin: Option<LogPosition>) -> Result<Self, LogError> {
         let io = |cause| LogError::Io { path: path.to_owned(), cause };
-        let files = log_files(path).map_err(io)?;
+        let mut files = log_files(path).map_err(io)?;
         let newest = files.last().ok_or_else(|| LogError::Missing(path.to_owned()))?;
-        let (features, _) = open_file(newest)?;
-        Ok(LogReader { features, files: files.into_iter(), current: None, row: csv::StringRecord::new(), skipped: 0 })
+        let (features, ..) = open_file(&newest.path)?;
+        files.retain(|file| begin.is_none_or(|begin| file.sequence >= begin.sequence));
+        let (files, row) = (files.into_iter(), csv::StringRecord::new());
+        Ok(LogReader { features, files, current: None, row, begin, skipped: 0 })
     }
 
     /// The features of the log, by name: a log knows neither units nor ranges.
@@ -68,9 +104,40 @@ impl LogReader {
         &self.features
     }
 
-    /// How many lines were passed over so far.
+    /// How many lines were skipped so far.
     pub fn skipped(&self) -> u64 {
         self.skipped
+    }
+
+    /// Where the row that was returned last ends; `None` before the first one of a file.
+    pub fn position(&self) -> Option<LogPosition> {
+        let OpenFile { file, base, rows } = self.current.as_ref()?;
+        Some(LogPosition { sequence: file.sequence, offset: base + rows.position().byte() })
+    }
+
+    fn open_next(&mut self, file: LogFile) -> Result<(), LogError> {
+        let begin = self.begin.filter(|begin| begin.sequence == file.sequence);
+        let io = |cause| LogError::Io { path: file.path.clone(), cause };
+        let (features, header, mut text) = match open_file(&file.path) {
+            Ok(opened) => opened,
+            Err(LogError::Header { .. }) => {
+                self.skipped += 1;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let base = begin.map_or(header, |begin| begin.offset.max(header));
+        if base > header {
+            text.seek(SeekFrom::Start(base)).map_err(io)?;
+        }
+        // No cell of a row is ever quoted, so a stray quote must not swallow the rows behind it.
+        let rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).quoting(false).from_reader(text);
+        if features == self.features {
+            self.current = Some(OpenFile { file, base, rows });
+        } else {
+            self.skipped += rows.into_records().count() as u64;
+        }
+        Ok(())
     }
 }
 
@@ -79,20 +146,17 @@ impl Iterator for LogReader {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let Some((path, rows)) = &mut self.current else {
-                let path = self.files.next()?;
-                match open_file(&path) {
-                    Ok((features, rows)) if features == self.features => self.current = Some((path, rows)),
-                    Ok((_, rows)) => self.skipped += rows.into_records().count() as u64,
-                    Err(LogError::Header { .. }) => self.skipped += 1,
-                    Err(error) => return Some(Err(error)),
+            let Some(OpenFile { file, rows, .. }) = &mut self.current else {
+                let file = self.files.next()?;
+                if let Err(error) = self.open_next(file) {
+                    return Some(Err(error));
                 }
                 continue;
             };
             match rows.read_record(&mut self.row) {
                 Ok(false) => self.current = None,
                 Err(error) if error.is_io_error() => {
-                    let path = path.clone();
+                    let path = file.path.clone();
                     self.current = None;
                     return Some(Err(LogError::Io { path, cause: error.into() }));
                 }
@@ -106,16 +170,15 @@ impl Iterator for LogReader {
     }
 }
 
-fn open_file(path: &Path) -> Result<(FeatureSet, Rows), LogError> {
+/// The features of a file, how long its header is, and the file from its first row on.
+fn open_file(path: &Path) -> Result<(FeatureSet, u64, BufReader<File>), LogError> {
     let io = |cause| LogError::Io { path: path.to_owned(), cause };
     let mut file = BufReader::new(File::open(path).map_err(io)?);
     let mut header = Vec::new();
     // No header is longer than this, and a file that is no log need not be read whole to say so.
     file.by_ref().take(64 * 1024).read_until(b'\n', &mut header).map_err(io)?;
     let features = features_of(&header).map_err(|problem| LogError::Header { path: path.to_owned(), problem })?;
-    // No cell of a row is ever quoted, so a stray quote must not swallow the rows behind it.
-    let csv = csv::ReaderBuilder::new().has_headers(false).flexible(true).quoting(false).from_reader(file);
-    Ok((features, csv))
+    Ok((features, header.len() as u64, file))
 }
 
 fn features_of(line: &[u8]) -> Result<FeatureSet, String> {
@@ -230,7 +293,7 @@ mod tests {
             ("", "it is empty"),
             ("a,b\n1,2\n", "no columns is_anomaly,anomaly_score"),
             ("time,a,is_anomaly,anomaly_score\n", "its first column is \"time\""),
-            ("timestamp,is_anomaly,anomaly_score\n", "0 features were named"),
+            ("timestamp,is_anomaly,anomaly_score\n", "0 features are given"),
         ] {
             write(&path, text).unwrap();
             let error = LogReader::open(&path).unwrap_err().to_string();

@@ -5,9 +5,11 @@
 
 mod files;
 mod log;
+mod tail;
 
-pub use files::{LogName, log_files};
-pub use log::{LogError, LogReader};
+pub use files::{LogFile, LogName, log_files};
+pub use log::{LogError, LogPosition, LogReader};
+pub use tail::last_rows;
 
 use crate::feature::FeatureSet;
 use crate::reading::{Reading, TurbineId};

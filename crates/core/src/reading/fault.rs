@@ -1,26 +1,26 @@
-//! What can be wrong with a reading, field by field.
+//! Faults of a reading, by field.
 
 use crate::feature::{Feature, Range};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::fmt;
 
-/// Why something that arrived is no reading.
+/// Why a reading was rejected.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ReadingError {
     /// The text is not JSON.
     #[error("the body is not JSON: {0}")]
     NotJson(String),
-    /// The JSON is of another shape.
+    /// The JSON is not an object.
     #[error("a reading must be a JSON object such as {{\"temperature\": 25.1, …}}, got {0}")]
     NotAnObject(&'static str),
-    /// The object has faults; every one of them is listed.
+    /// Fields are missing or invalid; all of them are listed.
     #[error("{}", join(.0))]
     Faults(Vec<Fault>),
 }
 
 impl ReadingError {
-    /// The faults by field; empty if the text had no fields to find fault with.
+    /// The faults by field; empty if the text has no fields.
     pub fn into_faults(self) -> Vec<Fault> {
         match self {
             ReadingError::Faults(faults) => faults,
@@ -33,14 +33,14 @@ fn join(faults: &[Fault]) -> String {
     faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// One field that is not as it should be.
+/// A missing or invalid field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Fault {
     /// The key in the reading.
     pub field: String,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: Problem,
-    /// What was sent; null for a missing field.
+    /// The value sent; null for a missing field.
     pub value: Value,
 }
 
@@ -49,7 +49,7 @@ impl Fault {
         Fault { field: field.to_owned(), problem, value }
     }
 
-    /// The fault of a number as the value of `feature`, if there is one.
+    /// The fault of `value` as a value of `feature`, if it has one.
     pub(super) fn of_number(feature: &Feature, value: f64) -> Option<Self> {
         if !value.is_finite() {
             return Some(Fault::new(&feature.name, Problem::NotFinite, Value::from(value.to_string())));
@@ -67,7 +67,7 @@ impl fmt::Display for Fault {
             (Problem::Missing | Problem::Null, _) => Ok(()),
             (_, Value::Number(number)) if number.is_f64() => {
                 let value = number.as_f64().unwrap_or(f64::NAN);
-                // Written out, the smallest floats are more than 300 digits long.
+                // In decimal notation the smallest numbers have more than 300 digits.
                 let legible = value == 0.0 || (1e-6..1e16).contains(&value.abs());
                 if legible { write!(f, ", got {value}") } else { write!(f, ", got {value:e}") }
             }
@@ -76,34 +76,34 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A value as it is quoted in a message: no longer than a person wants to read.
+/// A value for a message, truncated.
 fn shortened(value: &Value) -> String {
-    const MOST: usize = 80;
+    const MAX_CHARS: usize = 80;
     let text = value.to_string();
-    if text.chars().count() <= MOST { text } else { text.chars().take(MOST).chain(['…']).collect() }
+    if text.chars().count() <= MAX_CHARS { text } else { text.chars().take(MAX_CHARS).chain(['…']).collect() }
 }
 
-/// What is wrong with a field.
+/// The problem of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Problem {
-    /// The key is not there.
+    /// The key is missing.
     Missing,
     /// The value is `null`.
     Null,
     /// The value is a string, a boolean, a list or an object.
     NotANumber,
-    /// The value is NaN, infinite, or too large for a number.
+    /// The value is NaN, infinite, or too large for a 64-bit float.
     NotFinite,
-    /// The value is not one that the sensor can report.
+    /// The value is outside the sensor's range.
     OutOfRange {
-        /// What it can report.
+        /// The sensor's range.
         range: Range,
-        /// In which unit.
+        /// The unit of the range.
         unit: String,
     },
-    /// The event time is not RFC 3339.
+    /// The time is not RFC 3339.
     Timestamp,
-    /// The turbine's name has other characters than it may have.
+    /// The turbine id is too long or has invalid characters.
     TurbineId,
 }
 

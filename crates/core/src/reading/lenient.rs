@@ -1,13 +1,13 @@
-//! Python's `json` writes `NaN` and `Infinity`, which are not JSON. Quoting such bare words lets the rest of the text be
-//! read, so that the answer can name the field instead of a column number.
+//! Quotes `NaN` and `Infinity`, which Python's `json` writes although they are not JSON, so that the rest of the text can
+//! be parsed and an error can name the field instead of a column number.
 
 /// A text with its bare words quoted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quoted {
     /// The text.
     pub text: String,
-    /// Whether all that was quoted are numbers that JSON allows and no float can hold. If not, the original is no JSON
-    /// and must not be accepted, whatever the quoted text says.
+    /// Whether the original is JSON: all quoted words are numbers valid in JSON but too large for a float. If false, the
+    /// original must be rejected, even if the quoted text is valid.
     pub was_json: bool,
 }
 
@@ -24,8 +24,8 @@ pub fn quote_bare_words(text: &str) -> Quoted {
         };
         let (token, after) = rest.split_at(length);
         let number = token.parse::<f64>().ok();
-        let known = matches!(token, "true" | "false" | "null") || number.is_some_and(f64::is_finite);
-        if is_word(first) && !known {
+        let is_json = matches!(token, "true" | "false" | "null") || number.is_some_and(f64::is_finite);
+        if is_word(first) && !is_json {
             was_json &=
                 number.is_some_and(f64::is_infinite) && first != '+' && token.ends_with(|c: char| c.is_ascii_digit());
             quoted.extend(["\"", token, "\""]);
@@ -41,7 +41,7 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_')
 }
 
-/// How long the string is that `text` begins with, both quotes included; all of it if the string does not end.
+/// The length of the string at the start of `text`, including quotes; all of `text` if the string is not closed.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (i, c) in text.char_indices().skip(1) {

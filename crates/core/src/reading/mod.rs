@@ -1,4 +1,4 @@
-//! From the wire to a checked reading: [`RawReading`] is whatever arrived, [`Reading`] is complete, finite and in range.
+//! Parsing and checking readings: a [`RawReading`] is what arrived, a [`Reading`] is complete, finite and in range.
 //!
 //! ```
 //! use turbine_core::{feature::FeatureSet, reading::RawReading};
@@ -24,7 +24,7 @@ pub use raw::RawReading;
 
 use crate::feature::FeatureSet;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 const MAX_TURBINE_ID_CHARS: usize = 64;
 
@@ -37,15 +37,15 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Checks values that did not come over the wire, such as the cells of a CSV row.
+    /// Checks values from another source than JSON, such as the cells of a CSV row.
     ///
     /// # Errors
-    /// [`ReadingError::Faults`] with every value that is not finite or not in its range.
+    /// [`ReadingError::Faults`] with every value that is not finite or out of range.
     ///
     /// # Panics
     /// If `values` and `features` differ in length.
     pub fn new(values: Vec<f64>, features: &FeatureSet) -> Result<Self, ReadingError> {
-        assert_eq!(values.len(), features.len(), "one value a feature");
+        assert_eq!(values.len(), features.len(), "one value per feature");
         let faults: Vec<Fault> =
             features.iter().zip(&values).filter_map(|(feature, &value)| Fault::of_number(feature, value)).collect();
         if faults.is_empty() {
@@ -55,17 +55,17 @@ impl Reading {
         }
     }
 
-    /// One value a feature, in the feature set's order and units.
+    /// One value per feature, in the feature set's order and units.
     pub fn values(&self) -> &[f64] {
         &self.values
     }
 
-    /// When the reading was taken, if its sender said so.
+    /// When the reading was taken, if the reading says so.
     pub fn timestamp(&self) -> Option<Timestamp> {
         self.timestamp
     }
 
-    /// The turbine it was taken at, if its sender said so.
+    /// The turbine's id, if the reading has one.
     pub fn turbine_id(&self) -> Option<&TurbineId> {
         self.turbine_id.as_ref()
     }
@@ -75,14 +75,14 @@ impl Reading {
     }
 }
 
-/// The name of a turbine: 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or a digit, so that it can
-/// neither break a CSV row nor be taken for a formula.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+/// The id of a turbine: 1 to 64 letters, digits, `.`, `_` or `-`, starting with a letter or a digit. So it needs no
+/// quotes in a CSV, and no spreadsheet takes it for a formula.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct TurbineId(String);
 
 impl TurbineId {
-    /// The name itself.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -103,6 +103,20 @@ impl std::str::FromStr for TurbineId {
             && text.starts_with(|c: char| c.is_ascii_alphanumeric())
             && text.chars().all(safe);
         if usable { Ok(TurbineId(text.to_owned())) } else { Err(Problem::TurbineId) }
+    }
+}
+
+impl TryFrom<String> for TurbineId {
+    type Error = Problem;
+
+    fn try_from(text: String) -> Result<Self, Problem> {
+        text.parse()
+    }
+}
+
+impl From<TurbineId> for String {
+    fn from(id: TurbineId) -> String {
+        id.0
     }
 }
 

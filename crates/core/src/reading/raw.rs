@@ -1,4 +1,4 @@
-//! The wire's reading: keys and values as they came, nothing believed yet.
+//! A reading as received: unchecked keys and values.
 
 use super::{Fault, Problem, Reading, ReadingError, TurbineId, lenient::quote_bare_words};
 use crate::feature::{Feature, FeatureSet};
@@ -10,22 +10,22 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
-/// A reading as it travels: an object of feature names and numbers, perhaps with `timestamp` and `turbine_id`.
+/// A reading as sent: an object of feature names and numbers, with optional `timestamp` and `turbine_id`.
 ///
-/// Other keys are ignored; of a key that stands twice the last one counts.
+/// Other keys are ignored; of a repeated key the last value counts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RawReading<'a> {
     fields: Vec<(Cow<'a, str>, Value)>,
-    /// Why the text was no JSON, if that was overlooked to find out which fields are to blame.
+    /// The parse error of a text that is not JSON but was parsed leniently, to name the fields at fault.
     not_json: Option<Box<str>>,
 }
 
 impl<'a> RawReading<'a> {
-    /// Reads the text of a JSON object. `NaN`, `Infinity` and numbers too large for a float, which JSON does not have
-    /// but clients send, are let through for [`RawReading::check`] to name.
+    /// Parses a JSON object. `NaN`, `Infinity` and numbers too large for a float are accepted here, so that
+    /// [`RawReading::check`] can name their fields.
     ///
     /// # Errors
-    /// [`ReadingError::NotJson`], or [`ReadingError::NotAnObject`] for a list, string, number or the like.
+    /// [`ReadingError::NotJson`], or [`ReadingError::NotAnObject`] for a list, a string or a number.
     pub fn from_json(text: &'a [u8]) -> Result<Self, ReadingError> {
         serde_json::from_slice(text).or_else(|error| RawReading::from_faulty_json(text, &error))
     }
@@ -49,7 +49,7 @@ impl<'a> RawReading<'a> {
         }
     }
 
-    /// Takes a JSON value apart.
+    /// Converts a JSON value.
     ///
     /// # Errors
     /// [`ReadingError::NotAnObject`] for anything but an object.
@@ -64,7 +64,7 @@ impl<'a> RawReading<'a> {
         }
     }
 
-    /// Takes the pairs of a form post, where every value is text: what reads as a number is one.
+    /// Converts the pairs of a form post, where every value is text; texts that parse as numbers become numbers.
     pub fn from_form(pairs: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Self {
         let value = |key: &str, text: Cow<str>| match text.trim().parse::<f64>() {
             Ok(number) if number.is_finite() && key != "turbine_id" => Value::from(number),
@@ -73,31 +73,31 @@ impl<'a> RawReading<'a> {
         pairs.into_iter().map(|(key, text)| (key.clone(), value(&key, text))).collect()
     }
 
-    /// The reading a sender puts on the wire.
+    /// A reading to send.
     pub fn from_values(features: &'a FeatureSet, values: &[f64]) -> Self {
         features.names().zip(values).map(|(name, &value)| (Cow::Borrowed(name), Value::from(value))).collect()
     }
 
-    /// With the time at which it was taken.
+    /// Adds the time at which the reading was taken.
     #[must_use]
     pub fn at(mut self, timestamp: Timestamp) -> Self {
         self.fields.push((Cow::Borrowed("timestamp"), Value::from(timestamp.to_string())));
         self
     }
 
-    /// With the turbine it was taken at.
+    /// Adds the turbine's id.
     #[must_use]
     pub fn of_turbine(mut self, turbine_id: &TurbineId) -> Self {
         self.fields.push((Cow::Borrowed("turbine_id"), Value::from(turbine_id.as_str())));
         self
     }
 
-    /// Checks that every feature is there, a finite number and in its range, and that `timestamp` and `turbine_id`, if
-    /// given and not null, are well formed.
+    /// Checks that every feature is present, finite and in range, and that `timestamp` and `turbine_id`, if present and
+    /// not null, are well-formed.
     ///
     /// # Errors
-    /// [`ReadingError::Faults`] with every fault there is, in the features' order; [`ReadingError::NotJson`] if there is
-    /// none but the text was no JSON.
+    /// [`ReadingError::Faults`] with all faults, in the features' order; [`ReadingError::NotJson`] if there are none but
+    /// the text was not JSON.
     pub fn check(&self, features: &FeatureSet) -> Result<Reading, ReadingError> {
         let mut faults = Vec::new();
         let mut values = Vec::with_capacity(features.len());
@@ -151,14 +151,14 @@ impl<'a> RawReading<'a> {
         }
     }
 
-    /// The value of `name`, which most senders put at place `i`; then no other place is looked at, unless keys are left
-    /// that could repeat it.
+    /// The value of `name`. Fast path: most senders put it at index `i`, so only the keys after it are searched, for a
+    /// repetition.
     fn get(&self, i: usize, name: &str) -> Option<&Value> {
-        let place = match self.fields.get(i) {
+        let index = match self.fields.get(i) {
             Some((key, _)) if key == name && !self.fields[i + 1..].iter().any(|(later, _)| later == name) => i,
             _ => self.fields.iter().rposition(|(key, _)| key == name)?,
         };
-        Some(&self.fields[place].1)
+        Some(&self.fields[index].1)
     }
 }
 
@@ -168,8 +168,8 @@ impl<'a> FromIterator<(Cow<'a, str>, Value)> for RawReading<'a> {
     }
 }
 
-/// The time that `text` names, if it is RFC 3339. `jiff` also reads `20260131T12Z`, other calendars' annotations and years
-/// with a sign, which would begin a cell of the log with `-`.
+/// Parses an RFC 3339 time. `jiff` alone also accepts `20260131T12Z`, calendar annotations and signed years, which would
+/// start a cell of the log with `-`.
 fn rfc3339(text: &str) -> Option<Timestamp> {
     const YEAR_0: i64 = -62_167_219_200;
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
@@ -216,7 +216,7 @@ impl<'de> Visitor<'de> for Fields {
     }
 }
 
-/// A key that is borrowed from the text where it holds no escapes.
+/// A key, borrowed from the text if it has no escapes.
 struct Key<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {

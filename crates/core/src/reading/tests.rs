@@ -14,20 +14,20 @@ fn faults(body: &str) -> Vec<(String, Problem, Value)> {
 }
 
 #[test]
-fn a_complete_reading_keeps_the_features_order_whatever_the_keys_order() {
+fn values_are_in_the_features_order() {
     let reading = check(r#"{"sound_volume":0.5,"extra":[1],"humidity":60,"temperature":-50}"#).unwrap();
     assert_eq!(reading.values(), [-50.0, 60.0, 0.5]);
     assert_eq!((reading.timestamp(), reading.turbine_id()), (None, None));
 }
 
 #[test]
-fn the_last_of_a_repeated_key_counts() {
+fn the_last_value_of_a_repeated_key_counts() {
     let reading = check(r#"{"temperature":1,"humidity":2,"sound_volume":3,"temperature":4}"#).unwrap();
     assert_eq!(reading.values(), [4.0, 2.0, 3.0]);
 }
 
 #[test]
-fn event_time_and_turbine_are_taken_along() {
+fn time_and_turbine_are_kept() {
     let body = r#"{"temperature":1,"humidity":2,"sound_volume":3,"timestamp":"2026-01-31T13:00:00+01:00","turbine_id":"WT-23.a"}"#;
     let reading = check(body).unwrap();
     assert_eq!(reading.timestamp().unwrap().to_string(), "2026-01-31T12:00:00Z");
@@ -37,7 +37,7 @@ fn event_time_and_turbine_are_taken_along() {
 }
 
 #[test]
-fn every_fault_is_named_with_its_value() {
+fn faults_have_the_field_and_the_value() {
     let temperature = Problem::OutOfRange { range: Range { min: -50.0, max: 120.0 }, unit: "°C".to_owned() };
     let rest = r#""humidity":60,"sound_volume":0.5}"#;
     let cases = [
@@ -80,7 +80,7 @@ fn a_long_value_is_shortened_in_the_message_only() {
 }
 
 #[test]
-fn what_is_no_object_is_said_to_be_what_it_is() {
+fn other_json_types_are_named_in_the_error() {
     let cases = [
         ("[1,2,3]", "got a list"),
         ("[{\"temperature\":1}]", "got a list"),
@@ -101,7 +101,7 @@ fn what_is_no_object_is_said_to_be_what_it_is() {
 }
 
 #[test]
-fn what_is_no_json_is_never_accepted_whatever_else_it_says() {
+fn invalid_json_is_never_accepted() {
     for body in [
         "{temperature:1,humidity:2,sound_volume:3}",
         r#"{"temperature":1,"humidity":2,"sound_volume":3,"turbine_id":WT01}"#,
@@ -110,12 +110,12 @@ fn what_is_no_json_is_never_accepted_whatever_else_it_says() {
     ] {
         assert!(matches!(check(body), Err(ReadingError::NotJson(_))), "{body}: {:?}", check(body));
     }
-    // JSON's numbers have no upper end; this key is nobody's.
+    // Valid JSON: numbers have no maximum, and the key is ignored.
     assert!(check(r#"{"temperature":1,"humidity":2,"sound_volume":3,"extra":[1e400,-1E+999]}"#).is_ok());
 }
 
 #[test]
-fn event_times_are_rfc_3339() {
+fn times_are_rfc_3339() {
     let at = |time: &str| {
         let body = format!(r#"{{"temperature":1,"humidity":2,"sound_volume":3,"timestamp":"{time}"}}"#);
         check(&body).map(|reading| reading.timestamp().unwrap().to_string())
@@ -147,7 +147,7 @@ fn event_times_are_rfc_3339() {
 }
 
 #[test]
-fn a_tiny_or_huge_number_is_named_in_few_digits() {
+fn tiny_and_huge_numbers_have_few_digits_in_messages() {
     let error = check(r#"{"temperature":1e300,"humidity":-1e-300,"sound_volume":201.5}"#).unwrap_err().to_string();
     assert_eq!(
         error,
@@ -157,7 +157,7 @@ fn a_tiny_or_huge_number_is_named_in_few_digits() {
 }
 
 #[test]
-fn form_values_are_read_as_numbers_where_they_are_numbers() {
+fn form_values_that_parse_as_numbers_are_numbers() {
     let pairs = [("temperature", " 25.1"), ("humidity", "60"), ("sound_volume", "nan"), ("turbine_id", "7")];
     let raw = RawReading::from_form(pairs.map(|(key, text)| (key.into(), text.into())));
     let faults = raw.check(&FeatureSet::turbine()).unwrap_err().into_faults();
@@ -165,7 +165,7 @@ fn form_values_are_read_as_numbers_where_they_are_numbers() {
 }
 
 #[test]
-fn a_sent_reading_is_read_back() {
+fn a_serialised_reading_parses_to_the_same_values() {
     let features = FeatureSet::turbine();
     let id: TurbineId = "T1".parse().unwrap();
     let time: jiff::Timestamp = "2026-01-31T12:00:00.5Z".parse().unwrap();
@@ -177,7 +177,7 @@ fn a_sent_reading_is_read_back() {
 }
 
 #[test]
-fn turbine_names_are_safe_in_any_csv() {
+fn turbine_ids_are_safe_in_a_csv() {
     let long = "x".repeat(65);
     for bad in ["", "=1", "-1", "+1", "@a", ".a", "a,b", "a b", "a\nb", "ä", long.as_str()] {
         assert_eq!(bad.parse::<TurbineId>(), Err(Problem::TurbineId), "{bad:?}");
@@ -188,7 +188,7 @@ fn turbine_names_are_safe_in_any_csv() {
 }
 
 #[test]
-fn values_of_a_row_are_checked_too() {
+fn values_from_other_sources_are_checked() {
     let features = FeatureSet::turbine();
     assert!(Reading::new(vec![25.0, 60.0, 0.5], &features).is_ok());
     let error = Reading::new(vec![f64::NAN, 60.0, 201.0], &features).unwrap_err();

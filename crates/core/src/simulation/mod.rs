@@ -1,4 +1,4 @@
-//! Seeded, labelled readings of the default turbine: the one definition of what normal and anomalous look like.
+//! Simulates labelled readings of the default turbine, for training and for the sender.
 
 mod profile;
 
@@ -11,15 +11,15 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
-/// How many readings the default training set has.
+/// Number of readings in the default training set.
 pub const TRAINING_READINGS: usize = 9_800;
 
-/// A simulated reading and what it is meant to be.
+/// A simulated reading with its label.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Simulated {
-    /// One value a feature of [`FeatureSet::turbine`].
+    /// One value per feature of [`FeatureSet::turbine`].
     pub values: [f64; 3],
-    /// Whether the simulation made it an anomaly.
+    /// The label.
     pub is_anomaly: bool,
 }
 
@@ -31,7 +31,7 @@ pub struct Simulator {
     rng: ChaCha8Rng,
 }
 
-/// Why there is no such stream.
+/// The anomaly rate is out of range.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("the anomaly rate is {0}; it must be 0 to 1")]
 pub struct AnomalyRateError(f64);
@@ -40,7 +40,7 @@ impl Simulator {
     /// A stream in which each reading is an anomaly with probability `anomaly_rate` (0 to 1).
     ///
     /// # Errors
-    /// If the rate is no probability.
+    /// If the rate is not in 0 to 1.
     pub fn new(profile: Profile, anomaly_rate: f64, seed: u64) -> Result<Self, AnomalyRateError> {
         if (0.0..=1.0).contains(&anomaly_rate) {
             Ok(Simulator { profile, anomaly_rate, rng: ChaCha8Rng::seed_from_u64(seed) })
@@ -79,7 +79,7 @@ pub fn training_set(readings: usize, anomaly_rate: f64, seed: u64) -> Dataset {
     Dataset::new(FeatureSet::turbine(), values, Some(labels))
 }
 
-/// In an anomalous reading every feature is off, each high or low by a throw of its own.
+/// In an anomalous reading every feature deviates, each high or low at random.
 fn draw(profile: Profile, is_anomaly: bool, rng: &mut ChaCha8Rng) -> [f64; 3] {
     let features = FeatureSet::turbine();
     std::array::from_fn(|i| {

@@ -1,25 +1,25 @@
-//! The numbers behind the simulated turbine.
+//! The distributions of the simulated turbine.
 
-/// Which readings are simulated.
+/// A set of distributions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// Those the default model is trained on.
+    /// The default model's training data.
     Training,
-    /// Those the sender streams: a turbine a little more humid, louder and more spread than the one trained on, its
-    /// values rounded to 3 decimals.
+    /// The sender's stream: slightly more humid and louder than the training data, with more variance; values are rounded
+    /// to 3 decimals.
     Stream,
 }
 
 /// A normal distribution, in the feature's unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Distribution {
-    /// Its mean.
+    /// The mean.
     pub mean: f64,
-    /// Its standard deviation.
+    /// The standard deviation.
     pub std: f64,
 }
 
-/// What one feature looks like.
+/// The distributions of one feature.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Shape {
     pub normal: Distribution,

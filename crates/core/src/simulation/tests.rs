@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Mean and standard deviation of feature `i` over the readings that `keep` keeps.
+/// Mean and standard deviation of feature `i` over the readings selected by `keep`.
 fn moments(readings: &[Simulated], i: usize, keep: impl Fn(&Simulated) -> bool) -> (f64, f64) {
     let values: Vec<f64> = readings.iter().filter(|reading| keep(reading)).map(|reading| reading.values[i]).collect();
     let n = values.len() as f64;
@@ -10,15 +10,15 @@ fn moments(readings: &[Simulated], i: usize, keep: impl Fn(&Simulated) -> bool) 
     (mean, (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt())
 }
 
-fn assert_near(actual: (f64, f64), expected: (f64, f64), what: &str) {
+fn assert_near(actual: (f64, f64), expected: (f64, f64), name: &str) {
     let (mean, std) = expected;
     // 40,000 readings: the mean is known to about std/200, clipping moves the outer ones a little.
-    assert!((actual.0 - mean).abs() < 0.05 * std + 0.005 * mean, "{what}: {actual:?} for {expected:?}");
-    assert!((actual.1 - std).abs() < 0.06 * std, "{what}: {actual:?} for {expected:?}");
+    assert!((actual.0 - mean).abs() < 0.05 * std + 0.005 * mean, "{name}: {actual:?} for {expected:?}");
+    assert!((actual.1 - std).abs() < 0.06 * std, "{name}: {actual:?} for {expected:?}");
 }
 
 #[test]
-fn normal_readings_have_the_promised_moments() {
+fn normal_readings_have_the_moments_of_the_contract() {
     let expected = [
         (Profile::Training, [(25.0, 3.0), (60.0, 8.0), (0.5, 0.1)]),
         (Profile::Stream, [(25.0, 3.0), (65.0, 10.0), (0.6, 0.12)]),
@@ -33,7 +33,7 @@ fn normal_readings_have_the_promised_moments() {
 }
 
 #[test]
-fn anomalous_readings_are_high_or_low_in_every_feature_by_its_own_throw() {
+fn every_feature_of_an_anomaly_is_high_or_low_independently() {
     // Halfway between high and low, feature by feature, both profiles.
     let middle = [27.5, 57.0, 0.65];
     let sides = [[(45.0, 3.0), (10.0, 3.0)], [(90.0, 5.0), (20.0, 5.0)], [(1.2, 0.1), (0.1, 0.05)]];
@@ -43,7 +43,7 @@ fn anomalous_readings_are_high_or_low_in_every_feature_by_its_own_throw() {
         assert_near(moments(&readings, i, |r| r.values[i] < middle[i]), sides[i][1], "low");
     }
     assert_near(moments(&readings, 2, |r| r.values[2] > middle[2]), sides[2][0], "high");
-    // All eight corners are met, each by about an eighth: 80,000 / 8 = 10,000.
+    // Each of the eight corners has about an eighth: 80,000 / 8 = 10,000.
     let mut corners = [0_i32; 8];
     for reading in &readings {
         corners[(0..3).map(|i| usize::from(reading.values[i] > middle[i]) << i).sum::<usize>()] += 1;
@@ -52,7 +52,7 @@ fn anomalous_readings_are_high_or_low_in_every_feature_by_its_own_throw() {
 }
 
 #[test]
-fn the_rate_is_kept_and_a_rate_that_is_none_refused() {
+fn the_anomaly_rate_is_kept_and_checked() {
     let anomalies = Simulator::new(Profile::Stream, 0.05, 3).unwrap().take(40_000).filter(|r| r.is_anomaly).count();
     // 40,000 · 0.05 = 2,000, standard deviation sqrt(40,000 · 0.05 · 0.95) ≈ 44.
     assert!(anomalies.abs_diff(2_000) < 200, "{anomalies}");
@@ -73,17 +73,17 @@ fn streamed_values_are_in_range_and_rounded() {
 }
 
 #[test]
-fn one_seed_one_stream() {
+fn the_stream_depends_only_on_the_seed() {
     let take = |seed| Simulator::new(Profile::Stream, 0.05, seed).unwrap().take(100).collect::<Vec<_>>();
     assert_eq!(take(42), take(42));
     assert_ne!(take(42), take(43));
 }
 
 #[test]
-fn the_training_set_has_exactly_its_share_of_anomalies_in_random_order() {
+fn the_training_set_has_its_exact_share_of_anomalies_in_random_order() {
     let dataset = training_set(TRAINING_READINGS, 0.05, 42);
     assert_eq!(dataset.len(), 9_800);
-    // 9,800 · 0.05 = 490, and if they are shuffled about half of them stand in the first half.
+    // 9,800 · 0.05 = 490, and once shuffled, about half of them are in the first half.
     let labels = dataset.labels().unwrap();
     let count = |labels: &[bool]| labels.iter().filter(|&&label| label).count();
     assert_eq!(count(labels), 490);

@@ -1,6 +1,6 @@
-//! One request and what comes of it.
+//! One attempt: a request and its outcome.
 
-use super::{Client, Wire};
+use super::{Client, WireFormat};
 use crate::retry::{is_transient, retry_after};
 use crate::source::Outgoing;
 use reqwest::Response;
@@ -9,51 +9,53 @@ use serde::Deserialize;
 use std::time::{Duration, Instant};
 use turbine_core::prediction::Prediction;
 
-/// What became of a reading.
+/// The outcome of a reading.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// The model said something.
+    /// The model scored it.
     Scored {
-        /// What it said.
+        /// Score and verdict of the model.
         prediction: Prediction,
+        /// Whether the service had logged the reading before and only repeated its answer.
+        duplicate: bool,
     },
-    /// The service will not have it.
+    /// The service refused it for good.
     Refused {
-        /// HTTP status, or the one it would have been alone.
+        /// The HTTP status; of a reading in a batch, the status it would have had alone.
         status: u16,
-        /// Why.
+        /// The service's message.
         error: String,
     },
-    /// It was given up, or never got there.
+    /// No attempt was answered.
     Unsent {
-        /// Why.
+        /// The error of the last attempt.
         error: String,
     },
 }
 
-/// A verdict, and when it was known.
+/// A verdict and when it arrived.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// What became of the reading.
+    /// The outcome of the reading.
     pub verdict: Verdict,
-    /// When that was known.
+    /// When it was known.
     pub at: Instant,
 }
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// In words.
+    /// The error message.
     pub cause: String,
-    /// The HTTP status, if there was an answer.
+    /// The HTTP status, if there was a response.
     pub status: Option<u16>,
-    /// The pause that the service asks for.
+    /// The delay in the response's `Retry-After` header.
     pub retry_after: Option<Duration>,
-    /// Whether it may be gone the next time.
+    /// Whether a retry may succeed.
     pub transient: bool,
 }
 
-/// A refusal as it comes over the wire.
+/// The body of an error response.
 #[derive(Debug, Deserialize)]
 struct Refusal {
     error: String,
@@ -70,14 +72,14 @@ struct FieldFault {
     problem: String,
 }
 
-/// What an attempt brought: an answer, or none yet, for each reading of the request.
+/// The result of an attempt: for each reading of the request an answer, or `None` if it must be sent again.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) answers: Vec<Option<Answer>>,
     pub(super) fault: Option<Fault>,
 }
 
-/// The answers of a request in the order of its readings.
+/// Collects the answers of a request in the order of its readings.
 #[derive(Debug)]
 pub(super) struct Answers {
     expected: usize,
@@ -90,22 +92,22 @@ impl Answers {
         self.expected
     }
 
-    /// The next reading was scored.
-    pub(super) fn score(&mut self, prediction: Prediction) {
-        self.put(Verdict::Scored { prediction });
+    /// Records that the next reading was scored.
+    pub(super) fn score(&mut self, prediction: Prediction, duplicate: bool) {
+        self.push(Verdict::Scored { prediction, duplicate });
     }
 
-    /// The next reading was refused, for now or for good.
+    /// Records that the next reading was refused.
     pub(super) fn refuse(&mut self, status: u16, error: String) {
         if is_transient(status) {
             self.fault = Some(Fault { cause: error, status: Some(status), retry_after: None, transient: true });
             self.answers.push(None);
         } else {
-            self.put(Verdict::Refused { status, error });
+            self.push(Verdict::Refused { status, error });
         }
     }
 
-    fn put(&mut self, verdict: Verdict) {
+    fn push(&mut self, verdict: Verdict) {
         self.answers.push(Some(Answer { verdict, at: Instant::now() }));
     }
 
@@ -120,12 +122,12 @@ impl Answers {
 }
 
 impl Fault {
-    /// A fault that asking again will not mend.
-    pub fn lasting(cause: String) -> Self {
+    /// A fault that no retry will fix.
+    pub fn permanent(cause: String) -> Self {
         Fault { cause, status: None, retry_after: None, transient: false }
     }
 
-    /// The fault that a response without success tells of.
+    /// The fault described by an error response.
     pub(super) async fn of_response(response: Response) -> Self {
         let (fault, _) = read_refusal(response).await;
         fault
@@ -138,15 +140,15 @@ impl Client {
         let mut answers = Answers { expected: readings.len(), answers: Vec::new(), fault: None };
         let request = self
             .http
-            .post(self.wire.url(&self.endpoints).clone())
-            .header(CONTENT_TYPE, self.wire.content_type())
-            .body(self.wire.encode(readings));
+            .post(self.format.url(&self.endpoints).clone())
+            .header(CONTENT_TYPE, self.format.content_type())
+            .body(self.format.encode(readings));
         match request.send().await {
             Err(error) => answers.fault = Some(self.fault(&error)),
             Ok(response) if response.status().is_success() => self.read_answers(response, &mut answers).await,
             Ok(response) => {
                 let (fault, refusal) = read_refusal(response).await;
-                return refused(self.wire, readings.len(), fault, refusal);
+                return refused(self.format, readings.len(), fault, refusal);
             }
         }
         answers.finish()
@@ -163,8 +165,8 @@ impl Client {
                 Ok(None) => true,
                 Err(error) => break Some(self.fault(&error)),
             };
-            if let Err(problem) = self.wire.decode(&mut body, complete, answers) {
-                break Some(Fault::lasting(format!("the answer is not understood: {problem}")));
+            if let Err(problem) = self.format.decode(&mut body, complete, answers) {
+                break Some(Fault::permanent(format!("cannot read the answer: {problem}")));
             }
             if complete {
                 break None;
@@ -177,19 +179,19 @@ impl Client {
 async fn read_refusal(response: Response) -> (Fault, Option<Refusal>) {
     let status = response.status().as_u16();
     let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let asked = header.and_then(retry_after);
+    let retry_after = header.and_then(retry_after);
     let body = response.bytes().await.unwrap_or_default();
     let refusal = serde_json::from_slice::<Refusal>(&body).ok();
     let cause = match &refusal {
         Some(refusal) => refusal.error.clone(),
         None => String::from_utf8_lossy(&body).trim().chars().take(200).collect(),
     };
-    (Fault { cause, status: Some(status), retry_after: asked, transient: is_transient(status) }, refusal)
+    (Fault { cause, status: Some(status), retry_after, transient: is_transient(status) }, refusal)
 }
 
-/// A refused batch was refused whole. If it says which readings are to blame only those are done with; the others are
-/// left without an answer, to be sent again.
-fn refused(wire: Wire, n: usize, fault: Fault, refusal: Option<Refusal>) -> Attempt {
+/// The answers of a refused request. A batch is refused as a whole: if the service names the readings at fault, only
+/// those count as refused, and the others are sent again.
+fn refused(format: WireFormat, n: usize, fault: Fault, refusal: Option<Refusal>) -> Attempt {
     let mut answers = vec![None; n];
     if fault.transient {
         return Attempt { answers, fault: Some(fault) };
@@ -197,17 +199,17 @@ fn refused(wire: Wire, n: usize, fault: Fault, refusal: Option<Refusal>) -> Atte
     let at = Instant::now();
     let status = fault.status.unwrap_or_default();
     let faults = refusal.map(|refusal| refusal.faults).unwrap_or_default();
-    let blamed = |fault: &FieldFault| fault.index.is_some_and(|index| index < n);
-    if wire == Wire::Batch && !faults.is_empty() && faults.iter().all(blamed) {
+    let in_batch = |fault: &FieldFault| fault.index.is_some_and(|index| index < n);
+    if format == WireFormat::Batch && !faults.is_empty() && faults.iter().all(in_batch) {
         for FieldFault { index, field, problem } in faults {
-            let place = &mut answers[index.unwrap_or_default()];
-            match place {
+            let answer = &mut answers[index.unwrap_or_default()];
+            match answer {
                 Some(Answer { verdict: Verdict::Refused { error, .. }, .. }) => {
                     *error += &format!("; {field} {problem}")
                 }
                 _ => {
                     let verdict = Verdict::Refused { status, error: format!("{field} {problem}") };
-                    *place = Some(Answer { verdict, at });
+                    *answer = Some(Answer { verdict, at });
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Getting a delivery answered.
+//! Sends a delivery until it is answered.
 
 use super::Client;
 use super::attempt::{Answer, Attempt, Fault, Verdict};
@@ -8,44 +8,44 @@ use crate::source::Outgoing;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
-/// A delivery that is done with.
+/// A delivery with its answers.
 #[derive(Debug)]
 pub struct Answered {
-    /// What was sent.
+    /// The readings sent.
     pub delivery: Delivery,
-    /// One answer a reading, in order.
+    /// One answer per reading, in order.
     pub answers: Vec<Answer>,
 }
 
-/// The announcement that a delivery will be tried again.
+/// The notice that a request will be sent again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Retry {
-    /// What went wrong.
+    /// Why the last attempt failed.
     pub cause: String,
-    /// After which pause it is tried again.
-    pub pause: Duration,
-    /// Which attempt that will be.
+    /// The delay before the next attempt.
+    pub delay: Duration,
+    /// The number of the next attempt.
     pub attempt: u32,
-    /// How many there may be.
+    /// The maximum number of attempts.
     pub attempts: u32,
 }
 
 impl Retry {
-    /// The next attempt after `fault`; `None` if it would be of no use or there is none left.
+    /// The retry after `fault`; `None` if the fault is permanent or no retry is left.
     pub fn after(fault: &Fault, backoff: &mut Backoff) -> Option<Self> {
         if !fault.transient {
             return None;
         }
-        let pause = backoff.pause(fault.retry_after)?;
-        Some(Retry { cause: fault.to_string(), pause, attempt: backoff.attempt(), attempts: backoff.attempts() })
+        let delay = backoff.delay(fault.retry_after)?;
+        Some(Retry { cause: fault.to_string(), delay, attempt: backoff.attempt(), attempts: backoff.attempts() })
     }
 }
 
 impl Client {
-    /// Sends a delivery until each of its readings has an answer or there is no attempt left. Once `stop` turns true,
-    /// nothing is tried again.
+    /// Sends a delivery until each of its readings has an answer or no retry is left. Once `stop` is true, nothing is
+    /// sent again.
     ///
-    /// What was answered is not sent again, so every reading has exactly one answer.
+    /// Answered readings are not sent again, so every reading has exactly one answer.
     pub async fn deliver(
         &self,
         delivery: Delivery,
@@ -68,7 +68,7 @@ impl Client {
                 break;
             }
             let Some(fault) = fault else { continue };
-            if !pause(&fault, &mut backoff, &mut stop, &retries).await {
+            if !wait_for_retry(&fault, &mut backoff, &mut stop, &retries).await {
                 give_up(&fault, &mut answers);
                 break;
             }
@@ -76,14 +76,14 @@ impl Client {
         Answered { delivery, answers: answers.into_iter().flatten().collect() }
     }
 
-    /// The pauses of the delivery with this number.
+    /// The delays of the delivery with this number.
     pub fn backoff(&self, number: u64) -> Backoff {
         Backoff::new(self.retries, self.seed.wrapping_add(number))
     }
 }
 
-/// Waits until it is time to try again; false if there will be no further attempt.
-async fn pause(
+/// Waits for the next attempt; false if there is none.
+async fn wait_for_retry(
     fault: &Fault,
     backoff: &mut Backoff,
     stop: &mut watch::Receiver<bool>,
@@ -93,16 +93,17 @@ async fn pause(
         return false;
     }
     let Some(retry) = Retry::after(fault, backoff) else { return false };
-    let pause = retry.pause;
-    // Whoever does not listen need not hear it.
+    let delay = retry.delay;
+    // Fails once the receiver is gone; the notice is informational.
     let _ = retries.send(retry);
     tokio::select! {
-        () = tokio::time::sleep(pause) => true,
+        () = tokio::time::sleep(delay) => true,
         _ = stop.wait_for(|stop| *stop) => false,
     }
 }
 
-/// Nothing more will be tried: what has no answer yet was refused, if the fault is a lasting one, or else unsent.
+/// Completes the answers after the last attempt: readings without one are refused if the fault is permanent, else
+/// unsent.
 fn give_up(fault: &Fault, answers: &mut [Option<Answer>]) {
     let at = Instant::now();
     let verdict = match fault {
@@ -111,8 +112,8 @@ fn give_up(fault: &Fault, answers: &mut [Option<Answer>]) {
         }
         fault => Verdict::Unsent { error: fault.to_string() },
     };
-    for place in answers.iter_mut().filter(|place| place.is_none()) {
-        *place = Some(Answer { verdict: verdict.clone(), at });
+    for answer in answers.iter_mut().filter(|answer| answer.is_none()) {
+        *answer = Some(Answer { verdict: verdict.clone(), at });
     }
 }
 

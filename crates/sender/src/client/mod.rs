@@ -1,4 +1,4 @@
-//! Speaks with the API.
+//! HTTP client of the API.
 
 mod attempt;
 mod deliver;
@@ -6,7 +6,7 @@ mod wire;
 
 pub use attempt::{Answer, Fault, Verdict};
 pub use deliver::{Answered, Retry};
-pub use wire::Wire;
+pub use wire::WireFormat;
 
 use crate::config::{ApiKey, Config};
 use crate::endpoints::Endpoints;
@@ -17,40 +17,40 @@ use reqwest::{Response, Url, redirect};
 use std::error::Error;
 use std::time::Duration;
 
-/// A connection to the API, and the form in which readings go there.
+/// An HTTP client with the API's URLs and the format of requests.
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
     endpoints: Endpoints,
-    wire: Wire,
+    format: WireFormat,
     timeout: Duration,
     retries: u32,
     seed: u64,
 }
 
 impl Client {
-    /// A client that has not connected yet.
+    /// A client without an open connection.
     ///
     /// # Errors
-    /// [`SenderError::Client`] if the machine has no means to set it up.
+    /// [`SenderError::Client`] if the HTTP client cannot be built on this machine.
     pub fn new(config: &Config) -> Result<Self, SenderError> {
         let endpoints = config.api_url.clone();
         let mut http = reqwest::Client::builder()
             .default_headers(headers(&config.api_key))
             .timeout(config.timeout)
-            // A redirected POST would arrive as a GET.
+            // A redirect would turn a POST into a GET.
             .redirect(redirect::Policy::none());
         if endpoints.is_local() {
             http = http.no_proxy();
         }
         #[cfg(feature = "tls")]
         if endpoints.predict.scheme() == "http" {
-            // Or the client could not be built where there is no store of certificates, which nobody needs here.
+            // Else building the client fails on a machine without a certificate store.
             http = http.tls_certs_only([]);
         }
         Ok(Client {
             http: http.build().map_err(SenderError::Client)?,
-            wire: Wire::of(config),
+            format: WireFormat::of(config),
             timeout: config.timeout,
             retries: config.retries,
             seed: config.seed,
@@ -58,24 +58,24 @@ impl Client {
         })
     }
 
-    /// Where the API is asked what.
+    /// The API's URLs.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
 
-    /// Asks whether the service is well; it answers also if it is not.
+    /// Requests `/health`. A degraded service is no error.
     ///
     /// # Errors
-    /// What came instead, in words.
+    /// A message if there is no readable answer.
     pub async fn health(&self) -> Result<Health, String> {
         let (status, body) = self.get(&self.endpoints.health).await?;
-        serde_json::from_slice(&body).map_err(|error| format!("status {status}, its answer is not understood: {error}"))
+        serde_json::from_slice(&body).map_err(|error| format!("status {status}, cannot read its answer: {error}"))
     }
 
-    /// Asks what the model reads.
+    /// Requests `/model/info`.
     ///
     /// # Errors
-    /// A [`Fault`], which says whether asking again may help.
+    /// A [`Fault`], which says whether a retry may succeed.
     pub async fn model_info(&self) -> Result<ModelInfo, Fault> {
         let url = &self.endpoints.model_info;
         let response = self.http.get(url.clone()).send().await.map_err(|error| self.fault(&error))?;
@@ -83,7 +83,7 @@ impl Client {
             return Err(Fault::of_response(response).await);
         }
         let body = response.bytes().await.map_err(|error| self.fault(&error))?;
-        ModelInfo::from_json(&body).map_err(|error| Fault::lasting(error.to_string()))
+        ModelInfo::from_json(&body).map_err(|error| Fault::permanent(error.to_string()))
     }
 
     async fn get(&self, url: &Url) -> Result<(u16, Vec<u8>), String> {
@@ -93,7 +93,7 @@ impl Client {
         Ok((status, response.bytes().await.map_err(describe)?.into()))
     }
 
-    /// A fault of the connection, which may be gone the next time.
+    /// The transient fault for a failed connection or a timeout.
     fn fault(&self, error: &reqwest::Error) -> Fault {
         let cause = if error.is_timeout() {
             format!("no answer within {} s", self.timeout.as_secs_f64())
@@ -102,8 +102,8 @@ impl Client {
             while let Some(source) = innermost.source() {
                 innermost = source;
             }
-            let what = if error.is_connect() { "cannot connect" } else { "the connection broke" };
-            format!("{what}: {innermost}")
+            let problem = if error.is_connect() { "cannot connect" } else { "connection lost" };
+            format!("{problem}: {innermost}")
         };
         Fault { cause, status: None, retry_after: None, transient: true }
     }

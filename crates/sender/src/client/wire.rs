@@ -1,5 +1,4 @@
-//! The three forms in which readings go to the API and answers come back: all that single readings, batches and NDJSON
-//! differ in.
+//! The three request formats, and everything that differs between them: single readings, batches and NDJSON.
 
 use super::attempt::Answers;
 use crate::config::Config;
@@ -10,62 +9,73 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use turbine_core::prediction::Prediction;
 
-/// How the readings of a request are written down.
+/// The format of requests and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wire {
+pub enum WireFormat {
     /// One JSON object.
     Single,
-    /// `{"readings": […]}`, answered by `{"predictions": […]}`.
+    /// `{"readings": […]}`, answered with `{"predictions": […]}`.
     Batch,
-    /// One JSON object a line, answered line by line.
+    /// One JSON object per line, answered line by line.
     Ndjson,
+}
+
+/// The answer to one reading.
+#[derive(Deserialize)]
+struct Scored {
+    anomaly_score: f64,
+    is_anomaly: bool,
+    #[serde(default)]
+    duplicate: bool,
 }
 
 #[derive(Deserialize)]
 struct BatchAnswer {
-    predictions: Vec<Prediction>,
+    predictions: Vec<Scored>,
 }
 
-/// A line of an NDJSON answer: a prediction, or a refusal in its place.
+/// A line of an NDJSON answer: a prediction or an error.
 #[derive(Deserialize)]
 struct Line {
     is_anomaly: Option<bool>,
     anomaly_score: Option<f64>,
+    #[serde(default)]
+    duplicate: bool,
     error: Option<String>,
     #[serde(default)]
     faults: Vec<IgnoredAny>,
     status: Option<u16>,
 }
 
-impl Wire {
-    /// What the flags ask for.
+impl WireFormat {
+    /// The format selected by the flags.
     pub fn of(config: &Config) -> Self {
         match (config.ndjson, config.batch) {
-            (true, _) => Wire::Ndjson,
-            (false, Some(_)) => Wire::Batch,
-            (false, None) => Wire::Single,
+            (true, _) => WireFormat::Ndjson,
+            (false, Some(_)) => WireFormat::Batch,
+            (false, None) => WireFormat::Single,
         }
     }
 
     pub(super) fn url(self, endpoints: &Endpoints) -> &Url {
         match self {
-            Wire::Single => &endpoints.predict,
-            Wire::Batch | Wire::Ndjson => &endpoints.batch,
+            WireFormat::Single => &endpoints.predict,
+            WireFormat::Batch | WireFormat::Ndjson => &endpoints.batch,
         }
     }
 
     pub(super) fn content_type(self) -> &'static str {
         match self {
-            Wire::Single | Wire::Batch => "application/json",
-            Wire::Ndjson => "application/x-ndjson",
+            WireFormat::Single | WireFormat::Batch => "application/json",
+            WireFormat::Ndjson => "application/x-ndjson",
         }
     }
 
     pub(super) fn encode(self, readings: &[&Outgoing]) -> String {
         let (before, between, after) = match self {
-            Wire::Single => ("", "", ""),
-            Wire::Batch => (r#"{"readings":["#, ",", "]}"),
-            Wire::Ndjson => ("", "\n", "\n"),
+            WireFormat::Single => ("", "", ""),
+            WireFormat::Batch => (r#"{"readings":["#, ",", "]}"),
+            WireFormat::Ndjson => ("", "\n", "\n"),
         };
         let length: usize = readings.iter().map(|reading| reading.json.len() + between.len()).sum();
         let mut body = String::with_capacity(before.len() + length + after.len());
@@ -78,21 +88,28 @@ impl Wire {
         body
     }
 
-    /// Takes what can be understood of a successful answer out of `body`; `complete` once nothing more will come.
+    /// Reads the answers at the start of a successful response's `body` and removes them; `complete` once the whole body
+    /// has arrived.
     ///
-    /// An error says why the answer will never be understood.
+    /// # Errors
+    /// A message if the answer is malformed.
     pub(super) fn decode(self, body: &mut Vec<u8>, complete: bool, answers: &mut Answers) -> Result<(), String> {
         match self {
-            Wire::Single | Wire::Batch if !complete => {}
-            Wire::Single => answers.score(parse::<Prediction>(body)?),
-            Wire::Batch => {
+            WireFormat::Single | WireFormat::Batch if !complete => {}
+            WireFormat::Single => {
+                let Scored { anomaly_score, is_anomaly, duplicate } = parse(body)?;
+                answers.score(Prediction { anomaly_score, is_anomaly }, duplicate);
+            }
+            WireFormat::Batch => {
                 let BatchAnswer { predictions } = parse(body)?;
                 if predictions.len() != answers.expected() {
                     return Err(format!("{} readings got {} predictions", answers.expected(), predictions.len()));
                 }
-                predictions.into_iter().for_each(|prediction| answers.score(prediction));
+                for Scored { anomaly_score, is_anomaly, duplicate } in predictions {
+                    answers.score(Prediction { anomaly_score, is_anomaly }, duplicate);
+                }
             }
-            Wire::Ndjson => {
+            WireFormat::Ndjson => {
                 let end =
                     if complete { body.len() } else { body.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1) };
                 for line in body[..end].split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
@@ -107,11 +124,11 @@ impl Wire {
 
 fn decode_line(text: &[u8], answers: &mut Answers) -> Result<(), String> {
     match parse(text)? {
-        Line { is_anomaly: Some(is_anomaly), anomaly_score: Some(anomaly_score), .. } => {
-            answers.score(Prediction { anomaly_score, is_anomaly });
+        Line { is_anomaly: Some(is_anomaly), anomaly_score: Some(anomaly_score), duplicate, .. } => {
+            answers.score(Prediction { anomaly_score, is_anomaly }, duplicate);
         }
         Line { error: Some(error), faults, status, .. } => {
-            // An error that blames no field of the reading is the service's own and may pass.
+            // Without a fault in the reading, the error is the service's own and transient.
             answers.refuse(status.unwrap_or(if faults.is_empty() { 503 } else { 400 }), error);
         }
         Line { .. } => return Err(format!("neither a prediction nor an error: {}", String::from_utf8_lossy(text))),

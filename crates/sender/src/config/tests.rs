@@ -5,33 +5,33 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches};
 
 fn parse(flags: &str) -> Result<Config, String> {
-    // A value with a blank is written with '+'.
+    // '+' stands for a space within a value.
     let flags = flags.split_whitespace().map(|flag| flag.replace('+', " "));
-    // What this machine's environment says is no part of the test.
+    // Independent of this machine's environment.
     let command = Config::command().mut_args(|arg| arg.env(Resettable::Reset));
     let matches = command.try_get_matches_from(std::iter::once("sender".to_owned()).chain(flags));
     matches.and_then(|matches| Config::from_arg_matches(&matches)).map_err(|error| error.to_string())
 }
 
 #[test]
-fn the_definition_is_sound() {
+fn the_command_definition_is_valid() {
     Config::command().debug_assert();
 }
 
 #[test]
-fn the_defaults_are_the_contracts() {
+fn defaults_follow_the_contract() {
     let config = parse("").unwrap();
     assert_eq!(config.api_url.predict.as_str(), "http://localhost:5000/predict");
     assert_eq!((config.count, config.is_endless()), (0, true));
     assert_eq!(config.interval, Duration::from_millis(500));
     assert_eq!(config.timeout, Duration::from_secs(3));
     assert_eq!((config.anom_rate, config.profile, config.seed), (0.05, Profile::Stream, 42));
-    assert_eq!((config.concurrency, config.retries), (1, 8));
+    assert_eq!((config.concurrency, config.retries, config.turbines.get()), (1, 8, 1));
     assert_eq!(config.api_key.authorization(), None);
 }
 
 #[test]
-fn every_variable_has_its_name() {
+fn every_flag_has_its_variable() {
     let expected = [
         ("api-url", "API_URL"),
         ("api-key", "API_KEY"),
@@ -60,24 +60,24 @@ fn every_variable_has_its_name() {
 }
 
 #[test]
-fn values_that_make_no_sense_are_refused_by_name() {
+fn invalid_values_are_refused_by_name() {
     let cases = [
         ("--interval -1", "--interval", "it must be 0 to 86400 seconds"),
         ("--interval NaN", "--interval", "it must be 0 to 86400 seconds"),
         ("--interval inf", "--interval", "it must be 0 to 86400 seconds"),
-        ("--interval soon", "--interval", "it is no number"),
+        ("--interval soon", "--interval", "it is not a number"),
         ("--timeout 0", "--timeout", "it must be 0.001 to 3600 seconds"),
         ("--timeout NaN", "--timeout", "it must be 0.001 to 3600 seconds"),
         ("--anom-rate 1.1", "--anom-rate", "it must be 0 to 1"),
         ("--anom-rate -0.1", "--anom-rate", "it must be 0 to 1"),
         ("--anom-rate nan", "--anom-rate", "it must be 0 to 1"),
-        ("--turbines 0", "--turbines", "0 is not in 1..=10000"),
+        ("--turbines 0", "--turbines", "it must be 1 to 10000"),
         ("--batch 10001", "--batch", "10001 is not in 1..=10000"),
         ("--concurrency 0", "--concurrency", "0 is not in 1..=1000"),
         ("--count -3", "-3", "unexpected argument"),
         ("--profile loud", "--profile", "[possible values: stream, training]"),
         ("--api-url http://localhost:5000", "--api-url", "it must end in /predict"),
-        ("--api-key two+words", "--api-key", "printable ASCII characters without blanks"),
+        ("--api-key two+words", "--api-key", "printable ASCII characters without spaces"),
     ];
     for (flags, name, why) in cases {
         let error = parse(flags).unwrap_err();
@@ -86,7 +86,7 @@ fn values_that_make_no_sense_are_refused_by_name() {
 }
 
 #[test]
-fn contradictions_are_refused() {
+fn contradicting_flags_are_refused() {
     let cases = [
         ("--replay x.csv --profile training", "--replay <FILE>' cannot be used with '--profile"),
         ("--replay x.csv --anom-rate 0.1", "--replay <FILE>' cannot be used with '--anom-rate"),
@@ -101,12 +101,12 @@ fn contradictions_are_refused() {
 }
 
 #[test]
-fn a_delivery_waits_only_if_its_size_was_asked_for() {
+fn a_delivery_waits_only_if_its_size_was_set() {
     let cases = [
-        ("", DeliverySize { most: 1, wait: false }),
-        ("--batch 7", DeliverySize { most: 7, wait: true }),
-        ("--ndjson", DeliverySize { most: 1_000, wait: false }),
-        ("--ndjson --batch 7", DeliverySize { most: 7, wait: true }),
+        ("", DeliverySize { max: 1, wait: false }),
+        ("--batch 7", DeliverySize { max: 7, wait: true }),
+        ("--ndjson", DeliverySize { max: 1_000, wait: false }),
+        ("--ndjson --batch 7", DeliverySize { max: 7, wait: true }),
     ];
     for (flags, size) in cases {
         assert_eq!(parse(flags).unwrap().delivery_size(), size, "{flags}");
@@ -114,7 +114,7 @@ fn a_delivery_waits_only_if_its_size_was_asked_for() {
 }
 
 #[test]
-fn a_key_is_never_shown() {
+fn a_key_is_never_printed() {
     let config = parse("--api-key s3cret").unwrap();
     assert_eq!(config.api_key.authorization().unwrap().to_str().unwrap(), "Bearer s3cret");
     assert!(!format!("{config:?}").contains("s3cret"));

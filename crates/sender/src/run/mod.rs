@@ -1,4 +1,4 @@
-//! The one loop: deliveries out, answers in, until the stream ends or is ended.
+//! The main loop: sends deliveries and records answers until the stream ends or is stopped.
 
 mod start;
 mod stream;
@@ -19,14 +19,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-/// How long the requests under way may take once the stream is ended.
-const DRAIN: Duration = Duration::from_secs(5);
+/// Time for the requests in flight once the stream is stopped.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Streams readings as `config` says, prints to `out`, and ends early, but cleanly, when `shutdown` resolves: then no
-/// new reading is taken, nothing is tried again, and what is under way has five seconds to be answered.
+/// Streams readings according to `config` and prints to `out`. When `shutdown` resolves, it takes no new reading, retries
+/// nothing, and waits up to five seconds for the requests in flight.
 ///
 /// # Errors
-/// A [`SenderError`] if there can be no stream at all, or `out` fails; what goes wrong later is in the report.
+/// A [`SenderError`] if the stream cannot start or `out` fails; later errors are in the report.
 pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output = ()>) -> Result<Report, SenderError> {
     let mut shutdown = pin!(shutdown);
     let client = Arc::new(Client::new(config)?);
@@ -46,16 +46,16 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
     stream.watch(feed.source())?;
 
     let (stop, stopped) = watch::channel(false);
-    let (announce, mut retries) = mpsc::unbounded_channel();
-    let mut under_way = JoinSet::new();
+    let (notify, mut retries) = mpsc::unbounded_channel();
+    let mut in_flight = JoinSet::new();
     let mut deadline: Option<Instant> = None;
     let mut more = true;
-    while more || !under_way.is_empty() {
+    while more || !in_flight.is_empty() {
         stream.lines.flush()?;
         let next = tokio::select! {
             biased;
             () = &mut shutdown, if deadline.is_none() => {
-                deadline = Some(Instant::now() + DRAIN);
+                deadline = Some(Instant::now() + DRAIN_TIMEOUT);
                 stop.send_replace(true);
                 more = false;
                 feed.rest()
@@ -64,25 +64,25 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
                 stream.retry(&retry)?;
                 None
             }
-            Some(done) = under_way.join_next() => {
+            Some(done) = in_flight.join_next() => {
                 let done = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-                more &= stream.settle(&done, feed.source()).await?;
+                more &= stream.record(&done, feed.source()).await?;
                 None
             }
             () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => break,
-            next = feed.next(), if more && under_way.len() < config.concurrency as usize => {
+            next = feed.next(), if more && in_flight.len() < config.concurrency as usize => {
                 let next = next.unwrap_or_else(|error| {
-                    stream.break_off(error);
+                    stream.abort(error);
                     feed.rest()
                 });
-                more = next.is_some() && stream.goes_on();
+                more = next.is_some() && !stream.is_aborted();
                 next
             }
         };
         if let Some(delivery) = next {
             stream.dispatched(&delivery);
-            let (client, stopped, announce) = (Arc::clone(&client), stopped.clone(), announce.clone());
-            under_way.spawn(async move { client.deliver(delivery, stopped, announce).await });
+            let (client, stopped, notify) = (Arc::clone(&client), stopped.clone(), notify.clone());
+            in_flight.spawn(async move { client.deliver(delivery, stopped, notify).await });
         }
     }
     while let Ok(retry) = retries.try_recv() {

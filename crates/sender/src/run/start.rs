@@ -1,4 +1,4 @@
-//! What comes before the first reading.
+//! The start of a stream: health, model, source.
 
 use crate::client::{Client, Retry};
 use crate::config::Config;
@@ -7,10 +7,9 @@ use crate::lines::Lines;
 use crate::model_info::ModelInfo;
 use crate::source::{Fleet, Replay, Simulated, Source};
 use std::io::Write;
-use std::num::NonZeroU64;
 
-/// Asks the service how it is and what its model reads, and opens the source. A simulation can begin without knowing the
-/// model; a replay cannot, so it asks again as often as a delivery would be tried.
+/// Requests health and model info, and opens the source. A simulation can start without knowing the model; a replay
+/// cannot, so it retries as often as a delivery.
 pub(super) async fn start<W: Write>(
     config: &Config,
     client: &Client,
@@ -18,14 +17,14 @@ pub(super) async fn start<W: Write>(
 ) -> Result<(Source, Option<ModelInfo>), SenderError> {
     lines.health(&client.endpoints().health, &client.health().await)?;
     lines.flush()?;
-    let model = ask_for_model(config, client, lines).await?;
+    let model = request_model(config, client, lines).await?;
     if let Some(model) = &model {
         lines.model(model)?;
     }
     Ok((open(config, model.as_ref())?, model))
 }
 
-async fn ask_for_model<W: Write>(
+async fn request_model<W: Write>(
     config: &Config,
     client: &Client,
     lines: &mut Lines<W>,
@@ -37,7 +36,7 @@ async fn ask_for_model<W: Write>(
             Err(fault) => fault,
         };
         if config.replay.is_none() {
-            lines.note(format_args!("model: not known yet: {fault}"))?;
+            lines.note(format_args!("model: unknown so far: {fault}"))?;
             return Ok(None);
         }
         let Some(retry) = Retry::after(&fault, &mut backoff) else {
@@ -46,12 +45,12 @@ async fn ask_for_model<W: Write>(
         };
         lines.note(format_args!("model: {retry}"))?;
         lines.flush()?;
-        tokio::time::sleep(retry.pause).await;
+        tokio::time::sleep(retry.delay).await;
     }
 }
 
 fn open(config: &Config, model: Option<&ModelInfo>) -> Result<Source, SenderError> {
-    let fleet = config.turbines.and_then(NonZeroU64::new).map(Fleet::new);
+    let fleet = Fleet::new(config.turbines);
     match (&config.replay, model) {
         (Some(path), Some(ModelInfo { features, .. })) => {
             let (label, timestamp) = (config.label.clone(), config.timestamp.clone());

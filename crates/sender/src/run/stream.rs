@@ -1,6 +1,6 @@
-//! What is known of a stream while it runs.
+//! The state of a running stream.
 
-use crate::client::{Answered, Client, Retry, Verdict};
+use crate::client::{Answer, Answered, Client, Retry, Verdict};
 use crate::config::Config;
 use crate::error::SenderError;
 use crate::feed::Delivery;
@@ -14,8 +14,8 @@ use std::io::{self, Write};
 use std::time::Instant;
 use turbine_core::dataset::SkippedRows;
 
-/// An endless stream is held against the training once this many normal readings are known, besides at its end.
-const FIRST_LOOK: u64 = 200;
+/// An endless stream is compared with the training data after this many normal readings, and again at its end.
+const FIRST_COMPARISON: u64 = 200;
 
 pub(super) struct Stream<'a, W> {
     pub(super) lines: Lines<W>,
@@ -26,10 +26,10 @@ pub(super) struct Stream<'a, W> {
     dispatched: u64,
     answered: u64,
     model: Option<ModelInfo>,
-    asked_again: bool,
+    requested_again: bool,
     shift: Option<ShiftWatch>,
-    first_look: bool,
-    broken_off: Option<SenderError>,
+    first_comparison: bool,
+    aborted_by: Option<SenderError>,
 }
 
 impl<'a, W: Write> Stream<'a, W> {
@@ -44,22 +44,22 @@ impl<'a, W: Write> Stream<'a, W> {
             dispatched: 0,
             answered: 0,
             model,
-            asked_again: false,
+            requested_again: false,
             shift: None,
-            first_look: config.is_endless(),
-            broken_off: None,
+            first_comparison: config.is_endless(),
+            aborted_by: None,
         }
     }
 
-    /// Holds the source against the model, if the model is known.
+    /// Starts to compare the source with the model's training data, if the model is known.
     pub(super) fn watch(&mut self, source: &Source) -> Result<(), SenderError> {
         let Some(model) = &self.model else { return Ok(()) };
-        let made = source.features();
-        if !model.features.names().all(|name| made.names().any(|other| other == name)) {
-            let simulated = made.names().collect::<Vec<_>>().join(", ");
+        let provided = source.features();
+        if !model.features.names().all(|name| provided.names().any(|other| other == name)) {
+            let simulated = provided.names().collect::<Vec<_>>().join(", ");
             return Err(SenderError::NotSimulated { model: model.feature_list(), simulated });
         }
-        self.shift = Some(ShiftWatch::new(model, made));
+        self.shift = Some(ShiftWatch::new(model, provided));
         Ok(())
     }
 
@@ -72,8 +72,8 @@ impl<'a, W: Write> Stream<'a, W> {
         self.lines.note(retry)
     }
 
-    /// Takes in what was answered; false if the stream must not go on.
-    pub(super) async fn settle(&mut self, done: &Answered, source: &Source) -> io::Result<bool> {
+    /// Records the answers of a delivery; false if the stream must end.
+    pub(super) async fn record(&mut self, done: &Answered, source: &Source) -> io::Result<bool> {
         self.answered += done.answers.len() as u64;
         self.last_answer = done.answers.iter().map(|answer| answer.at).fold(self.last_answer, Instant::max);
         self.tally.add(&done.delivery, &done.answers);
@@ -84,48 +84,48 @@ impl<'a, W: Write> Stream<'a, W> {
                     shift.add(&reading.values, reading.is_anomaly);
                 }
             }
-            if self.first_look && shift.readings() >= FIRST_LOOK {
-                self.first_look = false;
+            if self.first_comparison && shift.readings() >= FIRST_COMPARISON {
+                self.first_comparison = false;
                 self.note_shifts()?;
             }
         }
-        let is_there = |verdict: &Verdict| !matches!(verdict, Verdict::Unsent { .. });
-        if self.model.is_none() && !self.asked_again && done.answers.iter().any(|answer| is_there(&answer.verdict)) {
-            self.asked_again = true;
-            self.ask_for_model(source).await?;
+        let is_answered = |answer: &Answer| !matches!(answer.verdict, Verdict::Unsent { .. });
+        if self.model.is_none() && !self.requested_again && done.answers.iter().any(is_answered) {
+            self.requested_again = true;
+            self.request_model(source).await?;
         }
-        Ok(self.goes_on())
+        Ok(!self.is_aborted())
     }
 
-    /// The service was away at the start and is there now.
-    async fn ask_for_model(&mut self, source: &Source) -> io::Result<()> {
+    /// Requests the model info that was unavailable at the start.
+    async fn request_model(&mut self, source: &Source) -> io::Result<()> {
         match self.client.model_info().await {
             Ok(model) => {
                 self.lines.model(&model)?;
                 self.model = Some(model);
                 if let Err(error) = self.watch(source) {
-                    self.break_off(error);
+                    self.abort(error);
                 }
                 Ok(())
             }
-            Err(fault) => self.lines.note(format_args!("model: not known: {fault}")),
+            Err(fault) => self.lines.note(format_args!("model: unknown: {fault}")),
         }
     }
 
-    pub(super) fn break_off(&mut self, error: SenderError) {
-        self.broken_off.get_or_insert(error);
+    pub(super) fn abort(&mut self, error: SenderError) {
+        self.aborted_by.get_or_insert(error);
     }
 
-    pub(super) fn goes_on(&self) -> bool {
-        self.broken_off.is_none()
+    pub(super) fn is_aborted(&self) -> bool {
+        self.aborted_by.is_some()
     }
 
-    /// A file without a row to send is no success.
+    /// Fails the stream if a replayed file had no usable row.
     pub(super) fn require_rows(&mut self, config: &Config, source: &Source) {
         if let Some(path) = &config.replay
             && self.dispatched == 0
         {
-            self.break_off(SenderError::NoRows { path: path.clone(), skipped: source.skipped() });
+            self.abort(SenderError::NoRows { path: path.clone(), skipped: source.skipped() });
         }
     }
 
@@ -134,11 +134,11 @@ impl<'a, W: Write> Stream<'a, W> {
         shift.shifts().try_for_each(|shift| self.lines.note(format_args!("note: {shift}")))
     }
 
-    /// Sums up. What was sent out and not answered by now is unsent.
+    /// Prints the summary. Readings still unanswered count as unsent.
     pub(super) fn finish(mut self, source: Option<&Source>) -> io::Result<Report> {
         let unanswered = self.dispatched - self.answered;
         if unanswered > 0 {
-            self.lines.note(format_args!("{unanswered} readings were under way and got no answer in time"))?;
+            self.lines.note(format_args!("{unanswered} readings were in flight and got no answer in time"))?;
             self.tally.unsent += unanswered;
         }
         self.note_shifts()?;
@@ -146,7 +146,7 @@ impl<'a, W: Write> Stream<'a, W> {
             skipped: source.map_or_else(SkippedRows::default, Source::skipped),
             elapsed: self.last_answer - self.start,
             tally: self.tally,
-            broken_off: self.broken_off,
+            aborted_by: self.aborted_by,
         };
         self.lines.report(&report)?;
         self.lines.flush()?;

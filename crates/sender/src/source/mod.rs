@@ -1,4 +1,4 @@
-//! Where readings come from.
+//! Sources of readings: a simulation or a file.
 
 mod fleet;
 mod replay;
@@ -9,18 +9,19 @@ pub use replay::Replay;
 pub use simulated::Simulated;
 
 use crate::error::SenderError;
+use jiff::Timestamp;
 use turbine_core::dataset::SkippedRows;
 use turbine_core::feature::FeatureSet;
 use turbine_core::reading::RawReading;
 
-/// A reading on its way.
+/// A reading to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outgoing {
-    /// As it goes on the wire: a JSON object on one line.
+    /// The reading as a JSON object on one line; every attempt sends these bytes.
     pub json: String,
-    /// One value a feature of the source, in order.
+    /// One value per feature of the source, in its order.
     pub values: Vec<f64>,
-    /// Whether it is an anomaly, if that is known.
+    /// The label, if there is one.
     pub is_anomaly: Option<bool>,
 }
 
@@ -29,6 +30,15 @@ impl Outgoing {
         let json = serde_json::to_string(raw).expect("an object of numbers and strings is always JSON");
         Outgoing { json, values, is_anomaly }
     }
+}
+
+/// Makes readings one by one.
+pub trait ReadingSource {
+    /// Why there is no next reading although the source has not ended.
+    type Error;
+
+    /// The next reading; `None` at the end. It carries the time `due` unless it was recorded with a time of its own.
+    fn next_reading(&mut self, due: Timestamp) -> Option<Result<Outgoing, Self::Error>>;
 }
 
 /// A simulation or a file.
@@ -41,7 +51,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// What the values of its readings are.
+    /// The features of its readings.
     pub fn features(&self) -> &FeatureSet {
         match self {
             Source::Simulated(simulated) => simulated.features(),
@@ -49,7 +59,7 @@ impl Source {
         }
     }
 
-    /// The rows left out so far.
+    /// The rows skipped so far.
     pub fn skipped(&self) -> SkippedRows {
         match self {
             Source::Simulated(_) => SkippedRows::default(),
@@ -58,13 +68,13 @@ impl Source {
     }
 }
 
-impl Iterator for Source {
-    type Item = Result<Outgoing, SenderError>;
+impl ReadingSource for Source {
+    type Error = SenderError;
 
-    fn next(&mut self) -> Option<Self::Item> {
+    fn next_reading(&mut self, due: Timestamp) -> Option<Result<Outgoing, SenderError>> {
         match self {
-            Source::Simulated(simulated) => simulated.next().map(Ok),
-            Source::Replay(replay) => replay.next(),
+            Source::Simulated(simulated) => Some(Ok(simulated.simulate(due))),
+            Source::Replay(replay) => replay.next_row(due),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Keeps count, in bounded memory however long the stream.
+//! Counts and statistics of the answers, in bounded memory.
 
 mod latency;
 mod scores;
@@ -10,45 +10,49 @@ use crate::client::{Answer, Verdict};
 use crate::feed::Delivery;
 use turbine_core::evaluation::Confusion;
 
-/// What became of the readings so far.
+/// Counts and statistics of the readings so far.
 #[derive(Debug)]
 pub struct Tally {
-    /// Readings the model answered.
+    /// Readings that were scored.
     pub sent: u64,
     /// Readings that were refused.
     pub failed: u64,
-    /// Readings that were given up.
+    /// Readings without an answer after the last attempt.
     pub unsent: u64,
-    /// How often a request was tried again.
+    /// Requests sent again.
     pub retries: u64,
-    /// From the due moment to the answer, of the readings that were answered.
+    /// Scored readings that the service had logged before, by an earlier attempt or an earlier run.
+    pub duplicates: u64,
+    /// Time from the due moment to the answer, of the scored readings.
     pub latency: LatencyHistogram,
-    /// Verdicts against labels, of the answered readings whose label is known.
+    /// Verdicts against labels, of the scored readings with a label.
     pub confusion: Confusion,
-    /// Scores against labels, likewise.
+    /// Scores and labels of the same readings.
     pub scores: ScoreSample,
 }
 
 impl Tally {
-    /// Nothing yet. The seed is that of the sample which is kept when there are more scores than can be.
+    /// An empty tally. The seed selects which scores are kept once there are more than fit.
     pub fn new(seed: u64) -> Self {
         Tally {
             sent: 0,
             failed: 0,
             unsent: 0,
             retries: 0,
+            duplicates: 0,
             latency: LatencyHistogram::default(),
             confusion: Confusion::default(),
             scores: ScoreSample::new(ScoreSample::CAPACITY, seed),
         }
     }
 
-    /// Adds a delivery and its answers, one a reading.
+    /// Adds a delivery and its answers, one per reading.
     pub fn add(&mut self, delivery: &Delivery, answers: &[Answer]) {
         for (reading, answer) in delivery.readings.iter().zip(answers) {
             match &answer.verdict {
-                Verdict::Scored { prediction } => {
+                Verdict::Scored { prediction, duplicate } => {
                     self.sent += 1;
+                    self.duplicates += u64::from(*duplicate);
                     self.latency.record(answer.at.saturating_duration_since(delivery.due));
                     if let Some(is_anomaly) = reading.is_anomaly {
                         self.confusion.add(prediction.is_anomaly, is_anomaly);
@@ -70,13 +74,13 @@ mod tests {
     use turbine_core::prediction::Prediction;
 
     #[test]
-    fn answers_are_counted_by_what_they_are() {
+    fn answers_are_counted_by_verdict() {
         let due = Instant::now();
         let reading = |is_anomaly| Outgoing { json: String::new(), values: Vec::new(), is_anomaly };
         let labels = [Some(true), Some(false), None, Some(true), Some(false), Some(true)];
         let delivery = Delivery { number: 0, readings: labels.map(reading).to_vec(), due };
         let scored = |anomaly_score, is_anomaly, ms| Answer {
-            verdict: Verdict::Scored { prediction: Prediction { anomaly_score, is_anomaly } },
+            verdict: Verdict::Scored { prediction: Prediction { anomaly_score, is_anomaly }, duplicate: ms == 20 },
             at: due + Duration::from_millis(ms),
         };
         let at = due + Duration::from_secs(9);
@@ -90,13 +94,13 @@ mod tests {
         ];
         let mut tally = Tally::new(1);
         tally.add(&delivery, &answers);
-        assert_eq!((tally.sent, tally.failed, tally.unsent), (4, 1, 1));
-        // Labelled and answered: (flagged, anomaly) (flagged, normal) (passed, anomaly).
+        assert_eq!((tally.sent, tally.failed, tally.unsent, tally.duplicates), (4, 1, 1, 1));
+        // Labelled and scored: (flagged, anomaly) (flagged, normal) (not flagged, anomaly).
         let Confusion { true_positives, false_positives, true_negatives, false_negatives } = tally.confusion;
         assert_eq!((true_positives, false_positives, true_negatives, false_negatives), (1, 1, 0, 1));
-        // Anomalies 0.9 and 0.3 against the normal 0.8: one pair of two in order.
+        // Anomalies 0.9 and 0.3 against the normal 0.8: one of two pairs in order.
         assert_eq!(tally.scores.roc_auc(), Some(0.5));
-        // The refused and the unsent one do not count.
-        assert_eq!(tally.latency.max(), Duration::from_millis(40));
+        // The refused and the unsent reading (9 s) have no latency: the largest is 40 ms.
+        assert!(tally.latency.quantile(1.0).is_some_and(|max| max.as_millis() == 40));
     }
 }

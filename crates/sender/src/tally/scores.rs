@@ -1,11 +1,11 @@
-//! Scores with their labels.
+//! A bounded sample of scores and labels.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use turbine_core::evaluation::roc_auc;
 
-/// All scores up to a number, from then on a sample of that size in which each has the same chance to be (reservoir
-/// sampling, Vitter's algorithm R).
+/// The scores and labels of all readings, or of a uniform random sample once there are more than the capacity
+/// (reservoir sampling, Vitter's algorithm R).
 #[derive(Debug)]
 pub struct ScoreSample {
     capacity: usize,
@@ -16,15 +16,15 @@ pub struct ScoreSample {
 }
 
 impl ScoreSample {
-    /// How many the sender keeps: 9 MB.
+    /// The sender's capacity: 9 MB.
     pub const CAPACITY: usize = 1_000_000;
 
-    /// Keeps at most `capacity`.
+    /// An empty sample of at most `capacity` scores.
     pub fn new(capacity: usize, seed: u64) -> Self {
         ScoreSample { capacity, seen: 0, scores: Vec::new(), labels: Vec::new(), rng: ChaCha8Rng::seed_from_u64(seed) }
     }
 
-    /// Adds the score of a reading that is an anomaly or not.
+    /// Adds a score and its label.
     pub fn add(&mut self, score: f64, is_anomaly: bool) {
         self.seen += 1;
         if self.scores.len() < self.capacity {
@@ -39,12 +39,12 @@ impl ScoreSample {
         }
     }
 
-    /// Whether some are left out.
+    /// Whether scores were left out.
     pub fn is_partial(&self) -> bool {
         self.seen > self.capacity as u64
     }
 
-    /// The area under the ROC curve of what is kept; `None` if the labels are all alike.
+    /// The area under the ROC curve of the sample; `None` without both labels.
     pub fn roc_auc(&self) -> Option<f64> {
         roc_auc(&self.scores, &self.labels)
     }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_is_kept_while_it_fits() {
+    fn all_scores_are_kept_up_to_the_capacity() {
         let mut sample = ScoreSample::new(3, 1);
         [(0.1, false), (0.2, true), (0.3, false)].into_iter().for_each(|(score, label)| sample.add(score, label));
         assert_eq!((sample.scores.as_slice(), sample.is_partial()), (&[0.1, 0.2, 0.3][..], false));
@@ -64,11 +64,11 @@ mod tests {
     }
 
     #[test]
-    fn beyond_that_early_and_late_ones_have_the_same_chance() {
+    fn beyond_the_capacity_the_sample_is_uniform() {
         let mut sample = ScoreSample::new(1_000, 1);
         (0..10_000).for_each(|i| sample.add(f64::from(i), i % 10 == 0));
         assert_eq!((sample.scores.len(), sample.is_partial()), (1_000, true));
-        // Expected 500 of the first half, standard deviation about 15.
+        // Of the first half: mean 500, standard deviation about 15.
         let early = sample.scores.iter().filter(|&&score| score < 5_000.0).count();
         assert!(early.abs_diff(500) < 60, "{early}");
         // Labels stay with their scores.

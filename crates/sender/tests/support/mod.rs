@@ -1,5 +1,5 @@
-//! A stand-in for the API that can be as unkind as a network, and the real sender to try on it.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part")]
+//! A fake API that can misbehave like a service or a network, and the real sender as a child process.
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part")]
 
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -11,24 +11,31 @@ use std::thread;
 
 /// A request for predictions.
 pub struct Request {
-    /// Its place among all of them, from 0.
+    /// Its number among all such requests, from 0.
     pub number: usize,
     pub path: String,
     pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
     pub readings: Vec<Value>,
 }
 
-/// How such a request is answered.
+impl Request {
+    pub fn is_ndjson(&self) -> bool {
+        self.headers["content-type"] == "application/x-ndjson"
+    }
+}
+
+/// The answer to such a request.
 pub enum Reply {
-    /// As the service does: the score of a reading is a hundredth of its feature `a`, or 0.4; above 0.5 is anomalous.
+    /// Scores: a hundredth of the feature `a`, or 0.4 without it; anomalous above 0.5.
     Scores,
-    /// With this status, these headers and this body.
+    /// This status, these headers and this body.
     Status(u16, &'static str, Value),
-    /// With a line each (NDJSON), where `None` is scored.
+    /// One NDJSON line per reading; `None` scores it.
     Lines(Vec<Option<Value>>),
-    /// With the scores of so many readings, then the connection breaks.
+    /// The scores of this many readings, then the connection is closed.
     BreakAfter(usize),
-    /// Not at all, until the client is tired of it.
+    /// No answer until the client closes the connection.
     Silence,
 }
 
@@ -36,14 +43,14 @@ type Behaviour = dyn Fn(&Request) -> Reply + Send + Sync;
 
 pub struct FakeApi {
     pub address: SocketAddr,
-    /// The readings that were scored and whose answer went out, in order.
+    /// The readings that were scored, in order.
     pub scored: Arc<Mutex<Vec<Value>>>,
     /// The requests for predictions.
     pub requests: Arc<Mutex<Vec<Arc<Request>>>>,
 }
 
 impl FakeApi {
-    /// Listens on a free port; `model` is its answer to `/model/info`.
+    /// Listens on a free port; `model` is the answer to `/model/info`.
     pub fn start(model: Value, behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         FakeApi::on(TcpListener::bind("127.0.0.1:0").unwrap(), model, behaviour)
     }
@@ -60,15 +67,15 @@ impl FakeApi {
             for stream in listener.incoming() {
                 let (scored, requests) = (Arc::clone(&scored), Arc::clone(&requests));
                 let (behaviour, model) = (Arc::clone(&behaviour), model.clone());
-                // An error means that the client went away.
+                // Ends when the client closes the connection.
                 thread::spawn(move || serve(stream.unwrap(), &scored, &requests, &*behaviour, &model));
             }
         });
         api
     }
 
-    /// A service that does everything right.
-    pub fn kind(model: Value) -> Self {
+    /// A service that scores every reading.
+    pub fn healthy(model: Value) -> Self {
         FakeApi::start(model, |_| Reply::Scores)
     }
 
@@ -113,12 +120,12 @@ fn serve(
                 let readings = readings(&path, ndjson, &body);
                 let request = {
                     let mut requests = requests.lock().unwrap();
-                    let request = Arc::new(Request { number: requests.len(), path, headers, readings });
+                    let request = Arc::new(Request { number: requests.len(), path, headers, body, readings });
                     requests.push(Arc::clone(&request));
                     request
                 };
                 let reply = behaviour(&request);
-                reply_with(&mut stream, reply, &request, ndjson, scored)?;
+                reply_with(&mut stream, reply, &request, scored)?;
             }
         }
     }
@@ -133,20 +140,14 @@ fn readings(path: &str, ndjson: bool, body: &[u8]) -> Vec<Value> {
     if path == "/predict" { vec![body] } else { body["readings"].as_array().unwrap().clone() }
 }
 
-fn reply_with(
-    stream: &mut TcpStream,
-    reply: Reply,
-    request: &Request,
-    ndjson: bool,
-    scored: &Mutex<Vec<Value>>,
-) -> Option<()> {
+fn reply_with(stream: &mut TcpStream, reply: Reply, request: &Request, scored: &Mutex<Vec<Value>>) -> Option<()> {
     let readings = &request.readings;
     let take = |readings: &[Value]| scored.lock().unwrap().extend_from_slice(readings);
     match reply {
         Reply::Scores => {
             take(readings);
             let scores: Vec<Value> = readings.iter().map(score).collect();
-            let body = if ndjson {
+            let body = if request.is_ndjson() {
                 lines(&scores)
             } else if request.path == "/predict" {
                 scores[0].to_string()
@@ -195,7 +196,7 @@ fn answer(stream: &mut TcpStream, status: u16, headers: &str, body: &str) -> Opt
     stream.write_all((head + body).as_bytes()).ok()
 }
 
-/// A model of the default turbine whose training was all zeros but for the spread.
+/// A model of the default turbine with such a large spread that no shift is reported.
 pub fn turbine_model() -> Value {
     let feature = |name: &str| json!({"name": name, "unit": "", "range": null, "mean": 0.0, "std": 1e9});
     let names = ["temperature", "humidity", "sound_volume"];
@@ -207,15 +208,15 @@ pub fn ab_model() -> Value {
     json!({"feature_names": ["a", "b"]})
 }
 
-/// The real sender, told nothing by this machine's environment, against `address`.
+/// The sender's command against `address`, with an empty environment.
 pub fn sender(address: SocketAddr, flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sender"));
-    command.env_clear().env("API_URL", format!("http://{address}/predict")).args(flags);
+    command.env_clear().env("RUST_BACKTRACE", "1").env("API_URL", format!("http://{address}/predict")).args(flags);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-/// What a sender did.
+/// The result of a finished sender.
 pub struct Run {
     pub code: Option<i32>,
     pub stdout: String,
@@ -227,12 +228,12 @@ impl Run {
         sender(address, flags).output().unwrap().into()
     }
 
-    /// The lines that begin with `start`.
+    /// The lines of standard output that begin with `start`.
     pub fn lines(&self, start: &str) -> Vec<&str> {
         self.stdout.lines().filter(|line| line.starts_with(start)).collect()
     }
 
-    /// Asserts what the summary's first line counts.
+    /// Asserts the counts of the summary's first line and the exit code.
     #[track_caller]
     pub fn assert_counts(&self, sent: u64, failed: u64, unsent: u64, skipped: u64, retries: u64) {
         let expected =
@@ -249,7 +250,7 @@ impl From<Output> for Run {
     }
 }
 
-/// A sender that runs until it is told to end.
+/// A running sender.
 pub struct Running {
     child: Child,
     stdout: BufReader<std::process::ChildStdout>,
@@ -263,7 +264,7 @@ impl Running {
         Running { child, stdout, seen: String::new() }
     }
 
-    /// Reads on until `n` further lines hold `text`.
+    /// Reads on until `n` further lines contain `text`.
     pub fn wait_for(&mut self, text: &str, n: usize) {
         let mut found = 0;
         while found < n {
@@ -274,13 +275,20 @@ impl Running {
         }
     }
 
-    /// Sends a signal, such as `INT`.
+    /// Sends a signal such as `INT`.
     pub fn signal(&self, name: &str) {
         let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
         assert!(status.success());
     }
 
-    /// Waits for the end.
+    /// Closes the pipe of standard output and waits for the sender to exit; its exit code and standard error.
+    pub fn close_output(self) -> (Option<i32>, String) {
+        drop(self.stdout);
+        let output = self.child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    /// Waits for the sender to exit.
     pub fn end(mut self) -> Run {
         self.stdout.read_to_string(&mut self.seen).unwrap();
         let output = self.child.wait_with_output().unwrap();

@@ -1,8 +1,9 @@
-//! How features move together.
+//! Correlation of the features.
 
 use turbine_core::dataset::Dataset;
 
-/// Pearson's correlation of every pair of features, n × n in row order, −1…1; NaN where a feature is constant.
+/// Pearson correlation of every pair of features, `n_features × n_features` row-major, −1 to 1; NaN for a constant
+/// feature.
 pub fn correlation(dataset: &Dataset) -> Vec<f64> {
     let n = dataset.features().len();
     let rows = dataset.len() as f64;
@@ -25,8 +26,8 @@ pub fn correlation(dataset: &Dataset) -> Vec<f64> {
         }
     }
     let at = |i: usize, j: usize| products[i.max(j) * n + i.min(j)];
-    let cell = |place: usize| {
-        let (i, j) = (place / n, place % n);
+    let cell = |index: usize| {
+        let (i, j) = (index / n, index % n);
         let spread = (at(i, i) * at(j, j)).sqrt();
         if spread > 0.0 { (at(i, j) / spread).clamp(-1.0, 1.0) } else { f64::NAN }
     };
@@ -40,7 +41,7 @@ mod tests {
     use turbine_core::feature::FeatureSet;
 
     #[test]
-    fn by_hand() {
+    fn correlation_by_hand() {
         // a: 1 2 3 (centred −1 0 1), b = −2a + 9, c: 1 0 2 (centred 0 −1 1), d constant.
         // a·c = 1, |a|² = 2, |c|² = 2: 1 / √4 = 0.5. b = −2a: correlation −1 with a, −0.5 with c.
         let features = FeatureSet::from_names(["a", "b", "c", "d"]).unwrap();

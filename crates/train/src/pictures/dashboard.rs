@@ -1,3 +1,5 @@
+//! The learning dashboard: ROC, F1 against the threshold, learning curves.
+
 use super::NEEDS_LABELS;
 use crate::learning::{LearningCurves, LearningPoint};
 use turbine_core::dataset::Dataset;
@@ -5,16 +7,16 @@ use turbine_core::evaluation::{f1_curve, roc_curve};
 use turbine_core::training::Trained;
 use viz::chart::{Axis, Line, Notice, Panel, Picture, Plot, Remark, Rule, style};
 
-/// Thresholds at which the curves over them are drawn.
+/// Number of thresholds at which the curves are drawn.
 const THRESHOLDS: usize = 200;
-/// Points of a curve that are closer than this, both ways, cannot be told apart.
-const LEAST_STEP: f64 = 1e-3;
+/// Points of a curve closer than this in both directions are drawn as one.
+const MIN_STEP: f64 = 1e-3;
 
-/// ROC, F1 over thresholds, and the two learning curves; without labels, how much is flagged in their place.
+/// ROC, F1 against the threshold, and two learning curves; without labels, the share flagged instead of F1.
 pub fn picture(trained: &Trained, curves: &LearningCurves) -> Picture<'static> {
     let labelled = trained.evaluation.is_some();
     let mut picture = Picture::new("How the model learned");
-    picture.note("Each point of the lower curves is a forest fitted anew, measured at a threshold of its own.");
+    picture.note("Each point of the lower curves is a newly fitted forest at its own threshold.");
     let panels: Vec<Box<dyn Panel>> = vec![
         if labelled { Box::new(roc(trained)) } else { Box::new(Notice::new("ROC, Test", NEEDS_LABELS)) },
         Box::new(over_thresholds(trained, labelled)),
@@ -46,13 +48,12 @@ fn roc(trained: &Trained) -> Plot<'static> {
     plot.with(Line::new("model", style::BLUE, thinned(points))).with(Remark::new(remark))
 }
 
-/// The points of a curve without those that lie on the one before.
+/// The points of a curve without those closer than [`MIN_STEP`] to the one before.
 fn thinned(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
     let mut kept: Vec<(f64, f64)> = Vec::new();
     let mut last = None;
     for point in points {
-        let moved =
-            |from: &(f64, f64)| (point.0 - from.0).abs() >= LEAST_STEP || (point.1 - from.1).abs() >= LEAST_STEP;
+        let moved = |from: &(f64, f64)| (point.0 - from.0).abs() >= MIN_STEP || (point.1 - from.1).abs() >= MIN_STEP;
         last = Some(point);
         if kept.last().is_none_or(moved) {
             kept.push(point);
@@ -63,12 +64,12 @@ fn thinned(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
 }
 
 fn over_thresholds(trained: &Trained, labelled: bool) -> Plot<'static> {
-    let (title, upright) = match labelled {
+    let (title, vertical) = match labelled {
         true => ("F1 against the threshold", Axis::number("F1").covering(0.0, 1.0)),
         false => ("Share flagged against the threshold", Axis::number("readings flagged (%)").covering(0.0, 100.0)),
     };
-    let mut plot = Plot::new(title, Axis::number("threshold on the anomaly score"), upright);
-    plot.push(Rule::upright(format!("threshold {:.4}", trained.threshold), trained.threshold));
+    let mut plot = Plot::new(title, Axis::number("threshold on the anomaly score"), vertical);
+    plot.push(Rule::vertical(format!("threshold {:.4}", trained.threshold), trained.threshold));
     let (splits, scores) = (&trained.splits, &trained.scores);
     let all = scores.train.iter().chain(&scores.val).chain(&scores.test);
     let (low, high) = all.fold((1.0, 0.0), |(low, high), &score| (score.min(low), score.max(high)));
@@ -96,15 +97,15 @@ fn share_above(scores: &[f64], threshold: f64) -> f64 {
 }
 
 fn learning(against: &str, axis: Axis, points: &[LearningPoint], labelled: bool) -> Plot<'static> {
-    let (title, upright, value): (_, _, fn(&LearningPoint) -> f64) = match labelled {
+    let (title, vertical, value): (_, _, fn(&LearningPoint) -> f64) = match labelled {
         true => ("Val F1", Axis::number("F1").covering(1.0, 1.0).spanning(0.1), |point| point.f1),
         false => {
-            let upright = Axis::number("Val readings flagged (%)").covering(0.0, 1.0);
-            ("Val share flagged", upright, |point| 100.0 * point.flagged)
+            let vertical = Axis::number("Val readings flagged (%)").covering(0.0, 1.0);
+            ("Val share flagged", vertical, |point| 100.0 * point.flagged)
         }
     };
     let points = points.iter().map(|point| (point.at, value(point))).collect();
-    Plot::new(format!("{title} against {against}"), axis, upright)
+    Plot::new(format!("{title} against {against}"), axis, vertical)
         .with(Line::new("", style::ORANGE, points).with_markers())
 }
 

@@ -1,26 +1,26 @@
-//! A smooth density of many values, in time that does not grow with their product.
+//! Kernel density estimate on a grid, in linear time.
 
-/// Points of a curve.
+/// Number of points of a curve.
 const POINTS: usize = 400;
 
-/// The density of `values` at evenly spaced places over `low..=high`: a Gaussian kernel estimate with Silverman's
-/// bandwidth, on values gathered in as many cells. The area under it is 1.
+/// The density of `values` at evenly spaced points over `low..=high`: a Gaussian kernel estimate with Silverman's
+/// bandwidth over binned values. The area under it is 1.
 pub fn density(values: &[f64], (low, high): (f64, f64)) -> Vec<(f64, f64)> {
     let cell = (high - low) / (POINTS - 1) as f64;
-    let place = |i: usize| low + i as f64 * cell;
+    let point = |i: usize| low + i as f64 * cell;
     let mut counts = vec![0.0; POINTS];
     for value in values {
         let i = ((value - low) / cell).round().clamp(0.0, (POINTS - 1) as f64) as usize;
         counts[i] += 1.0;
     }
-    // Narrower kernels than a cell would fall through the grid.
+    // A kernel narrower than a cell would miss the grid.
     let bandwidth = bandwidth(values).max(cell);
     let scale = 1.0 / (values.len() as f64 * bandwidth * (2.0 * std::f64::consts::PI).sqrt());
     let reach = (4.0 * bandwidth / cell).ceil() as usize;
     let at = |i: usize| {
         let near = i.saturating_sub(reach)..(i + reach + 1).min(POINTS);
-        let sum: f64 = near.map(|j| counts[j] * (-0.5 * ((place(i) - place(j)) / bandwidth).powi(2)).exp()).sum();
-        (place(i), sum * scale)
+        let sum: f64 = near.map(|j| counts[j] * (-0.5 * ((point(i) - point(j)) / bandwidth).powi(2)).exp()).sum();
+        (point(i), sum * scale)
     };
     (0..POINTS).map(at).collect()
 }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_area_is_one_and_the_peak_is_where_the_values_are() {
+    fn the_area_is_one_and_the_peak_is_at_the_values() {
         let values: Vec<f64> = (0..500).map(|i| 0.4 + 0.02 * (f64::from(i) * 0.7).sin()).chain([0.8; 25]).collect();
         let curve = density(&values, (0.2, 1.0));
         let area: f64 = curve.windows(2).map(|w| (w[1].0 - w[0].0) * (w[0].1 + w[1].1) / 2.0).sum();

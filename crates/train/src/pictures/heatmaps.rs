@@ -1,18 +1,20 @@
+//! Correlation and confusion matrices.
+
 use super::NEEDS_LABELS;
 use super::correlation::correlation;
 use turbine_core::evaluation::Confusion;
 use turbine_core::training::Trained;
 use viz::chart::{Heatmap, Notice, Panel, Picture};
 
-/// Up to this many features the three grids stand in one row.
-const MOST_IN_A_ROW: usize = 4;
+/// Maximum number of features with which all three grids fit into one row.
+const MAX_IN_ONE_ROW: usize = 4;
 
 /// Correlation of the features, and the confusion matrices of Val and Test.
 pub fn picture(trained: &Trained) -> Picture<'static> {
     let train = &trained.splits.train;
     let names: Vec<String> = train.features().names().map(str::to_owned).collect();
     let n = names.len();
-    let grid = Box::new(Heatmap::correlation("Correlation, Train", &names, &correlation(train)));
+    let correlation = Box::new(Heatmap::correlation("Correlation, Train", &names, &correlation(train)));
     let confusion = |split: &str| -> Box<dyn Panel> {
         let title = format!("Confusion matrix, {split}");
         match &trained.evaluation {
@@ -29,11 +31,11 @@ pub fn picture(trained: &Trained) -> Picture<'static> {
     if trained.evaluation.is_some() {
         picture.note("Percentages in the confusion matrices are of the actual class.");
     }
-    if n <= MOST_IN_A_ROW {
-        picture.row(300.0, vec![(1.6, grid), (1.0, confusion("Val")), (1.0, confusion("Test"))]);
+    if n <= MAX_IN_ONE_ROW {
+        picture.row(300.0, vec![(1.6, correlation), (1.0, confusion("Val")), (1.0, confusion("Test"))]);
     } else {
         let height = (170.0 + 34.0 * n as f64).min(820.0);
-        picture.row(height, vec![(1.0, grid)]);
+        picture.row(height, vec![(1.0, correlation)]);
         picture.row(270.0, vec![(1.0, confusion("Val")), (1.0, confusion("Test"))]);
     }
     picture

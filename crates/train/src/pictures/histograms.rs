@@ -1,7 +1,9 @@
+//! Distributions of the features.
+
 use turbine_core::dataset::Dataset;
 use viz::chart::{Histogram, Panel, Picture, grid_columns, style};
 
-/// How each feature is distributed, normal readings and anomalies overlaid.
+/// A histogram per feature, normal readings and anomalies overlaid.
 pub fn picture(dataset: &Dataset) -> Picture<'static> {
     let mut picture = Picture::new("Readings the model was trained and tested on");
     let panels = dataset.features().iter().enumerate().map(|(i, feature)| {

@@ -1,4 +1,4 @@
-//! The five pictures of a training.
+//! The five pictures.
 
 mod correlation;
 mod dashboard;
@@ -14,7 +14,7 @@ use turbine_core::dataset::Dataset;
 use turbine_core::training::Trained;
 use viz::chart::{ChartError, Picture};
 
-/// What stands in a panel that cannot be drawn without labels.
+/// The text of a panel that needs labels.
 const NEEDS_LABELS: &str = "Needs labels: name their column with --label.";
 
 /// Draws all pictures into `folder` and returns their paths.
@@ -43,10 +43,10 @@ pub fn draw(
 }
 
 fn metrics(trained: &Trained, table: &MetricsTable) -> Picture<'static> {
-    let mut picture = Picture::new("How well the model tells anomalies from normal readings");
+    let mut picture = Picture::new("Metrics of the model");
     picture.note(match trained.evaluation {
         Some(_) => format!("At the threshold {:.4}; ROC_AUC at all thresholds.", trained.threshold),
-        None => format!("The readings are not labelled, so there are no figures. {NEEDS_LABELS}"),
+        None => format!("No labels, so no metrics. {NEEDS_LABELS}"),
     });
     let table = table.chart();
     picture.row(table.height(), vec![(1.0, Box::new(table))]);

@@ -1,8 +1,10 @@
+//! Distribution of the anomaly score.
+
 use super::density::density;
 use turbine_core::training::Trained;
 use viz::chart::{Axis, Line, Picture, Plot, Rule, count, style};
 
-/// Density of the anomaly score in the three splits.
+/// The density of the anomaly score in each split.
 pub fn picture(trained: &Trained) -> Picture<'static> {
     let scores = &trained.scores;
     let all = scores.train.iter().chain(&scores.val).chain(&scores.test);
@@ -10,10 +12,10 @@ pub fn picture(trained: &Trained) -> Picture<'static> {
     let margin = (high - low).max(1e-3) * 0.06;
     let range = (low - margin, high + margin);
     let threshold = trained.threshold;
-    let across = Axis::number("anomaly score (higher = more anomalous)");
+    let horizontal = Axis::number("anomaly score (higher = more anomalous)");
     let mut plot =
-        Plot::new("", across, Axis::number("density (share of readings per unit of score)").covering(0.0, 0.0));
-    plot.push(Rule::upright(format!("threshold {threshold:.4}"), threshold));
+        Plot::new("", horizontal, Axis::number("density (share of readings per unit of score)").covering(0.0, 0.0));
+    plot.push(Rule::vertical(format!("threshold {threshold:.4}"), threshold));
     let parts = [("Train", &scores.train), ("Val", &scores.val), ("Test", &scores.test)];
     for ((name, scores), color) in parts.into_iter().zip(style::SERIES) {
         let label = format!("{name} (n = {})", count(scores.len() as u64));

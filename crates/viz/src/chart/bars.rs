@@ -1,4 +1,4 @@
-//! Bars of any width that stand on y = 0.
+//! Bars of any width on y = 0.
 
 use super::ChartError;
 use super::axis::Axes;
@@ -10,11 +10,11 @@ use super::style::Color;
 /// One bar.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bar {
-    /// Value at its left edge.
+    /// Value at the left edge.
     pub from: f64,
-    /// Value at its right edge.
+    /// Value at the right edge.
     pub to: f64,
-    /// Its height.
+    /// The height.
     pub height: f64,
 }
 
@@ -27,34 +27,34 @@ pub struct Bars {
     outlined: bool,
 }
 
-/// Bars narrower than this touch each other; wider ones leave a gap.
-const GAP_FROM: f64 = 5.0;
+/// Bars at least this wide have a gap between them; narrower ones touch.
+const MIN_WIDTH_WITH_GAP: f64 = 5.0;
 
 impl Bars {
-    /// Solid bars, left to right. An empty `label` keeps them out of the legend.
+    /// Solid bars, left to right. With an empty `label` they have no legend entry.
     pub fn new(label: impl Into<String>, color: Color, bars: Vec<Bar>) -> Self {
         Self { label: label.into(), color, bars, outlined: false }
     }
 
-    /// Tinted bars under a solid outline, so that bars of another colour show through.
+    /// Transparent bars with a solid outline, so that bars of another colour show through.
     pub fn outlined(self) -> Self {
         Self { outlined: true, ..self }
     }
 
     fn draw_outline(&self, canvas: &Canvas<'_>, axes: &Axes) -> Result<(), ChartError> {
         const STROKE: f64 = 1.5;
-        let floor = axes.down(0.0);
+        let floor = axes.y_at(0.0);
         let mut level = floor;
         let mut right = None;
         for bar in &self.bars {
-            let (left, top) = (axes.across(bar.from), axes.down(bar.height));
+            let (left, top) = (axes.x_at(bar.from), axes.y_at(bar.height));
             if right.is_some_and(|r: f64| (r - left).abs() > 0.01) {
                 level = floor;
             }
             if (level - top).abs() > 0.01 {
                 canvas.polyline(&[(left, level), (left, top)], STROKE, self.color)?;
             }
-            let end = axes.across(bar.to);
+            let end = axes.x_at(bar.to);
             if bar.height > 0.0 {
                 canvas.polyline(&[(left, top), (end, top)], STROKE, self.color)?;
             }
@@ -74,13 +74,13 @@ impl Layer for Bars {
     }
 
     fn draw(&self, canvas: &Canvas<'_>, axes: &Axes) -> Result<(), ChartError> {
-        let floor = axes.down(0.0);
+        let floor = axes.y_at(0.0);
         let fill = if self.outlined { self.color.with_alpha(0.3) } else { self.color };
         for bar in self.bars.iter().filter(|b| b.height > 0.0) {
-            let (left, right) = (axes.across(bar.from), axes.across(bar.to));
-            let top = axes.down(bar.height);
-            let gap = if self.outlined || right - left < GAP_FROM { 0.0 } else { 1.0 };
-            // A lone anomaly in a long log must not vanish between two pixels.
+            let (left, right) = (axes.x_at(bar.from), axes.x_at(bar.to));
+            let top = axes.y_at(bar.height);
+            let gap = if self.outlined || right - left < MIN_WIDTH_WITH_GAP { 0.0 } else { 1.0 };
+            // At least one pixel: a single anomaly in a long log must be visible.
             let w = (right - left - gap).max(if self.outlined { 0.0 } else { 1.0 });
             canvas.rect(Rect { x: left, y: top, w, h: floor - top }, fill)?;
         }

@@ -1,22 +1,21 @@
-//! The surface everything is drawn on, and how it becomes a file.
+//! The drawing surface, and saving it as a PNG.
 
 use super::style::{self, Color};
-use super::text::{SetLine, Weight};
+use super::text::{TextLine, Weight};
 use super::{ChartError, text};
 use plotters::coord::Shift;
 use plotters::prelude::{
     BitMapBackend, Circle, DrawingArea, IntoDrawingArea, Polygon, RGBAColor, Rectangle, ShapeStyle,
 };
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use turbine_core::atomic_file;
 
-/// Pixels of the file for each logical pixel, each way.
+/// Pixels of the file per logical pixel, in each direction.
 pub const PIXEL_RATIO: u32 = 2;
-/// Pixels drawn for each pixel of the file, each way; averaging them smooths every edge.
+/// Pixels drawn per pixel of the file, in each direction; they are averaged for smooth edges.
 const OVERSAMPLING: u32 = 2;
 const DEVICE: f64 = (PIXEL_RATIO * OVERSAMPLING) as f64;
-/// 144 dots an inch, as the file says it: twice the 72 of a logical pixel.
+/// The resolution stored in the file, 144 dpi: twice the 72 dpi of a logical pixel.
 const PIXELS_PER_METRE: u32 = 5669;
 
 /// A rectangle in logical pixels, y growing downwards.
@@ -43,13 +42,13 @@ impl Rect {
         self.y + self.h
     }
 
-    /// What is left below the first `height` pixels.
+    /// The rectangle without its top `height` pixels.
     pub fn below(&self, height: f64) -> Self {
         Self { y: self.y + height, h: (self.h - height).max(0.0), ..*self }
     }
 }
 
-/// Where a text lies relative to the point it is drawn at.
+/// The point of a text that its position refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
     Left,
@@ -57,7 +56,7 @@ pub enum Anchor {
     Right,
 }
 
-/// How a line of text looks.
+/// Size, weight, colour and anchor of a line of text.
 #[derive(Debug, Clone, Copy)]
 pub struct TextStyle {
     pub em: f64,
@@ -76,7 +75,7 @@ impl TextStyle {
     }
 }
 
-/// A white page to draw on, in logical pixels.
+/// A white page in logical pixels.
 pub struct Canvas<'a> {
     area: DrawingArea<BitMapBackend<'a>, Shift>,
 }
@@ -106,12 +105,12 @@ impl Canvas<'_> {
         self.area.draw(&Rectangle::new([(x, y), far], filled(color))).map_err(backend)
     }
 
-    /// A horizontal line whose middle is at `y`.
+    /// A horizontal line centred at `y`.
     pub(super) fn horizontal(&self, x: (f64, f64), y: f64, width: f64, color: Color) -> Result<(), ChartError> {
         self.rect(Rect { x: x.0, y: y - width / 2.0, w: x.1 - x.0, h: width }, color)
     }
 
-    /// A vertical line whose middle is at `x`.
+    /// A vertical line centred at `x`.
     pub(super) fn vertical(&self, x: f64, y: (f64, f64), width: f64, color: Color) -> Result<(), ChartError> {
         self.rect(Rect { x: x - width / 2.0, y: y.0, w: width, h: y.1 - y.0 }, color)
     }
@@ -138,7 +137,7 @@ impl Canvas<'_> {
     }
 
     /// A line through the points, with round joints and ends. The colour should be opaque, because
-    /// the pieces overlap.
+    /// the segments overlap.
     pub(super) fn polyline(&self, points: &[(f64, f64)], width: f64, color: Color) -> Result<(), ChartError> {
         let radius = width / 2.0;
         for pair in points.windows(2) {
@@ -154,24 +153,24 @@ impl Canvas<'_> {
         points.iter().try_for_each(|&at| self.circle(at, radius, color))
     }
 
-    /// A line of text; `at` is its anchor on the baseline. Returns its width.
+    /// A line of text with its anchor at `at`, on the baseline. Returns its width.
     pub(super) fn text(&self, at: (f64, f64), text: &str, style: TextStyle) -> Result<f64, ChartError> {
-        self.set(at, text, style, |along, across| (along, across))
+        self.draw_text(at, text, style, |along, across| (along, across))
     }
 
-    /// A line of text that reads upwards; `at` is its anchor on the baseline.
+    /// A line of text rotated to read upwards, with its anchor at `at`, on the baseline.
     pub(super) fn text_upwards(&self, at: (f64, f64), text: &str, style: TextStyle) -> Result<f64, ChartError> {
-        self.set(at, text, style, |along, across| (across, -along))
+        self.draw_text(at, text, style, |along, across| (across, -along))
     }
 
-    fn set(
+    fn draw_text(
         &self,
         at: (f64, f64),
         text: &str,
         style: TextStyle,
         turn: impl Fn(i32, i32) -> (i32, i32),
     ) -> Result<f64, ChartError> {
-        let line = SetLine::new(text, style.em * DEVICE, style.weight)?;
+        let line = TextLine::new(text, style.em * DEVICE, style.weight)?;
         let width = line.width();
         let start = match style.anchor {
             Anchor::Left => 0.0,
@@ -193,15 +192,14 @@ impl Canvas<'_> {
 
     /// Width of a line of text.
     pub(super) fn text_width(&self, text: &str, em: f64, weight: Weight) -> Result<f64, ChartError> {
-        // Measured at the size it is drawn, so that measure and drawing cannot differ.
+        // Measured at the drawn size, so that measure and drawing agree.
         Ok(text::width(text, em * DEVICE, weight)? / DEVICE)
     }
 }
 
 /// Draws a page of `width` × `height` logical pixels and saves it as `path`.
 ///
-/// The file is written under a temporary name beside `path` and renamed when it is complete, so a
-/// failed drawing leaves no partial picture and spoils no earlier one.
+/// The file is replaced as a whole: a failed drawing leaves no partial picture and keeps the earlier one.
 pub(super) fn save_png(
     path: &Path,
     (width, height): (f64, f64),
@@ -209,8 +207,8 @@ pub(super) fn save_png(
 ) -> Result<(), ChartError> {
     let side = |logical: f64| (logical.ceil() as u32).max(1) * PIXEL_RATIO * OVERSAMPLING;
     let (w, h) = (side(width), side(height));
-    let [paper, ..] = style::WHITE.rgb;
-    let mut pixels = vec![paper; w as usize * h as usize * 3];
+    let [white, ..] = style::WHITE.rgb;
+    let mut pixels = vec![white; w as usize * h as usize * 3];
     {
         let area = BitMapBackend::with_buffer(&mut pixels, (w, h)).into_drawing_area();
         let canvas = Canvas { area };
@@ -218,11 +216,11 @@ pub(super) fn save_png(
         canvas.area.present().map_err(backend)?;
     }
     let picture = average(&pixels, w as usize);
-    write_atomically(path, &encode(path, &picture, w / OVERSAMPLING, h / OVERSAMPLING)?)
-        .map_err(|source| ChartError::Write { path: path.to_owned(), source })
+    atomic_file::write(path, &encode(path, &picture, w / OVERSAMPLING, h / OVERSAMPLING)?)
+        .map_err(|cause| ChartError::Write { path: path.to_owned(), cause })
 }
 
-/// Every square of `OVERSAMPLING`² pixels as one.
+/// Averages every square of `OVERSAMPLING`² pixels into one.
 fn average(pixels: &[u8], width: usize) -> Vec<u8> {
     const N: usize = OVERSAMPLING as usize;
     let stride = width * 3;
@@ -253,36 +251,22 @@ fn encode(path: &Path, pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>
         yppu: PIXELS_PER_METRE,
         unit: png::Unit::Meter,
     }));
-    let failed = |source| ChartError::Encode { path: path.to_owned(), source };
+    let failed = |cause| ChartError::Encode { path: path.to_owned(), cause };
     let mut writer = encoder.write_header().map_err(failed)?;
     writer.write_image_data(pixels).map_err(failed)?;
     writer.finish().map_err(failed)?;
     Ok(bytes)
 }
 
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
-    let draft = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let written = File::create(&draft).and_then(|file| {
-        let mut out = BufWriter::new(file);
-        out.write_all(bytes)?;
-        out.flush()?;
-        fs::rename(&draft, path)
-    });
-    if written.is_err() {
-        // The first error is the one to report; the draft may not even exist.
-        let _ = fs::remove_file(&draft);
-    }
-    written
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::fs::{self, File};
+    use std::io;
 
     #[test]
-    fn four_pixels_become_their_mean() {
+    fn four_pixels_are_averaged() {
         // Two rows of two pixels. Red: (10 + 20 + 30 + 41 + 2) / 4 = 25 (101 + 2 = 103, 103 / 4 = 25);
         // green: all 7; blue: (0 + 0 + 255 + 255 + 2) / 4 = 128.
         let pixels = [10, 7, 0, 20, 7, 0, 30, 7, 255, 41, 7, 255];
@@ -290,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_drawing_leaves_the_earlier_picture_and_nothing_else() {
+    fn a_failed_drawing_keeps_the_earlier_picture() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.png");
         fs::write(&path, "earlier").unwrap();
@@ -312,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_has_two_pixels_for_each_logical_one_and_the_colour_drawn() {
+    fn the_file_has_two_pixels_per_logical_one_and_the_colour_drawn() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.png");
         save_png(&path, (8.0, 6.0), |canvas| canvas.rect(Rect { x: 0.0, y: 0.0, w: 4.0, h: 6.0 }, style::BLUE))
@@ -322,7 +306,7 @@ mod tests {
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         reader.next_frame(&mut pixels).unwrap();
         assert_eq!((reader.info().width, reader.info().height), (16, 12));
-        // The last blue and the first white pixel of the first row: 4 logical pixels are 8 of the file.
+        // The last blue and the first white pixel of the first row: 4 logical pixels are 8 in the file.
         assert_eq!(pixels[7 * 3..8 * 3], style::BLUE.rgb);
         assert_eq!(pixels[8 * 3..9 * 3], style::WHITE.rgb);
     }

@@ -1,36 +1,38 @@
+//! Errors of drawing.
+
 use std::path::PathBuf;
 
 /// Why a picture was not drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum ChartError {
     /// The drawing backend refused a shape.
-    #[error("the picture could not be drawn: {0}")]
+    #[error("cannot draw the picture: {0}")]
     Backend(String),
     /// An embedded font could not be read.
-    #[error("the embedded font could not be read: {0}")]
+    #[error("cannot read the embedded font")]
     Font(#[from] ab_glyph::InvalidFont),
     /// The pixels could not be encoded.
-    #[error("{} could not be encoded as PNG: {source}", path.display())]
+    #[error("cannot encode {} as PNG: {cause}", path.display())]
     Encode {
         /// The picture's file.
         path: PathBuf,
-        /// What the encoder said.
-        source: png::EncodingError,
+        /// The encoder's error.
+        cause: png::EncodingError,
     },
-    /// The file could not be written; an earlier picture of that name is left as it was.
-    #[error("{} could not be written: {source}; is the folder there and writable?", path.display())]
+    /// The file could not be written; an earlier picture of that name is kept.
+    #[error("cannot write {}: {cause}; check that the folder exists and is writable", path.display())]
     Write {
         /// The picture's file.
         path: PathBuf,
-        /// What the file system said.
-        source: std::io::Error,
+        /// The system's error.
+        cause: std::io::Error,
     },
-    /// The data of one panel do not fit together.
+    /// The data of a panel are inconsistent.
     #[error("chart {chart:?}: {problem}")]
     Data {
         /// The panel's title.
         chart: String,
-        /// What is wrong, and with which value.
+        /// The problem, with the value.
         problem: String,
     },
 }

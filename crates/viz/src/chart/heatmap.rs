@@ -1,4 +1,4 @@
-//! A grid of coloured cells with their numbers.
+//! A matrix as coloured cells with numbers.
 
 use super::canvas::{Anchor, Canvas, Rect, TextStyle};
 use super::picture::{Panel, panel_title};
@@ -14,27 +14,27 @@ pub struct Heatmap {
     columns: Vec<String>,
     cells: Vec<Cell>,
     scale: ColorScale,
-    bar: bool,
+    color_bar: bool,
     row_title: String,
     column_title: String,
 }
 
 #[derive(Debug, Clone)]
 struct Cell {
-    /// Position on the colour scale; NaN leaves the cell blank.
+    /// Position on the colour scale; NaN = blank cell.
     value: f64,
     /// Lines of text.
     lines: Vec<String>,
 }
 
-/// Numbers smaller than this cannot be read at the size a page shows them: they are left out.
-const SMALLEST_NUMBER: f64 = 7.5;
-const LARGEST_NUMBER: f64 = 13.0;
-const BAR_ROOM: f64 = 58.0;
+/// Numbers that would be smaller than this are illegible and omitted.
+const MIN_NUMBER_SIZE: f64 = 7.5;
+const MAX_NUMBER_SIZE: f64 = 13.0;
+const COLOR_BAR_WIDTH: f64 = 58.0;
 
 impl Heatmap {
-    /// Correlations, −1…1, `n × n` in row order, with a colour bar. NaN (a constant feature) leaves
-    /// its cell blank.
+    /// Correlations, −1 to 1, `n × n` row-major, with a colour bar. The cell of a NaN (a constant
+    /// feature) is blank.
     pub fn correlation(title: impl Into<String>, names: &[String], values: &[f64]) -> Self {
         let text = |v: f64| if v.is_nan() { "–".to_owned() } else { ticks::number(v, 0.01) };
         Self {
@@ -43,13 +43,13 @@ impl Heatmap {
             columns: names.to_vec(),
             cells: values.iter().map(|&value| Cell { value, lines: vec![text(value)] }).collect(),
             scale: ColorScale::Diverging,
-            bar: true,
+            color_bar: true,
             row_title: String::new(),
             column_title: String::new(),
         }
     }
 
-    /// Counts, actual classes down and predicted ones across, in row order; a cell's colour and
+    /// Counts, row-major, a row per actual class and a column per predicted one; a cell's colour and
     /// second line are its share of the row. A row without readings has no shares.
     pub fn confusion(title: impl Into<String>, classes: &[String], counts: &[u64]) -> Self {
         let cells = counts
@@ -71,15 +71,15 @@ impl Heatmap {
             columns: classes.to_vec(),
             cells,
             scale: ColorScale::Sequential,
-            bar: false,
+            color_bar: false,
             row_title: "actual".into(),
             column_title: "predicted".into(),
         }
     }
 
     fn check(&self) -> Result<(), ChartError> {
-        let wanted = self.rows.len() * self.columns.len();
-        if self.cells.len() == wanted && wanted > 0 {
+        let expected = self.rows.len() * self.columns.len();
+        if self.cells.len() == expected && expected > 0 {
             return Ok(());
         }
         let problem = format!(
@@ -91,7 +91,7 @@ impl Heatmap {
         Err(ChartError::Data { chart: self.title.clone(), problem })
     }
 
-    /// The largest size at which every number fits its cell, if it can still be read.
+    /// The largest font size at which every number fits its cell; `None` if it would be illegible.
     fn number_size(&self, canvas: &Canvas<'_>, (w, h): (f64, f64)) -> Result<Option<f64>, ChartError> {
         let mut widest: f64 = 0.0;
         let mut lines = 1;
@@ -101,8 +101,8 @@ impl Heatmap {
                 widest = widest.max(canvas.text_width(line, 1.0, Weight::Normal)?);
             }
         }
-        let size = ((w - 6.0) / widest).min((h - 4.0) / (1.25 * lines as f64)).min(LARGEST_NUMBER);
-        Ok((size >= SMALLEST_NUMBER).then_some(size))
+        let size = ((w - 6.0) / widest).min((h - 4.0) / (1.25 * lines as f64)).min(MAX_NUMBER_SIZE);
+        Ok((size >= MIN_NUMBER_SIZE).then_some(size))
     }
 
     fn draw_cells(&self, canvas: &Canvas<'_>, grid: Rect) -> Result<(), ChartError> {
@@ -125,7 +125,7 @@ impl Heatmap {
         canvas.frame(grid, 1.0, style::AXIS)
     }
 
-    fn draw_bar(&self, canvas: &Canvas<'_>, bar: Rect) -> Result<(), ChartError> {
+    fn draw_color_bar(&self, canvas: &Canvas<'_>, bar: Rect) -> Result<(), ChartError> {
         let (low, high) = self.scale.ends();
         let steps = (bar.h * 2.0) as usize;
         for step in 0..steps {
@@ -145,7 +145,7 @@ impl Heatmap {
     }
 }
 
-/// Names beside the cells: how large, how long, and whether they read upwards.
+/// The row and column names: font size, shortened texts and the space they take.
 struct Names {
     em: f64,
     rows: Vec<String>,
@@ -158,8 +158,8 @@ struct Names {
 impl Heatmap {
     fn names(&self, canvas: &Canvas<'_>, area: Rect) -> Result<Names, ChartError> {
         // A name must not be taller than its row.
-        let tallest = (area.h * 0.75 / self.rows.len() as f64 * 0.85).max(4.0);
-        let em = TICK.min(tallest);
+        let max_em = (area.h * 0.75 / self.rows.len() as f64 * 0.85).max(4.0);
+        let em = TICK.min(max_em);
         let room = (area.w * 0.34).max(30.0);
         let mut left: f64 = 0.0;
         let mut rows = Vec::with_capacity(self.rows.len());
@@ -169,7 +169,7 @@ impl Heatmap {
             rows.push(name);
         }
         left += 8.0 + if self.row_title.is_empty() { 0.0 } else { 18.0 };
-        let bar = if self.bar { BAR_ROOM } else { 0.0 };
+        let bar = if self.color_bar { COLOR_BAR_WIDTH } else { 0.0 };
         let cell = (area.w - left - bar) / self.columns.len() as f64;
         let mut widest: f64 = 0.0;
         for name in &self.columns {
@@ -212,21 +212,21 @@ impl Panel for Heatmap {
         self.check()?;
         let area = panel_title(canvas, area, &self.title)?.below(4.0);
         let names = self.names(canvas, area)?;
-        let bar = if self.bar { BAR_ROOM } else { 0.0 };
+        let bar = if self.color_bar { COLOR_BAR_WIDTH } else { 0.0 };
         let grid = Rect {
             x: (area.x + names.left).round(),
             y: area.y.round(),
             w: (area.w - names.left - bar - 4.0).max(10.0),
             h: (area.h - names.below).max(10.0),
         };
-        // Cells wider than twice their height, or the other way round, look like a bar chart.
+        // Limit the aspect ratio of the cells, or the matrix looks like a bar chart.
         let (w, h) = (grid.w / self.columns.len() as f64, grid.h / self.rows.len() as f64);
         let grid =
             Rect { w: w.min(h * 1.8) * self.columns.len() as f64, h: h.min(w * 1.3) * self.rows.len() as f64, ..grid };
         self.draw_cells(canvas, grid)?;
         self.draw_names(canvas, grid, &names)?;
-        if self.bar {
-            self.draw_bar(canvas, Rect { x: grid.right() + 12.0, w: 12.0, ..grid })?;
+        if self.color_bar {
+            self.draw_color_bar(canvas, Rect { x: grid.right() + 12.0, w: 12.0, ..grid })?;
         }
         Ok(())
     }
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_values_must_agree() {
+    fn names_and_values_must_have_the_same_size() {
         let map = Heatmap::correlation("r", &names(2), &[1.0, 0.5, 0.5]);
         let error = map.check().unwrap_err().to_string();
         assert!(error.contains("3 values") && error.contains("2 rows"), "{error}");

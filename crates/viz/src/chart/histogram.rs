@@ -1,12 +1,12 @@
-//! How values of one or more groups are distributed, on bins they share.
+//! Histograms of one or more groups on common bins.
 
 use super::bars::{Bar, Bars};
 use super::plot::Plot;
 use super::style::Color;
 use super::{Axis, ticks};
 
-/// Groups of values on common bins; each group's bars are its own shares, so that a group of 5 %
-/// is as legible as the other 95 %.
+/// Groups of values on common bins. Bars show shares of their group, so that a group of 5 % is as
+/// legible as the other 95 %.
 pub struct Histogram<'a> {
     title: String,
     axis: String,
@@ -14,12 +14,12 @@ pub struct Histogram<'a> {
 }
 
 impl<'a> Histogram<'a> {
-    /// An empty histogram; `axis` is the name of the values with their unit.
+    /// An empty histogram; `axis` is the axis title: name and unit of the values.
     pub fn new(title: impl Into<String>, axis: impl Into<String>) -> Self {
         Self { title: title.into(), axis: axis.into(), groups: Vec::new() }
     }
 
-    /// Adds a group; values that are not finite are left out. The legend says how many it has.
+    /// Adds a group; non-finite values are ignored. The legend shows the number of values.
     pub fn group(mut self, label: impl Into<String>, color: Color, values: &'a [f64]) -> Self {
         self.groups.push((label.into(), color, values));
         self
@@ -49,7 +49,7 @@ impl<'a> Histogram<'a> {
     }
 }
 
-/// Bin edges by Freedman and Diaconis's rule over all values, 12 to 60 bins of a round width.
+/// Bin edges by the Freedman–Diaconis rule over all values: 12 to 60 bins of a round width.
 fn edges(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut sorted: Vec<f64> = values.filter(|v| v.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_falls_into_one_bin() {
+    fn every_finite_value_is_in_one_bin() {
         let values = [0.0, 0.1, 0.5, 0.5, 2.5, 9.99, 10.0, f64::NAN];
         let edges = edges(values.into_iter());
         assert!(edges[0] <= 0.0 && edges[edges.len() - 1] > 10.0);
@@ -93,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_on_an_edge_belongs_to_the_bin_it_begins() {
+    fn a_value_on_an_edge_belongs_to_the_upper_bin() {
         let (counts, _) = counts(&[0.0, 1.0, 2.0], &[0.0, 1.0, 1.5]);
         assert_eq!(counts, [1, 2]);
     }
 
     #[test]
-    fn bins_are_neither_few_nor_many() {
-        // One far outlier makes the rule ask for thousands of bins.
+    fn the_number_of_bins_is_bounded() {
+        // With one far outlier the rule alone would give thousands of bins.
         let outlier = (0..1000).map(|i| f64::from(i) / 1000.0).chain([1e4]);
         assert!((6..=62).contains(&edges(outlier).len()));
         let spike = std::iter::repeat_n(1.0, 1000).chain([2.0]);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn constants_and_nothing_at_all_have_a_bin() {
+    fn constant_and_missing_values_have_one_bin() {
         assert_eq!(edges([3.0, 3.0].into_iter()), [2.5, 3.5]);
         assert_eq!(edges([].into_iter()), [0.0, 1.0]);
     }

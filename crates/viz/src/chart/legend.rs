@@ -1,4 +1,4 @@
-//! What a colour stands for, in rows above a plot, where it can hide no data.
+//! Legends in rows above a plot, where they hide no data.
 
 use super::ChartError;
 use super::canvas::{Anchor, Canvas, Rect, TextStyle};
@@ -16,8 +16,8 @@ pub enum Key {
     Square,
     /// A disc of this radius.
     Disc(f64),
-    /// No mark: the entry is a remark on those that follow.
-    Nothing,
+    /// No mark: the entry is a heading for those that follow.
+    None,
 }
 
 /// One entry.
@@ -38,13 +38,13 @@ impl Key {
             Self::Line(_) | Self::Dashes => 20.0,
             Self::Square => 11.0,
             Self::Disc(radius) => 2.0 * radius,
-            Self::Nothing => 0.0,
+            Self::None => 0.0,
         }
     }
 
-    /// Room between the mark and its label.
+    /// The gap between the mark and its label.
     fn gap(self) -> f64 {
-        if self == Self::Nothing { 0.0 } else { KEY_GAP }
+        if self == Self::None { 0.0 } else { KEY_GAP }
     }
 
     fn height(self) -> f64 {
@@ -55,14 +55,14 @@ impl Key {
     }
 }
 
-/// An entry and where it goes.
+/// An entry with its position.
 struct Placed {
     x: f64,
     row: usize,
     entry: Entry,
 }
 
-/// Entries in rows that fit a width.
+/// Entries in rows of a maximum width.
 pub struct Legend {
     placed: Vec<Placed>,
     row_height: f64,
@@ -109,7 +109,7 @@ impl Legend {
                     canvas.rect(Rect { x: left, y: middle - 5.5, w: 11.0, h: 11.0 }, entry.color)?;
                 }
                 Key::Disc(radius) => canvas.circle((left + radius, middle), radius, entry.color)?,
-                Key::Nothing => {}
+                Key::None => {}
             }
             let style = TextStyle::new(LABEL, style::INK, Anchor::Left);
             canvas.text((right + entry.key.gap(), middle + LABEL * 0.36), &entry.label, style)?;
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn no_entries_take_no_room() {
+    fn an_empty_legend_has_no_height() {
         assert_eq!(Legend::new(Vec::new(), 200.0).unwrap().height(), 0.0);
     }
 }

@@ -1,4 +1,4 @@
-//! Lines through points, reference lines, and shaded spans.
+//! Lines through points, reference lines, shaded spans and remarks.
 
 use super::ChartError;
 use super::axis::Axes;
@@ -20,23 +20,23 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line through `points` (x, y). A y of NaN breaks it; an empty `label` keeps it out of the
-    /// legend.
+    /// A line through `points` (x, y), with a gap where y is NaN. With an empty `label` it has no
+    /// legend entry.
     pub fn new(label: impl Into<String>, color: Color, points: Vec<(f64, f64)>) -> Self {
         Self { label: label.into(), color, points, width: 2.0, markers: false, filled: false }
     }
 
-    /// The line at another width, in logical pixels.
+    /// The line with this width in logical pixels.
     pub fn width(self, width: f64) -> Self {
         Self { width, ..self }
     }
 
-    /// The line with a dot on every point: what was measured.
+    /// The line with a marker on every point.
     pub fn with_markers(self) -> Self {
         Self { markers: true, ..self }
     }
 
-    /// The line with the area down to y = 0 tinted.
+    /// The line with a tinted area down to y = 0.
     pub fn filled(self) -> Self {
         Self { filled: true, ..self }
     }
@@ -55,7 +55,7 @@ impl Layer for Line {
         for run in self.points.split(|(x, y)| !(x.is_finite() && y.is_finite())) {
             let run: Vec<_> = run.iter().map(|&(x, y)| axes.at(x, y)).collect();
             if let (true, [first, ..], [.., last]) = (self.filled, &run[..], &run[..]) {
-                let floor = axes.down(0.0);
+                let floor = axes.y_at(0.0);
                 let corners = [&[(first.0, floor)][..], &run, &[(last.0, floor)]].concat();
                 canvas.polygon(&corners, self.color.with_alpha(0.12))?;
             }
@@ -91,8 +91,8 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// An upright line at `x`.
-    pub fn upright(label: impl Into<String>, x: f64) -> Self {
+    /// A vertical line at `x`.
+    pub fn vertical(label: impl Into<String>, x: f64) -> Self {
         Self { label: label.into(), from: (x, f64::NEG_INFINITY), to: (x, f64::INFINITY) }
     }
 
@@ -128,7 +128,7 @@ impl Layer for Rule {
     }
 }
 
-/// Upright bands of shade behind the data, such as spans without readings.
+/// Shaded vertical bands behind the data, such as spans without readings.
 #[derive(Debug, Clone)]
 pub struct Band {
     label: String,
@@ -149,8 +149,8 @@ impl Layer for Band {
 
     fn draw(&self, canvas: &Canvas<'_>, axes: &Axes) -> Result<(), ChartError> {
         self.spans.iter().try_for_each(|&(from, to)| {
-            let (left, right) = (axes.across(from), axes.across(to));
-            // The axis line stays free.
+            let (left, right) = (axes.x_at(from), axes.x_at(to));
+            // Do not cover the axis line.
             canvas.rect(Rect { x: left, w: right - left, h: axes.plot.h - 0.5, ..axes.plot }, SHADED)
         })
     }
@@ -168,7 +168,7 @@ const SHADED: Color = Color::rgb(0xED, 0xED, 0xED);
 pub struct Remark(String);
 
 impl Remark {
-    /// A remark of a few words, such as a figure the curve comes to.
+    /// A short remark, such as the area under the curve.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -182,8 +182,8 @@ impl Layer for Remark {
     fn draw(&self, canvas: &Canvas<'_>, axes: &Axes) -> Result<(), ChartError> {
         let at = (axes.plot.right() - 10.0, axes.plot.bottom() - 12.0);
         let width = canvas.text_width(&self.0, TICK + 1.0, Weight::Bold)?;
-        let plate = Rect { x: at.0 - width - 5.0, y: at.1 - 14.0, w: width + 10.0, h: 20.0 };
-        canvas.rect(plate, style::WHITE.with_alpha(0.85))?;
+        let background = Rect { x: at.0 - width - 5.0, y: at.1 - 14.0, w: width + 10.0, h: 20.0 };
+        canvas.rect(background, style::WHITE.with_alpha(0.85))?;
         canvas.text(at, &self.0, TextStyle::new(TICK + 1.0, style::INK, Anchor::Right).bold()).map(|_| ())
     }
 

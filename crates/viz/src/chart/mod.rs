@@ -1,9 +1,10 @@
-//! Charts from plain data: slices and labels in, PNG files out.
+//! Charts drawn on plotters' bitmap backend instead of its chart API, which has no round time ticks, no second label line,
+//! no legend outside the plot and no gaps at NaN; with helpers for these it needs about as much code.
 //!
-//! Nothing here knows of models, logs or turbines. A [`Picture`] is a page of panels; a panel is a
+//! Slices and labels in, PNG files out; no models, logs or turbines. A [`Picture`] is a page of panels; a panel is a
 //! [`Plot`] (anything with two axes), a [`Heatmap`], a [`Table`] or a [`Notice`]. All lengths are
-//! logical pixels: a picture is [`PAGE_WIDTH`] of them wide and its file has [`PIXEL_RATIO`] times
-//! as many pixels each way, so that text stays sharp where a page shows it at its logical size.
+//! logical pixels: a picture is [`PAGE_WIDTH`] of them wide, and its file has [`PIXEL_RATIO`] times
+//! as many pixels in each direction, so that text is sharp at the logical size.
 //!
 //! ```
 //! use viz::chart::{Axis, Line, Picture, Plot, style};

@@ -6,19 +6,19 @@ use super::style::{self, LABEL, PAGE_TITLE, PANEL_TITLE};
 use super::text::{self, Weight};
 use std::path::Path;
 
-/// Width of every picture in logical pixels: the width of a README's column.
+/// Width of every picture in logical pixels: the column width of a README on GitHub.
 pub const PAGE_WIDTH: f64 = 900.0;
 
 const MARGIN: f64 = 20.0;
 const GAP: f64 = 26.0;
 const NOTE_LINE: f64 = 16.0;
 
-/// Something that fills a rectangle of a [`Picture`].
+/// The content of a rectangle of a [`Picture`].
 pub trait Panel {
     /// Draws the panel into `area`, in logical pixels.
     ///
     /// # Errors
-    /// Data that do not fit together, or a drawing that failed.
+    /// If the data are inconsistent or drawing fails.
     fn draw(&self, canvas: &Canvas<'_>, area: Rect) -> Result<(), ChartError>;
 }
 
@@ -40,17 +40,17 @@ impl<'a> Picture<'a> {
         Self { title: title.into(), notes: Vec::new(), rows: Vec::new() }
     }
 
-    /// Adds a sentence below the title: what was measured, and how.
+    /// Adds a sentence below the title.
     pub fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
 
-    /// Adds a row `height` logical pixels high; each panel's width is its weight's share.
+    /// Adds a row of `height` logical pixels; the panels' widths are proportional to their weights.
     pub fn row(&mut self, height: f64, panels: Vec<(f64, Box<dyn Panel + 'a>)>) {
         self.rows.push(Row { height, panels });
     }
 
-    /// Adds rows of `columns` equal panels; a last row that is not full keeps their width.
+    /// Adds rows of `columns` panels of equal width, also in an incomplete last row.
     pub fn grid(&mut self, columns: usize, height: f64, panels: Vec<Box<dyn Panel + 'a>>) {
         let columns = columns.max(1);
         let mut rest = panels.into_iter().peekable();
@@ -63,10 +63,10 @@ impl<'a> Picture<'a> {
         }
     }
 
-    /// Draws the page and saves it as `path`, whole or not at all.
+    /// Draws the page and saves it as `path`, which is replaced as a whole.
     ///
     /// # Errors
-    /// A panel that cannot be drawn, or a file that cannot be written; an earlier file is left.
+    /// If a panel cannot be drawn or the file cannot be written; an earlier file is kept.
     pub fn save(&self, path: &Path) -> Result<(), ChartError> {
         let inner = PAGE_WIDTH - 2.0 * MARGIN;
         let mut notes = Vec::new();
@@ -80,10 +80,10 @@ impl<'a> Picture<'a> {
             let title = TextStyle::new(PAGE_TITLE, style::INK, Anchor::Left).bold();
             let text = text::shorten(&self.title, inner, PAGE_TITLE, Weight::Bold)?;
             canvas.text((MARGIN, MARGIN + PAGE_TITLE * 0.8), &text, title)?;
-            let quiet = TextStyle::new(LABEL, style::MUTED, Anchor::Left);
+            let muted = TextStyle::new(LABEL, style::MUTED, Anchor::Left);
             for (i, note) in notes.iter().enumerate() {
                 let y = MARGIN + PAGE_TITLE + 4.0 + NOTE_LINE * (i as f64 + 0.8);
-                canvas.text((MARGIN, y), note, quiet)?;
+                canvas.text((MARGIN, y), note, muted)?;
             }
             let mut y = head;
             for row in &self.rows {
@@ -109,7 +109,7 @@ impl Row<'_> {
     }
 }
 
-/// Draws a panel's title and returns what is left below it.
+/// Draws a panel's title and returns the area below it.
 pub(super) fn panel_title(canvas: &Canvas<'_>, area: Rect, title: &str) -> Result<Rect, ChartError> {
     if title.is_empty() {
         return Ok(area);
@@ -128,7 +128,7 @@ impl Panel for Blank {
     }
 }
 
-/// A panel that says why there is no chart in its place.
+/// A panel with a text instead of a chart.
 #[derive(Debug, Clone)]
 pub struct Notice {
     title: String,
@@ -136,7 +136,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// A notice under a panel's usual title.
+    /// A notice below a panel title.
     pub fn new(title: impl Into<String>, text: impl Into<String>) -> Self {
         Self { title: title.into(), text: text.into() }
     }
@@ -156,7 +156,7 @@ impl Panel for Notice {
     }
 }
 
-/// Columns for a grid of `panels`: all in a row up to three, then grids that grow downwards.
+/// The number of columns of a grid of `panels`: one row up to three panels, at most four columns.
 pub fn grid_columns(panels: usize) -> usize {
     match panels {
         0..=3 => panels.max(1),

@@ -1,4 +1,4 @@
-//! A panel with two axes and any number of layers.
+//! Plots: a panel with two axes and any number of layers.
 
 use super::ChartError;
 use super::axis::{Axes, Axis};
@@ -8,9 +8,9 @@ use super::picture::{Panel, panel_title};
 use super::style::{self, LABEL, TICK};
 use super::text::{self, Weight};
 
-/// Something drawn between the axes of a [`Plot`].
+/// Data drawn between the axes of a [`Plot`].
 pub trait Layer {
-    /// Every value that must fit on the axes, as (x, y); NaN in a place means "any".
+    /// The values that the axes must cover, as (x, y); NaN = no constraint.
     fn extent(&self) -> Vec<(f64, f64)>;
     #[doc(hidden)]
     fn draw(&self, canvas: &Canvas<'_>, axes: &Axes) -> Result<(), ChartError>;
@@ -18,7 +18,7 @@ pub trait Layer {
     fn legend(&self) -> Vec<Entry>;
 }
 
-/// A panel with a horizontal and an upright axis.
+/// A panel with a horizontal and a vertical axis.
 pub struct Plot<'a> {
     title: String,
     x: Axis,
@@ -32,13 +32,13 @@ impl<'a> Plot<'a> {
         Self { title: title.into(), x, y, layers: Vec::new() }
     }
 
-    /// The plot with one more layer, drawn over those before it.
+    /// The plot with another layer on top.
     pub fn with(mut self, layer: impl Layer + 'a) -> Self {
         self.push(layer);
         self
     }
 
-    /// Adds a layer over those before it.
+    /// Adds a layer on top.
     pub fn push(&mut self, layer: impl Layer + 'a) {
         self.layers.push(Box::new(layer));
     }
@@ -66,21 +66,21 @@ impl Panel for Plot<'_> {
         legend.draw(canvas, (area.x, area.y))?;
         let area = area.below(legend.height() + 16.0);
         let label = TextStyle::new(LABEL, style::MUTED, Anchor::Left);
-        let upright = text::shorten(&self.y.title, area.w, LABEL, Weight::Normal)?;
-        canvas.text((area.x, area.y - 3.0), &upright, label)?;
+        let y_title = text::shorten(&self.y.title, area.w, LABEL, Weight::Normal)?;
+        canvas.text((area.x, area.y - 3.0), &y_title, label)?;
 
         let (x_range, y_range) = self.ranges();
         let below = self.x.label_height() + if self.x.title.is_empty() { 0.0 } else { 18.0 };
         let plot = Rect { y: area.y + 8.0, h: (area.h - below - 8.0).max(20.0), ..area };
-        let (y_ticks, y_range) = self.y.upright(y_range, plot.h);
+        let (y_ticks, y_range) = self.y.vertical(y_range, plot.h);
         let mut gutter: f64 = 0.0;
         for (_, label) in &y_ticks.marks {
             gutter = gutter.max(canvas.text_width(label, TICK, Weight::Normal)?);
         }
-        // Room on the right for half of the last tick's label.
+        // 14 pixels on the right for half of the last tick's label.
         let gutter = (gutter + 8.0).ceil();
         let plot = Rect { x: area.x + gutter, w: (area.w - gutter - 14.0).max(20.0), ..plot };
-        let x_ticks = self.x.level(canvas, x_range, plot.w)?;
+        let x_ticks = self.x.horizontal(canvas, x_range, plot.w)?;
         let axes = Axes { plot, x: x_range, y: y_range };
         axes.draw(canvas, &x_ticks, &y_ticks)?;
         let title = text::shorten(&self.x.title, area.w, LABEL, Weight::Normal)?;

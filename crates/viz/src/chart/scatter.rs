@@ -1,4 +1,4 @@
-//! Points whose size is a third value.
+//! Bubble charts: points whose area is a third value.
 
 use super::ChartError;
 use super::axis::Axes;
@@ -13,17 +13,16 @@ use super::ticks;
 pub struct Bubble {
     /// Horizontal value.
     pub x: f64,
-    /// Upright value.
+    /// Vertical value.
     pub y: f64,
-    /// Value that the area stands for.
+    /// Value shown by the area.
     pub size: f64,
 }
 
-/// How a third value becomes a bubble's area: growing evenly from `low` to `high`, the values
-/// beyond drawn like the ends.
+/// Maps a value to a bubble's area: linear from `low` to `high`, constant outside.
 #[derive(Debug, Clone)]
 pub struct SizeScale {
-    /// Name of the value with its unit; empty when all bubbles are equal.
+    /// Name of the value with its unit; empty if all bubbles are equal.
     title: String,
     low: f64,
     high: f64,
@@ -31,8 +30,8 @@ pub struct SizeScale {
 }
 
 impl SizeScale {
-    /// The scale for `sizes`, from their 2nd to their 98th percentile, so that a few extreme
-    /// values do not make dots of all others.
+    /// The scale for `sizes`, from their 2nd to their 98th percentile, so that outliers do not shrink
+    /// all other bubbles to dots.
     pub fn new(title: impl Into<String>, sizes: impl Iterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = sizes.filter(|s| s.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
@@ -44,7 +43,7 @@ impl SizeScale {
         Self { title: title.into(), low, high, radii: radii(sorted.len()) }
     }
 
-    /// All `n` bubbles alike.
+    /// `n` bubbles of equal size.
     pub fn equal(n: usize) -> Self {
         Self { title: String::new(), low: 0.0, high: 0.0, radii: radii(n) }
     }
@@ -58,7 +57,7 @@ impl SizeScale {
         (small * small + (large * large - small * small) * share).sqrt()
     }
 
-    /// Legend entries: what the area is, then a small, a middling and a large bubble.
+    /// Legend entries: the name of the value, then a small, a medium and a large bubble.
     fn entries(&self) -> Vec<Entry> {
         if self.title.is_empty() || self.high <= self.low {
             return Vec::new();
@@ -68,13 +67,13 @@ impl SizeScale {
             let value = (value / step).round() * step;
             Entry { key: Key::Disc(self.radius(value)), color: style::AXIS, label: ticks::number(value, step) }
         };
-        let title = Entry { key: Key::Nothing, color: style::INK, label: format!("area: {}", self.title) };
+        let title = Entry { key: Key::None, color: style::INK, label: format!("area: {}", self.title) };
         let sizes = [self.low, (self.low + self.high) / 2.0, self.high].map(entry);
         [title].into_iter().chain(sizes).collect()
     }
 }
 
-/// Smallest and largest radius for `n` bubbles: fewer are drawn larger.
+/// Minimum and maximum radius of `n` bubbles; fewer are larger.
 fn radii(n: usize) -> (f64, f64) {
     match n {
         0..=1_000 => (2.0, 9.0),
@@ -83,7 +82,7 @@ fn radii(n: usize) -> (f64, f64) {
     }
 }
 
-/// Opacity at which `n` bubbles still show where they are dense.
+/// Opacity of `n` bubbles, at which dense regions remain distinguishable.
 fn opacity(n: usize) -> f64 {
     match n {
         0..=200 => 0.75,
@@ -100,22 +99,22 @@ pub struct Bubbles<'a> {
     color: Color,
     bubbles: &'a [Bubble],
     scale: SizeScale,
-    least_opacity: f64,
+    min_opacity: f64,
     legend_sizes: bool,
 }
 
 impl<'a> Bubbles<'a> {
-    /// Bubbles sized by `scale`; the many are drawn more transparent than the few.
+    /// Bubbles sized by `scale`; the more bubbles, the more transparent.
     pub fn new(label: impl Into<String>, color: Color, bubbles: &'a [Bubble], scale: &SizeScale) -> Self {
-        Self { label: label.into(), color, bubbles, scale: scale.clone(), least_opacity: 0.0, legend_sizes: false }
+        Self { label: label.into(), color, bubbles, scale: scale.clone(), min_opacity: 0.0, legend_sizes: false }
     }
 
-    /// The bubbles stand out from others below them, however many they are.
+    /// Bubbles that stand out from those below them: with a minimum opacity.
     pub fn emphasised(self) -> Self {
-        Self { least_opacity: 0.6, ..self }
+        Self { min_opacity: 0.6, ..self }
     }
 
-    /// The legend explains the sizes too; for the last group of a plot.
+    /// The legend also explains the sizes; for the last group of a plot.
     pub fn explaining_sizes(self) -> Self {
         Self { legend_sizes: true, ..self }
     }
@@ -127,7 +126,7 @@ impl Layer for Bubbles<'_> {
     }
 
     fn draw(&self, canvas: &Canvas<'_>, axes: &Axes) -> Result<(), ChartError> {
-        let fill = self.color.with_alpha(opacity(self.bubbles.len()).max(self.least_opacity));
+        let fill = self.color.with_alpha(opacity(self.bubbles.len()).max(self.min_opacity));
         self.bubbles
             .iter()
             .filter(|b| b.x.is_finite() && b.y.is_finite())
@@ -146,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn area_grows_evenly() {
+    fn area_is_linear() {
         let scale = SizeScale { title: "s".into(), low: 0.0, high: 10.0, radii: (2.0, 8.0) };
         // Half way, the squared radius is (4 + 64) / 2 = 34.
         assert!((scale.radius(5.0) - 34f64.sqrt()).abs() < 1e-12);

@@ -1,4 +1,4 @@
-//! Colours, type sizes and strokes, in one place.
+//! Colours and font sizes.
 
 /// An sRGB colour with its opacity.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,7 +38,7 @@ impl Color {
         0.2126 * r + 0.7152 * g + 0.0722 * b
     }
 
-    /// Black or white, whichever contrasts more with this colour behind it.
+    /// Black or white, whichever has more contrast on this background.
     pub fn readable_text(self) -> Self {
         // The WCAG contrast ratio is (lighter + 0.05) / (darker + 0.05); black wins where
         // (L + 0.05) / 0.05 > 1.05 / (L + 0.05).
@@ -56,7 +56,7 @@ pub const GREEN: Color = Color::rgb(0x00, 0x9E, 0x73);
 pub const BLUE: Color = Color::rgb(0x00, 0x72, 0xB2);
 /// Okabe–Ito vermillion, `#D55E00`.
 pub const VERMILLION: Color = Color::rgb(0xD5, 0x5E, 0x00);
-/// The colours of a chart's series, in the order they are given out.
+/// The colours of a chart's series, in order.
 pub const SERIES: [Color; 5] = [BLUE, ORANGE, GREEN, VERMILLION, SKY];
 
 /// Pure white: the page.
@@ -71,19 +71,19 @@ pub const MUTED: Color = Color::rgb(0x59, 0x59, 0x59);
 pub const AXIS: Color = Color::rgb(0x8C, 0x8C, 0x8C);
 /// Grid lines.
 pub const GRID: Color = Color::rgb(0xE4, 0xE4, 0xE4);
-/// Quiet fills: zebra rows, spans without data, blank cells.
+/// Backgrounds: alternate table rows, notices, blank cells.
 pub const SHADE: Color = Color::rgb(0xF1, 0xF1, 0xF1);
 
-/// Size of a picture's title, in pixels an em.
+/// Font size of a picture's title, in logical pixels per em.
 pub const PAGE_TITLE: f64 = 16.0;
-/// Size of a panel's title.
+/// Font size of a panel's title.
 pub const PANEL_TITLE: f64 = 13.0;
-/// Size of legends, axis titles, table cells and notes.
+/// Font size of legends, axis titles, table cells and notes.
 pub const LABEL: f64 = 11.5;
-/// Size of tick labels.
+/// Font size of tick labels.
 pub const TICK: f64 = 11.0;
 
-/// How values become cell colours.
+/// Maps values to cell colours.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ColorScale {
     /// −1 blue, 0 white, +1 vermillion.
@@ -93,7 +93,7 @@ pub enum ColorScale {
 }
 
 impl ColorScale {
-    /// The colour of `value`; values outside the scale take its end's colour.
+    /// The colour of `value`; values outside the scale have the colour of its end.
     pub fn color(self, value: f64) -> Color {
         match self {
             Self::Diverging if value < 0.0 => WHITE.blend(BLUE, -value),
@@ -102,7 +102,7 @@ impl ColorScale {
         }
     }
 
-    /// The values at the scale's two ends.
+    /// The values at the ends of the scale.
     pub fn ends(self) -> (f64, f64) {
         match self {
             Self::Diverging => (-1.0, 1.0),
@@ -131,19 +131,18 @@ mod tests {
                 let text = behind.readable_text();
                 let (a, b) = (behind.luminance() + 0.05, text.luminance() + 0.05);
                 let contrast = a.max(b) / a.min(b);
-                // 4.5 is what WCAG AA asks of small text; sqrt(21) = 4.58 is the least that the better
-                // of black and white can give.
+                // WCAG AA requires 4.5 for small text; the better of black and white always reaches
+                // sqrt(21) = 4.58.
                 assert!(contrast >= 4.5, "{scale:?} at {step}/20: contrast {contrast}");
             }
         }
-        // White on the darkest blue, black on white and on orange.
         assert_eq!(BLUE.readable_text(), WHITE);
         assert_eq!(WHITE.readable_text(), BLACK);
         assert_eq!(ORANGE.readable_text(), BLACK);
     }
 
     #[test]
-    fn blend_is_halfway_at_a_half() {
+    fn blend_is_linear() {
         // 0 + (255 - 0) · 0.5 = 127.5, rounded away from zero to 128.
         assert_eq!(BLACK.blend(WHITE, 0.5), Color::rgb(128, 128, 128));
         assert_eq!(BLACK.blend(WHITE, 7.0), WHITE);

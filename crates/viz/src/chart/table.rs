@@ -1,4 +1,4 @@
-//! A table of text, numbers to the right.
+//! Tables.
 
 use super::ChartError;
 use super::canvas::{Anchor, Canvas, Rect, TextStyle};
@@ -8,7 +8,7 @@ use super::text;
 
 const ROW: f64 = 30.0;
 
-/// Rows of text under a header; the first column is set to the left, the others to the right.
+/// Rows of text below a header; the first column is left-aligned, the others right-aligned.
 #[derive(Debug, Clone)]
 pub struct Table {
     title: String,
@@ -17,12 +17,12 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table; every row must be as long as the header. An empty cell shows as a dash.
+    /// A table; every row must be as long as the header. An empty cell is drawn as a dash.
     pub fn new(title: impl Into<String>, header: Vec<String>, rows: Vec<Vec<String>>) -> Self {
         Self { title: title.into(), header, rows }
     }
 
-    /// The height the table needs, in logical pixels.
+    /// The height of the table in logical pixels.
     pub fn height(&self) -> f64 {
         let title = if self.title.is_empty() { 0.0 } else { 26.0 };
         title + ROW * (self.rows.len() + 1) as f64 + 2.0
@@ -32,7 +32,7 @@ impl Table {
         match self.rows.iter().find(|row| row.len() != self.header.len()) {
             Some(row) => Err(ChartError::Data {
                 chart: self.title.clone(),
-                problem: format!("a row of {} cells under a header of {}", row.len(), self.header.len()),
+                problem: format!("a row has {} cells, the header {}", row.len(), self.header.len()),
             }),
             None => Ok(()),
         }
@@ -80,6 +80,6 @@ mod tests {
     fn a_short_row_is_refused() {
         let table = Table::new("t", vec!["a".into(), "b".into()], vec![vec!["1".into()]]);
         let error = table.check().unwrap_err().to_string();
-        assert!(error.contains("row of 1") && error.contains("header of 2"), "{error}");
+        assert!(error.contains("a row has 1 cells, the header 2"), "{error}");
     }
 }

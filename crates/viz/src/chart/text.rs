@@ -1,7 +1,7 @@
-//! Type: the embedded font, its measures, and the pixels of a line of text.
+//! Text: the embedded font, and the layout and pixels of a line.
 //!
-//! Glyphs are set here and not by plotters, whose bitmap text drops each glyph's side bearing and
-//! snaps advances to whole pixels.
+//! Glyphs are laid out here and not by plotters, whose bitmap text drops each glyph's side bearing
+//! and rounds advances to whole pixels.
 
 use super::ChartError;
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
@@ -14,7 +14,7 @@ pub enum Weight {
     Bold,
 }
 
-/// What stands in for the left-out middle of a shortened label.
+/// Replaces the middle of a shortened label.
 const ELLIPSIS: char = '…';
 
 fn font(weight: Weight) -> Result<&'static FontRef<'static>, ChartError> {
@@ -31,20 +31,20 @@ fn font(weight: Weight) -> Result<&'static FontRef<'static>, ChartError> {
     Ok(cell.get_or_init(|| font))
 }
 
-/// ab_glyph sizes a font by its line height; ours are sizes of the em, as in CSS.
+/// Converts a size in em, as in CSS, to ab_glyph's line height.
 fn line_height(font: &FontRef<'_>, em: f64) -> PxScale {
     let units = f64::from(font.units_per_em().unwrap_or(2048.0));
     PxScale::from((em * f64::from(font.height_unscaled()) / units) as f32)
 }
 
-/// One line of text, set at a size in pixels, its baseline starting at (0, 0).
-pub struct SetLine {
+/// A line of text laid out at a size in pixels, with its baseline starting at (0, 0).
+pub struct TextLine {
     font: &'static FontRef<'static>,
     glyphs: Vec<Glyph>,
     width: f64,
 }
 
-impl SetLine {
+impl TextLine {
     pub fn new(text: &str, em: f64, weight: Weight) -> Result<Self, ChartError> {
         let font = font(weight)?;
         let scaled = font.as_scaled(line_height(font, em));
@@ -65,7 +65,7 @@ impl SetLine {
         self.width
     }
 
-    /// Calls `put(x, y, coverage)` for every pixel the line touches, y growing downwards.
+    /// Calls `put(x, y, coverage)` for every pixel of the line, y growing downwards.
     pub fn pixels(self, origin: (f64, f64), mut put: impl FnMut(i32, i32, f64)) {
         for mut glyph in self.glyphs {
             glyph.position.x += origin.0 as f32;
@@ -81,12 +81,11 @@ impl SetLine {
 
 /// Width of a line of text in pixels.
 pub fn width(text: &str, em: f64, weight: Weight) -> Result<f64, ChartError> {
-    Ok(SetLine::new(text, em, weight)?.width())
+    Ok(TextLine::new(text, em, weight)?.width())
 }
 
-/// `text` as it is where it fits into `room` pixels, otherwise with its middle left out.
-///
-/// The middle goes because names that share a beginning often differ at the end.
+/// `text` shortened to at most `room` pixels by replacing its middle: names with a common beginning
+/// often differ at the end.
 pub fn shorten(text: &str, room: f64, em: f64, weight: Weight) -> Result<String, ChartError> {
     if width(text, em, weight)? <= room {
         return Ok(text.to_owned());
@@ -103,7 +102,7 @@ pub fn shorten(text: &str, room: f64, em: f64, weight: Weight) -> Result<String,
     Ok(ELLIPSIS.to_string())
 }
 
-/// `text` in lines of at most `room` pixels, broken between words.
+/// `text` wrapped at spaces into lines of at most `room` pixels.
 pub fn wrap(text: &str, room: f64, em: f64, weight: Weight) -> Result<Vec<String>, ChartError> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -125,14 +124,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_are_equally_wide() {
+    fn digits_have_equal_widths() {
         // DejaVu Sans has tabular figures of 1303 / 2048 em, so 10 of them at 20.48 px are 130.3 px.
         let w = width("0123456789", 20.48, Weight::Normal).unwrap();
         assert!((w - 130.3).abs() < 0.05, "{w}");
     }
 
     #[test]
-    fn a_label_that_fits_is_left_alone() {
+    fn a_label_that_fits_is_unchanged() {
         assert_eq!(shorten("humidity", 200.0, 11.0, Weight::Normal).unwrap(), "humidity");
     }
 
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn wrapped_lines_fit_and_lose_no_word() {
+    fn wrapped_lines_fit_and_keep_every_word() {
         let text = "normal = mean and standard deviation of the readings the model called normal";
         let lines = wrap(text, 150.0, 11.0, Weight::Normal).unwrap();
         assert!(lines.len() > 2);

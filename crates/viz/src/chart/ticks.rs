@@ -1,28 +1,28 @@
-//! Round numbers for axes, and how they are written.
+//! Ticks at round numbers, and number formatting.
 
-/// Numbers along an axis with the text of each.
+/// The ticks of an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ticks {
-    /// Distance of two neighbours.
+    /// Distance between neighbours.
     pub step: f64,
-    /// Value and label, rising.
+    /// Values and labels, ascending.
     pub marks: Vec<(f64, String)>,
 }
 
-/// The smallest of 1, 2, 2.5, 5 × 10^k that is at least `least` (positive and finite).
-/// With `whole`, 2.5 is left out and the step is at least 1.
-pub fn round_step(least: f64, whole: bool) -> f64 {
-    let least = if whole { least.max(1.0) } else { least };
-    let power = 10f64.powf(least.log10().floor());
+/// The smallest of 1, 2, 2.5, 5 × 10^k that is at least `min` (positive and finite). With `whole`,
+/// the step is a whole number.
+pub fn round_step(min: f64, whole: bool) -> f64 {
+    let min = if whole { min.max(1.0) } else { min };
+    let power = 10f64.powf(min.log10().floor());
     let mantissas: &[f64] = if whole { &[1.0, 2.0, 5.0, 10.0] } else { &[1.0, 2.0, 2.5, 5.0, 10.0] };
-    // A hair of slack, so that a step of 0.1 that arrives as 0.1 + 1e-17 stays 0.1.
-    let found = mantissas.iter().map(|m| m * power).find(|step| *step >= least * (1.0 - 1e-9));
+    // Tolerance for rounding: 0.1 + 1e-17 gives 0.1.
+    let found = mantissas.iter().map(|m| m * power).find(|step| *step >= min * (1.0 - 1e-9));
     found.unwrap_or(10.0 * power)
 }
 
-/// Ticks at multiples of a round step within `low..=high`, at most about `most` of them.
-pub fn ticks((low, high): (f64, f64), most: usize, whole: bool) -> Ticks {
-    let step = round_step((high - low) / most.max(1) as f64, whole);
+/// Ticks at multiples of a round step within `low..=high`, about `max` at most.
+pub fn ticks((low, high): (f64, f64), max: usize, whole: bool) -> Ticks {
+    let step = round_step((high - low) / max.max(1) as f64, whole);
     let slack = step * 1e-6;
     let first = ((low - slack) / step).ceil() as i64;
     let last = ((high + slack) / step).floor() as i64;
@@ -35,8 +35,8 @@ pub fn ticks((low, high): (f64, f64), most: usize, whole: bool) -> Ticks {
     Ticks { step, marks }
 }
 
-/// `value` with the decimals that a step of `step` needs, digits grouped by commas, and a true
-/// minus sign; very large and very fine numbers as powers of ten.
+/// `value` with the decimals that a step of `step` needs, thousands separators and a minus sign (−);
+/// very large numbers and very small steps in scientific notation.
 pub fn number(value: f64, step: f64) -> String {
     if value == 0.0 && step < 1e-5 {
         return "0".to_owned();
@@ -44,7 +44,7 @@ pub fn number(value: f64, step: f64) -> String {
     if value != 0.0 && (value.abs() >= 1e7 || step < 1e-5) {
         return format!("{value:.2e}").replace('-', "−");
     }
-    // Decimals until the step is a whole number of the last one: 0.25 needs two, 0.2 one.
+    // As many decimals as the step has: 0.25 has two, 0.2 one.
     let decimals = (0..6).find(|d| {
         let scaled = step * 10f64.powi(*d);
         scaled >= 1.0 - 1e-9 && (scaled - scaled.round()).abs() < 1e-6
@@ -63,7 +63,7 @@ pub fn number(value: f64, step: f64) -> String {
     format!("{sign}{grouped}{fraction}")
 }
 
-/// A count with its digits grouped by commas: `12,835`.
+/// A count with thousands separators: `12,835`.
 pub fn count(n: u64) -> String {
     number(n as f64, 1.0)
 }
@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn steps_are_round() {
-        // (least, whole, step)
-        for (least, whole, step) in [
+        // (minimum, whole, step)
+        for (min, whole, step) in [
             (0.17, false, 0.2),
             (0.21, false, 0.25),
             (0.3, false, 0.5),
@@ -89,8 +89,8 @@ mod tests {
             (2.2, true, 5.0),
             (130.0, true, 200.0),
         ] {
-            let got = round_step(least, whole);
-            assert!((got - step).abs() < 1e-9 * step, "{least} {whole}: {got}");
+            let got = round_step(min, whole);
+            assert!((got - step).abs() < 1e-9 * step, "{min} {whole}: {got}");
         }
     }
 
@@ -101,13 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn negative_range_keeps_to_its_bounds() {
+    fn ticks_lie_within_a_negative_range() {
         // 85 / 4 = 21.25 → 25: the multiples within −40..45 are −25, 0, 25.
         assert_eq!(labels(&ticks((-40.0, 45.0), 4, false)), ["−25", "0", "25"]);
     }
 
     #[test]
-    fn counts_have_no_fractions() {
+    fn counts_have_whole_ticks() {
         assert_eq!(labels(&ticks((0.0, 2.0), 6, true)), ["0", "1", "2"]);
     }
 

@@ -1,17 +1,17 @@
-//! Ticks for axes that count seconds since 1970 (UTC), from seconds to decades apart.
+//! Ticks of time axes (seconds since 1970, UTC), from seconds to decades apart.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-/// One mark of a time axis.
+/// A tick of a time axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimeTick {
     /// Seconds since 1970-01-01T00:00:00Z.
     pub at: f64,
-    /// The part that changes with every tick: `14:05`, `3 Nov`, `Nov`.
+    /// First line, on every tick: `14:05`, `3 Nov`, `Nov`.
     pub label: String,
-    /// The part that seldom changes (the date, the year), written where it does.
+    /// Second line, the date or the year, on ticks where it changes.
     pub below: Option<String>,
 }
 
@@ -25,7 +25,7 @@ enum Step {
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
-/// 1970-01-01 was a Thursday; counted from four days later, weeks begin on Monday.
+/// Offset of the weeks, which begin on Monday: 1970-01-01 was a Thursday.
 const FIRST_MONDAY: i64 = 4;
 
 const STEPS: [Step; 29] = [
@@ -65,14 +65,14 @@ impl Step {
         match self {
             Self::Seconds(s) => s as f64,
             Self::Days(d) => (d * DAY) as f64,
-            // The mean month; only used to choose.
+            // The mean length of a month, to choose a step.
             Self::Months(m) => f64::from(m) * 30.44 * DAY as f64,
         }
     }
 
-    /// Pixels between two ticks that leave room for their labels. Below a day the second line is a whole date, and two
-    /// neighbours may both have one.
-    fn room(self) -> f64 {
+    /// Minimum distance between two ticks in logical pixels. Below a day the second line is a whole date, which two
+    /// neighbours may both have.
+    fn min_distance(self) -> f64 {
         match self {
             Self::Seconds(_) => 84.0,
             Self::Days(_) => 56.0,
@@ -101,7 +101,7 @@ fn civil(at: f64) -> DateTime {
 
 fn month_starts(step: i32, low: f64, high: f64) -> Vec<f64> {
     let start = civil(low).date();
-    // Months since year 0, so that steps of a year or more fall on round years.
+    // Counted from year 0, so that steps of a year or more are at round years.
     let first = (i32::from(start.year()) * 12 + i32::from(start.month()) - 1).div_euclid(step) * step;
     (0..)
         .map_while(|i| {
@@ -115,9 +115,9 @@ fn month_starts(step: i32, low: f64, high: f64) -> Vec<f64> {
         .collect()
 }
 
-/// Ticks within `low..=high` (seconds since 1970), as many as have room on an axis of `width` pixels.
+/// Ticks within `low..=high` (seconds since 1970), as many as fit an axis of `width` logical pixels.
 pub fn time_ticks((low, high): (f64, f64), width: f64) -> Vec<TimeTick> {
-    let fits = |step: &Step| step.seconds() / (high - low) * width >= step.room();
+    let fits = |step: &Step| step.seconds() / (high - low) * width >= step.min_distance();
     let step = STEPS.into_iter().find(fits).unwrap_or(Step::Months(1200));
     let mut previous: Option<DateTime> = None;
     let label = |at: f64| {
@@ -153,55 +153,55 @@ mod tests {
         text.parse::<Timestamp>().unwrap().as_second() as f64
     }
 
-    fn written(from: &str, to: &str, width: f64) -> Vec<String> {
+    fn labels(from: &str, to: &str, width: f64) -> Vec<String> {
         let ticks = time_ticks((at(from), at(to)), width);
         ticks.into_iter().map(|t| t.below.map_or(t.label.clone(), |below| format!("{} / {below}", t.label))).collect()
     }
 
     #[test]
     fn two_minutes() {
-        // 120 s on 336 px: 30 s have 84 px.
+        // 120 s on 336 px: 30 s are 84 px.
         assert_eq!(
-            written("2026-03-01T10:00:05Z", "2026-03-01T10:02:05Z", 336.0),
+            labels("2026-03-01T10:00:05Z", "2026-03-01T10:02:05Z", 336.0),
             ["10:00:30 / 1 Mar 2026", "10:01:00", "10:01:30", "10:02:00"]
         );
     }
 
     #[test]
-    fn the_date_is_written_where_it_changes() {
-        // 4 h on 400 px: 1 h has 100 px, 30 min have 50.
+    fn the_date_is_shown_where_it_changes() {
+        // 4 h on 400 px: 1 h is 100 px, 30 min are 50.
         assert_eq!(
-            written("2026-02-28T21:30:00Z", "2026-03-01T01:30:00Z", 400.0),
+            labels("2026-02-28T21:30:00Z", "2026-03-01T01:30:00Z", 400.0),
             ["22:00 / 28 Feb 2026", "23:00", "00:00 / 1 Mar 2026", "01:00"]
         );
     }
 
     #[test]
     fn weeks_begin_on_monday() {
-        // 30 days on 300 px: 7 days have 70 px, 2 days 20. 2 March 2026 is a Monday.
+        // 30 days on 300 px: 7 days are 70 px, 2 days 20. 2 March 2026 is a Monday.
         assert_eq!(
-            written("2026-03-01T00:00:00Z", "2026-03-31T00:00:00Z", 300.0),
+            labels("2026-03-01T00:00:00Z", "2026-03-31T00:00:00Z", 300.0),
             ["2 Mar / 2026", "9 Mar", "16 Mar", "23 Mar", "30 Mar"]
         );
     }
 
     #[test]
     fn a_year_in_months() {
-        // 365 days on 300 px: 2 months (60.88 d) have 50 px, 1 month 25; counted from January.
+        // 365 days on 300 px: 2 months (60.88 d) are 50 px, 1 month 25; counted from January.
         assert_eq!(
-            written("2025-06-15T00:00:00Z", "2026-06-15T00:00:00Z", 300.0),
+            labels("2025-06-15T00:00:00Z", "2026-06-15T00:00:00Z", 300.0),
             ["Jul / 2025", "Sep", "Nov", "Jan / 2026", "Mar", "May"]
         );
     }
 
     #[test]
-    fn decades_fall_on_round_years() {
-        // 32 years on 200 px: 10 years have 62 px, 5 years 31.
-        assert_eq!(written("1994-01-01T00:00:00Z", "2026-01-01T00:00:00Z", 200.0), ["2000", "2010", "2020"]);
+    fn decades_are_at_round_years() {
+        // 32 years on 200 px: 10 years are 62 px, 5 years 31.
+        assert_eq!(labels("1994-01-01T00:00:00Z", "2026-01-01T00:00:00Z", 200.0), ["2000", "2010", "2020"]);
     }
 
     #[test]
-    fn instants_that_no_calendar_holds_do_not_panic() {
+    fn times_outside_the_calendar_do_not_panic() {
         assert!(time_ticks((-1e18, 1e18), 800.0).len() < 10_000);
     }
 }

@@ -1,4 +1,4 @@
-//! Time cut into equal buckets that begin at multiples of their width since 1970.
+//! Time buckets of equal width, aligned to 1970.
 
 use anyhow::bail;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
-const WIDEST: i64 = 366 * DAY;
+const MAX_WIDTH: i64 = 366 * DAY;
 
 /// The width of a bucket in whole seconds, 1 second to 366 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ impl Bucket {
     /// The contract's bucket.
     const DEFAULT: Bucket = Bucket(5 * MINUTE);
 
-    /// What the default grows to, where the log is too long for it.
+    /// Wider defaults for longer logs.
     const WIDER: [Bucket; 12] = [
         Bucket(10 * MINUTE),
         Bucket(15 * MINUTE),
@@ -34,7 +34,7 @@ impl Bucket {
         Bucket(28 * DAY),
     ];
 
-    /// Its width in seconds.
+    /// The width in seconds.
     pub fn seconds(self) -> i64 {
         self.0
     }
@@ -43,7 +43,7 @@ impl Bucket {
 impl FromStr for Bucket {
     type Err = String;
 
-    /// A whole number with a unit: `30s`, `5m`, `10min`, `1h`, `1d`; without one it counts seconds.
+    /// A whole number with a unit: `30s`, `5m`, `10min`, `1h`, `1d`; seconds without a unit.
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
@@ -56,7 +56,7 @@ impl FromStr for Bucket {
         };
         let seconds = number.parse::<i64>().ok().and_then(|n| n.checked_mul(unit));
         match seconds {
-            Some(seconds) if (1..=WIDEST).contains(&seconds) => Ok(Bucket(seconds)),
+            Some(seconds) if (1..=MAX_WIDTH).contains(&seconds) => Ok(Bucket(seconds)),
             _ => Err("a bucket is 1 second to 366 days wide, such as 30s, 5m, 1h or 1d".to_owned()),
         }
     }
@@ -73,7 +73,7 @@ impl fmt::Display for Bucket {
     }
 }
 
-/// The second an instant lies in, counted since 1970.
+/// Seconds since 1970, rounded down.
 pub fn second(at: Timestamp) -> i64 {
     at.as_nanosecond().div_euclid(1_000_000_000) as i64
 }
@@ -82,68 +82,67 @@ pub fn second(at: Timestamp) -> i64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Buckets {
     width: Bucket,
-    /// Start of the first, in seconds since 1970.
+    /// Start of the first bucket, in seconds since 1970.
     start: i64,
     len: usize,
 }
 
 impl Buckets {
-    /// Beyond this the default grows: lines of more points cannot be told apart.
-    const LEGIBLE: usize = 300;
-    /// More than anybody means: a year of 5-minute buckets has 105,120.
-    const MOST: usize = 200_000;
+    /// Maximum number with a default width: more points on a line are indistinguishable.
+    const MAX_BY_DEFAULT: usize = 300;
+    /// Maximum number with `--bucket`; a year has 105,120 buckets of 5 minutes.
+    const MAX: usize = 200_000;
 
-    /// The buckets from the one that holds `first` to the one that holds `last`; of the width that was asked for, or the
-    /// default.
+    /// The buckets that cover `first` to `last`, of the width given or of a default width.
     ///
     /// # Errors
-    /// If there are too many of the width that was asked for.
-    pub fn over((first, last): (Timestamp, Timestamp), asked: Option<Bucket>) -> anyhow::Result<Self> {
+    /// If there are too many buckets of the width given.
+    pub fn over((first, last): (Timestamp, Timestamp), width: Option<Bucket>) -> anyhow::Result<Self> {
         let over = |width: Bucket| {
             let start = second(first).div_euclid(width.0);
             let len = second(last).div_euclid(width.0) - start + 1;
             Buckets { width, start: start * width.0, len: len as usize }
         };
-        if let Some(width) = asked {
+        if let Some(width) = width {
             let buckets = over(width);
-            if buckets.len > Self::MOST {
+            if buckets.len > Self::MAX {
                 bail!(
                     "{first} to {last} are {} buckets of {width}, more than the {} that can be drawn: widen --bucket, or \
                      narrow the period with --from and --to",
                     buckets.len,
-                    Self::MOST
+                    Self::MAX
                 );
             }
             return Ok(buckets);
         }
         let widths = std::iter::once(Bucket::DEFAULT).chain(Bucket::WIDER);
-        let legible = widths.map(over).find(|buckets| buckets.len <= Self::LEGIBLE);
-        // The widest default covers 22 years; a longer log has a wrong clock in it, and is drawn nevertheless.
-        Ok(legible.unwrap_or_else(|| over(Bucket(WIDEST))))
+        let legible = widths.map(over).find(|buckets| buckets.len <= Self::MAX_BY_DEFAULT);
+        // The widest default covers 22 years; a log beyond that contains wrong times and is drawn all the same.
+        Ok(legible.unwrap_or_else(|| over(Bucket(MAX_WIDTH))))
     }
 
-    /// How many there are, at least 1.
+    /// The number of buckets, at least 1.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Their width.
+    /// The width of a bucket.
     pub fn width(&self) -> Bucket {
         self.width
     }
 
-    /// Which one holds `at`.
+    /// The index of the bucket that contains `at`.
     pub fn index(&self, at: Timestamp) -> Option<usize> {
         let i = usize::try_from((second(at) - self.start).div_euclid(self.width.0)).ok()?;
         (i < self.len).then_some(i)
     }
 
-    /// Where bucket `i` begins, in seconds since 1970; `len()` gives the end of the last.
+    /// The start of bucket `i` in seconds since 1970; for `i = len()`, the end of the last one.
     pub fn start(&self, i: usize) -> f64 {
         (self.start + i as i64 * self.width.0) as f64
     }
 
-    /// The middle of bucket `i`, in seconds since 1970.
+    /// The middle of bucket `i` in seconds since 1970.
     pub fn middle(&self, i: usize) -> f64 {
         self.start(i) + self.width.0 as f64 / 2.0
     }
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn widths_are_read_and_written() {
+    fn widths_are_parsed_and_displayed() {
         for (text, seconds, written) in [
             ("5m", 300, "5 min"),
             ("10min", 600, "10 min"),
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_holds_its_start_and_not_its_end() {
+    fn a_bucket_includes_its_start_and_excludes_its_end() {
         let span = (at("2026-03-01T10:04:59.9Z"), at("2026-03-01T10:10:00Z"));
         let buckets = Buckets::over(span, None).unwrap();
         // 10:00, 10:05 and 10:10.
@@ -191,29 +190,29 @@ mod tests {
     }
 
     #[test]
-    fn instants_before_1970_round_down() {
-        // Half a second before 1970 lies in second −1, and that in the bucket that begins at −300.
+    fn times_before_1970_round_down() {
+        // Half a second before 1970 is in second −1, in the bucket that starts at −300.
         let before = at("1969-12-31T23:59:59.5Z");
         assert_eq!(second(before), -1);
         assert_eq!(Buckets::over((before, before), None).unwrap().start(0), -300.0);
     }
 
     #[test]
-    fn the_default_grows_with_the_log_and_a_wish_does_not() {
+    fn only_the_default_width_grows_with_the_log() {
         let start = at("2026-01-01T00:00:00Z");
         let span = |hours: i64| (start, start + jiff::SignedDuration::from_hours(hours));
         // 24 h are 289 buckets of 5 min; 90 days are 2160 h, 361 buckets of 6 h or 181 of 12 h.
         assert_eq!(Buckets::over(span(24), None).unwrap().width(), Bucket(5 * MINUTE));
         assert_eq!(Buckets::over(span(2160), None).unwrap().width(), Bucket(12 * HOUR));
-        let asked = Buckets::over(span(2160), Some(Bucket(300))).unwrap();
-        assert_eq!((asked.width(), asked.len()), (Bucket(300), 25_921));
+        let given = Buckets::over(span(2160), Some(Bucket(300))).unwrap();
+        assert_eq!((given.width(), given.len()), (Bucket(300), 25_921));
     }
 
     #[test]
-    fn too_many_buckets_are_refused_with_a_remedy() {
+    fn too_many_buckets_are_refused_with_the_remedy() {
         let span = (at("1970-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"));
         let error = Buckets::over(span, Some(Bucket(1))).unwrap_err().to_string();
         assert!(error.contains("1 s") && error.contains("--from") && error.contains("--bucket"), "{error}");
-        assert!(Buckets::over(span, None).unwrap().len() <= Buckets::LEGIBLE);
+        assert!(Buckets::over(span, None).unwrap().len() <= Buckets::MAX_BY_DEFAULT);
     }
 }

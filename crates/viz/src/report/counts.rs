@@ -1,24 +1,24 @@
-//! The second reading of the log: what each bucket holds.
+//! The second pass over the log: counts per bucket.
 
 use super::bucket::Buckets;
 use super::normal::Normal;
 use std::ops::Range;
 use turbine_core::prediction::PredictionRecord;
 
-/// Readings, predicted anomalies and far values, bucket by bucket.
+/// Readings, predicted anomalies and outlying values per bucket.
 #[derive(Debug, Clone)]
 pub struct Counts {
     pub buckets: Buckets,
     readings: Vec<u32>,
     anomalies: Vec<u32>,
-    /// Feature by feature, each bucket by bucket.
-    far: Vec<Vec<u32>>,
+    /// Per feature and bucket.
+    outliers: Vec<Vec<u32>>,
 }
 
 impl Counts {
     pub fn new(buckets: Buckets, n_features: usize) -> Self {
         let zeros = vec![0; buckets.len()];
-        Self { buckets, readings: zeros.clone(), anomalies: zeros.clone(), far: vec![zeros; n_features] }
+        Self { buckets, readings: zeros.clone(), anomalies: zeros.clone(), outliers: vec![zeros; n_features] }
     }
 
     pub fn add(&mut self, record: &PredictionRecord, normal: &Normal) {
@@ -26,27 +26,27 @@ impl Counts {
         self.readings[bucket] += 1;
         self.anomalies[bucket] += u32::from(record.prediction.is_anomaly);
         for (i, &value) in record.values.iter().enumerate() {
-            self.far[i][bucket] += u32::from(normal.is_far(i, value));
+            self.outliers[i][bucket] += u32::from(normal.is_outlier(i, value));
         }
     }
 
-    /// Predicted anomalies in each bucket.
+    /// Predicted anomalies per bucket.
     pub fn anomalies(&self) -> &[u32] {
         &self.anomalies
     }
 
-    /// Readings of feature `i` far from normal in each bucket.
-    pub fn far(&self, i: usize) -> &[u32] {
-        &self.far[i]
+    /// Outlying values of feature `i` per bucket.
+    pub fn outliers(&self, i: usize) -> &[u32] {
+        &self.outliers[i]
     }
 
-    /// Runs of at least [`SILENCE`] buckets without a single reading. Shorter ones are no silence but readings that are
-    /// further apart than buckets.
-    pub fn silences(&self) -> Vec<Range<usize>> {
+    /// Runs of at least [`MIN_GAP`] buckets without readings. Shorter runs occur where readings are further apart than
+    /// buckets.
+    pub fn gaps(&self) -> Vec<Range<usize>> {
         let mut runs = Vec::new();
         let mut start = 0;
         for run in self.readings.chunk_by(|a, b| (*a == 0) == (*b == 0)) {
-            if run[0] == 0 && run.len() >= SILENCE {
+            if run[0] == 0 && run.len() >= MIN_GAP {
                 runs.push(start..start + run.len());
             }
             start += run.len();
@@ -55,10 +55,10 @@ impl Counts {
     }
 }
 
-const SILENCE: usize = 3;
+const MIN_GAP: usize = 3;
 
-/// The mean of each value and its two neighbours; an end has no two, and stays as it is. Values that are not numbers
-/// stay too, and so do those beside them: nothing is smoothed over a gap.
+/// Moving average over three values. The ends, NaNs and their neighbours are unchanged: nothing is smoothed across a
+/// gap.
 pub fn smooth(values: &[f64]) -> Vec<f64> {
     let mut smoothed = values.to_vec();
     for (i, window) in values.windows(3).enumerate() {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn smoothing_keeps_the_ends() {
+    fn smoothing_leaves_the_ends() {
         // (9 + 0 + 3) / 3 = 4; (0 + 3 + 6) / 3 = 3.
         assert_eq!(smooth(&[9.0, 0.0, 3.0, 6.0]), [9.0, 4.0, 3.0, 6.0]);
         assert_eq!(smooth(&[7.0]), [7.0]);
@@ -97,8 +97,8 @@ mod tests {
     }
 
     #[test]
-    fn silences_are_long_runs_without_readings() {
-        assert_eq!(counts(&[0, 0, 0, 0, 5, 0, 0, 5, 0, 0, 0, 1]).silences(), [0..4, 8..11]);
-        assert!(counts(&[1, 0, 1, 0, 1]).silences().is_empty());
+    fn gaps_are_long_runs_without_readings() {
+        assert_eq!(counts(&[0, 0, 0, 0, 5, 0, 0, 5, 0, 0, 0, 1]).gaps(), [0..4, 8..11]);
+        assert!(counts(&[1, 0, 1, 0, 1]).gaps().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The program: a prediction log in, three pictures and a line for the console out.
+//! The program `viz`: reads a prediction log, writes three pictures and prints a summary.
 
 mod args;
 mod bucket;
@@ -25,7 +25,7 @@ use turbine_core::feature::FeatureSet;
 use turbine_core::model::Model;
 use turbine_core::prediction::LogReader;
 
-/// Everything the pictures are drawn from.
+/// The data of the pictures.
 struct Drawing {
     features: FeatureSet,
     survey: Survey,
@@ -34,13 +34,13 @@ struct Drawing {
     sample: Sample,
 }
 
-/// Reads the log, draws its pictures, and says on `out` what was read and written.
+/// Reads the log, draws its pictures, and prints to `out` what was read and written.
 ///
-/// The log is read twice and never held: once to learn what it covers, once to count.
+/// The log is read twice and never held in memory: first for its period and moments, then for the counts.
 ///
 /// # Errors
-/// A log that is missing, empty or not one; a model that was named and cannot be used; a bucket too short for the time
-/// the log covers; a picture that cannot be written.
+/// If the log is missing, empty or malformed, the model named by a flag is unusable, the buckets are too short for the
+/// period, or a picture cannot be written.
 pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     let period = args.period()?;
     let log = args.log();
@@ -60,7 +60,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     let buckets = Buckets::over(span, args.bucket)?;
     let mut counts = Counts::new(buckets, features.len());
     let mut sample = Sample::new(&survey, features.len());
-    // Rows that the API appends meanwhile belong to the next run.
+    // Without the rows appended since the first pass.
     for record in LogReader::open(&log)?.take(survey.records) {
         let record = record?;
         if period.contains(record.timestamp) {
@@ -74,13 +74,13 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
         let width = buckets.width();
         writeln!(
             out,
-            "[viz] all readings lie within {} bucket(s) of {width}: a shorter --bucket shows more",
+            "[viz] all readings are within {} bucket(s) of {width}; use a shorter --bucket for more detail",
             buckets.len()
         )?;
     }
     let drawing = Drawing { features, survey, normal, counts, sample };
     fs::create_dir_all(&args.outputs)
-        .with_context(|| format!("cannot make the folder {}; name another with --outputs", args.outputs.display()))?;
+        .with_context(|| format!("cannot create the folder {}; name another with --outputs", args.outputs.display()))?;
     type Draw = fn(&Drawing, &Path) -> Result<(), crate::chart::ChartError>;
     let pictures: [(&str, Draw); 3] = [
         ("anomalies_over_time.png", over_time::deviations),
@@ -103,7 +103,7 @@ fn report(survey: &Survey, out: &mut impl Write) -> anyhow::Result<()> {
         writeln!(out, "[viz] outside={} (rows before --from or not before --to)", survey.outside)?;
     }
     if survey.skipped > 0 {
-        writeln!(out, "[viz] skipped={} (torn lines, or rows of other features)", survey.skipped)?;
+        writeln!(out, "[viz] skipped={} (torn lines, or rows with other features)", survey.skipped)?;
     }
     Ok(())
 }
@@ -112,19 +112,19 @@ fn nothing_to_draw(log: &Path, survey: &Survey) -> String {
     let log = log.display();
     match (survey.covered, survey.skipped) {
         (Some((first, last)), _) => {
-            format!("{log} has no readings in the period asked for; it covers {first} to {last}: widen --from and --to")
+            format!("{log} has no readings in this period; it covers {first} to {last}: widen --from and --to")
         }
         (None, 0) => format!(
-            "{log} holds no readings yet: start the API (`cargo run -p api`) and send it some (`cargo run -p sender`)"
+            "{log} has no readings yet: start the API (`cargo run -p api`) and send some (`cargo run -p sender`)"
         ),
         (None, skipped) => format!(
-            "{log} holds no whole row ({skipped} lines are torn or of other features): send the API new readings \
+            "{log} has no valid row ({skipped} lines are torn or have other features): send new readings \
              (`cargo run -p sender`), or name another log with --log"
         ),
     }
 }
 
-/// The model that says what is normal, if there is one for these features.
+/// The model whose training data define normal, if there is one for these features.
 fn model_of(args: &Args, features: &FeatureSet, out: &mut impl Write) -> anyhow::Result<Option<Model>> {
     let path = args.model_or_default();
     let model = match Model::load(&path) {
@@ -134,18 +134,18 @@ fn model_of(args: &Args, features: &FeatureSet, out: &mut impl Write) -> anyhow:
         }
         Err(turbine_core::model::ModelError::Missing) => return Ok(None),
         Err(error) => {
-            writeln!(out, "[viz] {} is left aside: {error}", path.display())?;
+            writeln!(out, "[viz] ignored {}: {error}", path.display())?;
             return Ok(None);
         }
     };
     if model.features().names().eq(features.names()) {
         return Ok(Some(model));
     }
-    writeln!(out, "[viz] {} is left aside: it reads other features than the log has", path.display())?;
+    writeln!(out, "[viz] ignored {}: its features are not those of the log", path.display())?;
     Ok(None)
 }
 
-/// A log knows no units; those of the default turbine are known without a model.
+/// Adds the units of the default turbine: a log has none.
 fn with_known_units(features: &FeatureSet) -> FeatureSet {
     let turbine = FeatureSet::turbine();
     if turbine.names().eq(features.names()) { turbine } else { features.clone() }

@@ -1,29 +1,29 @@
-//! What counts as far from normal.
+//! Which values are outliers.
 
 use super::survey::{Moments, Survey};
 use crate::chart;
 use turbine_core::model::Model;
 
-/// How many standard deviations from the mean are still normal.
+/// Maximum distance from the mean of a normal value, in standard deviations.
 pub const DEVIATIONS: f64 = 3.0;
 
-/// Mean and spread of normal readings, feature by feature, and where they come from.
+/// Mean and range of normal values per feature, and their source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normal {
     mean: Vec<f64>,
-    most: Vec<f64>,
-    /// Whose mean and spread these are, for people.
+    max_distance: Vec<f64>,
+    /// The readings that define normal, as text for the picture.
     pub source: String,
 }
 
 impl Normal {
     fn new(mean: Vec<f64>, std: &[f64], source: String) -> Self {
-        // A feature that never moved has no spread but that of rounding.
-        let most = mean.iter().zip(std).map(|(mean, std)| DEVIATIONS * std.max(mean.abs() * 1e-9)).collect();
-        Self { mean, most, source }
+        // The standard deviation of a constant feature is rounding error.
+        let max_distance = mean.iter().zip(std).map(|(mean, std)| DEVIATIONS * std.max(mean.abs() * 1e-9)).collect();
+        Self { mean, max_distance, source }
     }
 
-    /// Of the readings the model was trained on.
+    /// Defined by the model's training readings.
     pub fn of_model(model: &Model) -> Self {
         let training = model.training();
         let mean = training.features.iter().map(|feature| feature.mean).collect();
@@ -32,10 +32,10 @@ impl Normal {
         Self::new(mean, &std, format!("the {rows} training readings of model {}", model.version()))
     }
 
-    /// Of the logged readings that were predicted normal, or of all if none was.
+    /// Defined by the logged readings predicted normal, or by all if there are none.
     pub fn of_log(survey: &Survey) -> Self {
-        let of = |moments: &Moments, what: &str| {
-            let source = format!("the {} logged readings {what}", chart::count(moments.rows));
+        let of = |moments: &Moments, which: &str| {
+            let source = format!("the {} logged readings {which}", chart::count(moments.rows));
             Self::new(moments.mean().to_vec(), &moments.std(), source)
         };
         if survey.normals.rows > 0 {
@@ -45,9 +45,9 @@ impl Normal {
         }
     }
 
-    /// Whether `value` of feature `i` lies more than [`DEVIATIONS`] standard deviations from normal.
-    pub fn is_far(&self, i: usize, value: f64) -> bool {
-        (value - self.mean[i]).abs() > self.most[i]
+    /// Whether `value` of feature `i` is more than [`DEVIATIONS`] standard deviations from the mean.
+    pub fn is_outlier(&self, i: usize, value: f64) -> bool {
+        (value - self.mean[i]).abs() > self.max_distance[i]
     }
 }
 
@@ -56,11 +56,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_deviations_are_normal_and_more_are_not() {
+    fn values_beyond_three_deviations_are_outliers() {
         let normal = Normal::new(vec![10.0, 5.0], &[2.0, 0.0], String::new());
         // 10 ± 3 · 2.
-        assert!(!normal.is_far(0, 16.0) && !normal.is_far(0, 4.0));
-        assert!(normal.is_far(0, 16.001) && normal.is_far(0, 3.999));
-        assert!(!normal.is_far(1, 5.0 + 1e-15) && normal.is_far(1, 5.1));
+        assert!(!normal.is_outlier(0, 16.0) && !normal.is_outlier(0, 4.0));
+        assert!(normal.is_outlier(0, 16.001) && normal.is_outlier(0, 3.999));
+        assert!(!normal.is_outlier(1, 5.0 + 1e-15) && normal.is_outlier(1, 5.1));
     }
 }

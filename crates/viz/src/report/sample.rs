@@ -1,33 +1,33 @@
-//! The readings that are drawn as bubbles: all of a short log, an even draw of a long one.
+//! The readings drawn as bubbles: all of a short log, a random sample of a long one.
 
 use super::survey::Survey;
 use crate::chart::Bubble;
 use jiff::Timestamp;
 use turbine_core::prediction::PredictionRecord;
 
-/// More bubbles than this hide each other.
-const MOST_NORMALS: u64 = 20_000;
-const MOST_ANOMALIES: u64 = 8_000;
+/// Maximum numbers of bubbles; more would hide each other.
+const MAX_NORMALS: u64 = 20_000;
+const MAX_ANOMALIES: u64 = 8_000;
 
 /// The bubbles of one predicted class.
 #[derive(Debug, Clone)]
 pub struct Class {
     /// Readings of the class in the log.
     pub rows: u64,
-    most: u64,
+    max: u64,
     seen: u64,
-    /// Those that are drawn.
+    /// The bubbles to draw.
     pub bubbles: Vec<Bubble>,
 }
 
 impl Class {
-    fn new(rows: u64, most: u64) -> Self {
-        Self { rows, most, seen: 0, bubbles: Vec::new() }
+    fn new(rows: u64, max: u64) -> Self {
+        Self { rows, max, seen: 0, bubbles: Vec::new() }
     }
 
     fn add(&mut self, bubble: Bubble) {
         self.seen += 1;
-        if is_kept(self.seen, self.most, self.rows) {
+        if is_kept(self.seen, self.max, self.rows) {
             self.bubbles.push(bubble);
         }
     }
@@ -44,8 +44,8 @@ pub struct Sample {
 impl Sample {
     pub fn new(survey: &Survey, n_features: usize) -> Self {
         Self {
-            normals: Class::new(survey.normals.rows, MOST_NORMALS),
-            anomalies: Class::new(survey.anomalies.rows, MOST_ANOMALIES),
+            normals: Class::new(survey.normals.rows, MAX_NORMALS),
+            anomalies: Class::new(survey.anomalies.rows, MAX_ANOMALIES),
             n_features,
         }
     }
@@ -57,7 +57,7 @@ impl Sample {
     }
 }
 
-/// The first three features; a single one stands over time.
+/// The first three features as x, y and size; a single feature against time.
 fn bubble(n_features: usize, at: Timestamp, values: &[f64]) -> Bubble {
     match n_features {
         1 => Bubble { x: at.as_millisecond() as f64 / 1000.0, y: values[0], size: 0.0 },
@@ -66,18 +66,18 @@ fn bubble(n_features: usize, at: Timestamp, values: &[f64]) -> Bubble {
     }
 }
 
-/// Whether the row of this number is among the about `most` that are drawn of `rows`. Every run draws the same; every
-/// tenth row would show one turbine of ten that take turns.
-fn is_kept(number: u64, most: u64, rows: u64) -> bool {
-    if rows <= most {
+/// Whether row `number` is among the about `max` of `rows` that are drawn. Deterministic, and independent of the order of
+/// the turbines: every tenth row would be from one of ten turbines that send in turn.
+fn is_kept(number: u64, max: u64, rows: u64) -> bool {
+    if rows <= max {
         return true;
     }
-    // The finaliser of SplitMix64: neighbouring numbers give unrelated ones.
+    // The finaliser of SplitMix64 as a hash.
     let mut z = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^= z >> 31;
-    (z as f64 / u64::MAX as f64) < most as f64 / rows as f64
+    (z as f64 / u64::MAX as f64) < max as f64 / rows as f64
 }
 
 #[cfg(test)]
@@ -85,16 +85,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_log_is_drawn_whole() {
+    fn all_rows_of_a_short_log_are_drawn() {
         assert!((1..=500).all(|number| is_kept(number, 500, 500)));
     }
 
     #[test]
-    fn a_long_log_is_thinned_evenly() {
+    fn a_long_log_is_sampled_uniformly() {
         let kept: Vec<u64> = (1..=100_000).filter(|&number| is_kept(number, 20_000, 100_000)).collect();
         // Binomial(100,000, 0.2): 20,000 ± 126; five deviations are 632.
         assert!((19_368..=20_632).contains(&kept.len()), "{}", kept.len());
-        // Of each residue modulo 10 about 2,000: every turbine of ten that take turns is drawn.
+        // About 2,000 of each residue modulo 10, that is of each of ten turbines in turn.
         for turbine in 0..10 {
             let rows = kept.iter().filter(|&&number| number % 10 == turbine).count();
             assert!((1_800..=2_200).contains(&rows), "turbine {turbine}: {rows}");
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn one_feature_stands_over_time() {
+    fn a_single_feature_is_drawn_against_time() {
         let at = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_millis(1_500);
         assert_eq!(bubble(1, at, &[7.0]), Bubble { x: 1.5, y: 7.0, size: 0.0 });
         assert_eq!(bubble(4, at, &[1.0, 2.0, 3.0, 4.0]), Bubble { x: 1.0, y: 2.0, size: 3.0 });

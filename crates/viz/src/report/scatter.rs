@@ -1,11 +1,11 @@
-//! The readings as bubbles.
+//! The bubble chart of the readings.
 
 use super::Drawing;
 use super::sample::Class;
 use crate::chart::{Axis, Bubbles, ChartError, Picture, Plot, SizeScale, count, style};
 use std::path::Path;
 
-/// Second feature over the first, the third as size; a single feature over time.
+/// The second feature against the first, the third as size; a single feature against time.
 pub fn bubbles(drawing: &Drawing, path: &Path) -> Result<(), ChartError> {
     let Drawing { features, sample, .. } = drawing;
     let (normals, anomalies) = (&sample.normals, &sample.anomalies);
@@ -19,7 +19,7 @@ pub fn bubbles(drawing: &Drawing, path: &Path) -> Result<(), ChartError> {
         1 | 2 => SizeScale::equal(drawn),
         _ => SizeScale::new(label(2), normals.bubbles.iter().chain(&anomalies.bubbles).map(|b| b.size)),
     };
-    let legend = |what: &str, class: &Class| format!("predicted {what} ({})", count(class.rows));
+    let legend = |name: &str, class: &Class| format!("predicted {name} ({})", count(class.rows));
     let plot = Plot::new("", x, y.margin(0.05))
         .with(Bubbles::new(legend("normal", normals), style::BLUE, &normals.bubbles, &sizes))
         .with(
@@ -28,10 +28,10 @@ pub fn bubbles(drawing: &Drawing, path: &Path) -> Result<(), ChartError> {
                 .explaining_sizes(),
         );
     let mut picture = Picture::new("Readings by predicted class");
-    for (what, class) in [("normal", normals), ("anomalous", anomalies)] {
+    for (name, class) in [("normal", normals), ("anomalous", anomalies)] {
         if (class.bubbles.len() as u64) < class.rows {
             let (some, all) = (count(class.bubbles.len() as u64), count(class.rows));
-            picture.note(format!("Drawn are {some} of the {all} {what} readings, picked evenly at random."));
+            picture.note(format!("A random sample of {some} of the {all} {name} readings."));
         }
     }
     if features.len() > 3 {

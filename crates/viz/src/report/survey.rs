@@ -1,9 +1,9 @@
-//! The first reading of the log: what it covers, and what its normal readings look like.
+//! The first pass over the log: its period, and the moments of its readings.
 
 use jiff::Timestamp;
 use turbine_core::prediction::PredictionRecord;
 
-/// The part of the log that is asked for; `from` belongs to it, `to` does not.
+/// The period to draw, from `from` (included) to `to` (excluded).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Period {
     pub from: Option<Timestamp>,
@@ -16,7 +16,7 @@ impl Period {
     }
 }
 
-/// Mean and spread of each feature, collected one reading at a time.
+/// Mean and variance of each feature, updated reading by reading.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moments {
     pub rows: u64,
@@ -29,7 +29,7 @@ impl Moments {
         Self { rows: 0, mean: vec![0.0; n_features], squares: vec![0.0; n_features] }
     }
 
-    /// Welford's update: no sum of squares that could cancel.
+    /// Welford's update, which avoids cancellation.
     fn add(&mut self, values: &[f64]) {
         self.rows += 1;
         for (i, value) in values.iter().enumerate() {
@@ -49,22 +49,22 @@ impl Moments {
     }
 }
 
-/// What the log covers.
+/// Period, counts and moments of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Survey {
     period: Period,
-    /// Rows that can be read, in the period or not.
+    /// Valid rows, inside and outside the period.
     pub records: usize,
-    /// Rows that can be read and lie outside the period.
+    /// Valid rows outside the period.
     pub outside: u64,
-    /// Lines that cannot be read as rows of this log.
+    /// Invalid lines.
     pub skipped: u64,
-    /// First and last instant of all rows that can be read.
+    /// First and last time of all valid rows.
     pub covered: Option<(Timestamp, Timestamp)>,
     span: Option<(Timestamp, Timestamp)>,
-    /// The readings in the period that were predicted normal.
+    /// Readings in the period that were predicted normal.
     pub normals: Moments,
-    /// Those predicted anomalous.
+    /// Readings in the period that were predicted anomalous.
     pub anomalies: Moments,
 }
 
@@ -100,13 +100,13 @@ impl Survey {
         self.normals.rows + self.anomalies.rows
     }
 
-    /// First and last instant in the period.
+    /// First and last time in the period.
     pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
         self.span
     }
 }
 
-/// Rows need not be in order: several turbines may send, or old readings be replayed.
+/// Rows need not be in order: several turbines may send, or recorded readings be replayed.
 fn widen(span: &mut Option<(Timestamp, Timestamp)>, at: Timestamp) {
     *span = Some(span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
 }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn normal_readings_alone_make_the_moments() {
+    fn moments_are_those_of_normal_readings() {
         let mut survey = Survey::new(1, Period { from: None, to: None });
         for (second, value, is_anomaly) in [(30, 2.0, false), (10, 4.0, false), (20, 99.0, true), (40, 9.0, false)] {
             survey.add(&record(second, value, is_anomaly));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_period_holds_its_start_and_not_its_end() {
+    fn the_period_includes_its_start_and_excludes_its_end() {
         let at = |second| Some(Timestamp::from_second(second).unwrap());
         let mut survey = Survey::new(1, Period { from: at(10), to: at(20) });
         (9..=20).for_each(|second| survey.add(&record(second, 1.0, false)));

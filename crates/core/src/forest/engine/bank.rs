@@ -1,4 +1,4 @@
-//! Some of a forest's trees, and what their thresholds mean to each of them.
+//! Up to 128 classic trees with their thresholds replaced by ranks.
 
 use super::{
     masks::{self, Masks, MasksBuilder},
@@ -7,29 +7,29 @@ use super::{
 };
 use crate::forest::{TreeData, path_length::PathLengths};
 
-/// Tables grow with the number of thresholds times that of trees, so that of trees is bounded.
+/// Maximum number of trees: the tables have thresholds × trees entries.
 pub(super) const MAX_TREES: usize = 128;
-/// Thresholds of one feature that a group may have, so that their ranks and those between them fit a byte.
+/// Maximum number of thresholds per feature in a group, so that a rank fits a byte.
 const MAX_GROUP_THRESHOLDS: usize = 254;
 
-/// How many of a group's thresholds are less than a value, less 128.
+/// The number of a group's thresholds below a value, minus 128.
 pub(super) type GroupRank = i8;
-const LEAST_GROUP_RANK: GroupRank = GroupRank::MIN;
+const MIN_GROUP_RANK: GroupRank = GroupRank::MIN;
 
 #[derive(Clone)]
 pub(super) struct Bank {
-    /// Where a value lies among the thresholds of each feature.
+    /// Per feature, the search for a value's rank among the thresholds.
     pub ranks: Vec<Ranks>,
-    /// For each feature, `ranks × groups`.
+    /// Per feature, group ranks, `ranks × groups`.
     pub group_ranks: Vec<Vec<GroupRank>>,
-    /// Consecutive trees with few enough thresholds that a byte can hold any rank among them.
+    /// Groups of consecutive trees whose ranks fit a byte.
     pub groups: Vec<Vec<Program>>,
-    /// None where there are too many features for them.
+    /// `None` with too many features.
     masks: Option<Masks>,
 }
 
 impl Bank {
-    /// Of up to [`MAX_TREES`] classic trees; none where a tree has too many leaves or thresholds for it.
+    /// A bank of up to [`MAX_TREES`] classic trees; `None` if a tree has too many leaves or thresholds.
     pub(super) fn new(trees: &[TreeData], n_features: usize, path_lengths: &PathLengths) -> Option<Self> {
         if trees.iter().any(|tree| tree.n_samples.len() > masks::MAX_LEAVES) {
             return None;
@@ -37,7 +37,7 @@ impl Bank {
         let mut thresholds = Thresholds::new(trees, n_features)?;
         let path_lengths: Vec<Vec<f64>> = trees.iter().map(|tree| path_lengths.of(tree)).collect();
         let mut masks = (n_features <= masks::MAX_FEATURES)
-            .then(|| MasksBuilder::new(trees, &path_lengths, n_features, thresholds.most_of_a_tree + 1));
+            .then(|| MasksBuilder::new(trees, &path_lengths, n_features, thresholds.max_per_tree + 1));
         let n_groups = thresholds.n_groups;
         let mut split_ranks = vec![[0; 256]; trees.len()];
         let (mut ranks, mut group_ranks) = (Vec::with_capacity(n_features), Vec::with_capacity(n_features));
@@ -47,13 +47,13 @@ impl Bank {
             if let Some(masks) = &mut masks {
                 masks.start_feature(entries.len());
             }
-            let mut row = [LEAST_GROUP_RANK; MAX_TREES];
+            let mut row = [MIN_GROUP_RANK; MAX_TREES];
             let mut rows = Vec::with_capacity((entries.len() + 1) * n_groups);
             rows.extend_from_slice(&row[..n_groups]);
             for &(_, id) in &*entries {
                 let (tree, split) = (id as usize / masks::MAX_LEAVES, id as usize % masks::MAX_LEAVES);
                 let group = thresholds.group_of[tree];
-                // Of equal thresholds, too, each keeps its own: a value passes all of them or none.
+                // Equal thresholds have distinct ranks; a value exceeds all of them or none.
                 split_ranks[tree][split] = row[group];
                 row[group] += 1;
                 rows.extend_from_slice(&row[..n_groups]);
@@ -72,21 +72,21 @@ impl Bank {
         Some(Self { ranks, group_ranks, groups, masks: masks.map(MasksBuilder::build) })
     }
 
-    /// Adds the path length of each tree to `sum`, in their order; for readings of few features, see [`masks`].
+    /// Adds the path length of each tree to `sum`, in order; only with masks.
     #[inline(always)]
     pub(super) fn add_path_lengths(&self, reading: &[f64], sum: f64) -> f64 {
         self.masks.as_ref().map_or(sum, |masks| masks.add_path_lengths(&self.ranks, reading, sum))
     }
 }
 
-/// The trees' thresholds by feature, and the groups in which there are not too many.
+/// The trees' thresholds by feature, and the assignment of trees to groups.
 struct Thresholds {
-    /// With the number of the tree, and the split's in it.
+    /// Per feature, thresholds with tree and split numbers.
     entries: Vec<Vec<Entry>>,
     group_of: Vec<usize>,
     n_groups: usize,
-    /// Thresholds of one feature that one tree has at most.
-    most_of_a_tree: usize,
+    /// Maximum number of thresholds of one feature in one tree.
+    max_per_tree: usize,
 }
 
 impl Thresholds {
@@ -94,7 +94,7 @@ impl Thresholds {
         let n_splits: usize = trees.iter().map(TreeData::n_splits).sum();
         let mut entries: Vec<Vec<Entry>> = (0..n_features).map(|_| Vec::with_capacity(n_splits / n_features)).collect();
         let mut group_of = Vec::with_capacity(trees.len());
-        let (mut group, mut most_of_a_tree) = (0, 0);
+        let (mut group, mut max_per_tree) = (0, 0);
         let mut of_group = vec![0; n_features];
         let mut of_tree = vec![0; n_features];
         for (number, tree) in trees.iter().enumerate() {
@@ -102,10 +102,10 @@ impl Thresholds {
             for (split, (&feature, &threshold)) in tree.feature.iter().zip(&tree.threshold).enumerate() {
                 let feature = usize::from(feature);
                 of_tree[feature] += 1;
-                // Adding 0 turns −0 into the 0 it equals.
+                // Adding 0 turns −0 into 0.
                 entries[feature].push((threshold + 0.0, (number * masks::MAX_LEAVES + split) as u32));
             }
-            most_of_a_tree = of_tree.iter().copied().max().unwrap_or(0).max(most_of_a_tree);
+            max_per_tree = of_tree.iter().copied().max().unwrap_or(0).max(max_per_tree);
             if of_group.iter().zip(&of_tree).any(|(group, tree)| group + tree > MAX_GROUP_THRESHOLDS) {
                 group += 1;
                 of_group.fill(0);
@@ -113,7 +113,7 @@ impl Thresholds {
             of_group.iter_mut().zip(&of_tree).for_each(|(group, tree)| *group += tree);
             group_of.push(group);
         }
-        let fits = most_of_a_tree <= MAX_GROUP_THRESHOLDS;
-        fits.then_some(Self { entries, group_of, n_groups: group + 1, most_of_a_tree })
+        let fits = max_per_tree <= MAX_GROUP_THRESHOLDS;
+        fits.then_some(Self { entries, group_of, n_groups: group + 1, max_per_tree })
     }
 }

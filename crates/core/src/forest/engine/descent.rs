@@ -1,4 +1,4 @@
-//! One reading down classic trees, several at a time, so that their memory accesses overlap.
+//! Scores one reading by descending several classic trees at a time, so that their memory accesses overlap.
 
 use super::layout::{Layout, Root, TOGETHER};
 use crate::forest::{ForestData, path_length::PathLengths};
@@ -6,16 +6,16 @@ use crate::forest::{ForestData, path_length::PathLengths};
 #[derive(Clone)]
 pub(super) struct Descent {
     nodes: Vec<Node>,
-    /// Path length of each node that is a leaf.
+    /// Path length of each leaf node.
     lengths: Vec<f64>,
     roots: Vec<Root>,
 }
 
 #[derive(Clone, Copy)]
 struct Node {
-    /// Largest value that goes left; of a leaf, ∞.
+    /// Largest value that goes left; ∞ for a leaf.
     threshold: f64,
-    /// The left child, which the right one follows; a leaf is its own.
+    /// The left child; the right one follows it. A leaf points to itself.
     left: u32,
     feature: u32,
 }
@@ -34,7 +34,7 @@ impl Descent {
         Self { nodes: nodes.collect(), lengths, roots: layout.roots }
     }
 
-    /// A reading's path length, summed over the trees in their order.
+    /// A reading's path length, summed over the trees in order.
     #[inline(always)]
     pub(super) fn path_sum(&self, reading: &[f64]) -> f64 {
         let (together, rest) = self.roots.as_chunks::<TOGETHER>();

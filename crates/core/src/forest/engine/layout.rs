@@ -1,8 +1,8 @@
-//! All trees' nodes in one array, siblings side by side.
+//! The nodes of all trees in one array, siblings adjacent.
 
 use crate::forest::{Child, TreeData, path_length::PathLengths};
 
-/// Trees that are walked together.
+/// Number of trees descended together.
 pub(super) const TOGETHER: usize = 8;
 
 pub(super) struct Layout {
@@ -12,18 +12,18 @@ pub(super) struct Layout {
 
 /// A split or a leaf.
 pub(super) struct LaidNode {
-    /// The tree and its split; none for a leaf.
+    /// The tree and split number; `None` for a leaf.
     pub split: Option<(usize, usize)>,
-    /// The left child, which the right one follows; a leaf is its own.
+    /// The left child; the right one follows it. A leaf points to itself.
     pub left: u32,
-    /// Of a leaf, its path length.
+    /// The path length of a leaf.
     pub length: f64,
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct Root {
     pub node: u32,
-    /// Steps after which each of the trees that are walked together has come to a leaf.
+    /// Maximum depth of the trees descended together.
     pub depth: u32,
 }
 

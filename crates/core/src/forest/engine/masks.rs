@@ -1,14 +1,14 @@
-//! One reading of few features: for each tree and feature a mask says which leaves the value still allows, a bit each,
-//! in their order from left to right. The first leaf that all features allow is the reading's.
+//! Scores one reading of few features with bit masks: for each tree and feature a mask has a bit for every leaf, from left
+//! to right, that is reachable with the feature's value. The reading's leaf is the first one in the intersection.
 //!
-//! (Lucchese et al.: QuickScorer, 2015, with the masks of a feature's splits combined beforehand.)
+//! (Lucchese et al.: QuickScorer, 2015, with the masks of a feature's splits combined in advance.)
 
 use super::rank::Ranks;
 use crate::forest::{Child, TreeData};
 
-/// More features than this, and walking down the trees is faster.
+/// Maximum number of features; with more, descending the trees is faster.
 pub(super) const MAX_FEATURES: usize = 4;
-/// Leaves a tree may have.
+/// Maximum number of leaves of a tree.
 pub(super) const MAX_LEAVES: usize = 256;
 
 #[derive(Clone)]
@@ -16,9 +16,9 @@ pub(super) struct Masks {
     n_trees: usize,
     /// Words of 64 leaves in a mask: 1, 2 or 4.
     n_words: usize,
-    /// Ranks for which a tree and feature have room.
+    /// Number of masks per tree and feature.
     n_ranks: usize,
-    /// For each feature, `ranks × trees`: how many of the tree's own thresholds are less.
+    /// Per feature, `ranks × trees`: the rank among the tree's own thresholds.
     tree_ranks: Vec<Vec<u8>>,
     /// `trees × features × ranks × words`
     masks: Vec<u64>,
@@ -26,19 +26,19 @@ pub(super) struct Masks {
     path_lengths: Vec<f64>,
 }
 
-/// What [`Masks`] are made from, feature by feature.
+/// Builds [`Masks`] feature by feature.
 pub(super) struct MasksBuilder {
     masks: Masks,
     n_features: usize,
-    /// For each split, the mask of the leaves that are not on its left; tree after tree.
+    /// For each split of each tree, the mask of the leaves that are not in its left subtree.
     not_left: Vec<u64>,
     first_splits: Vec<usize>,
     tree_row: Vec<u8>,
 }
 
 impl MasksBuilder {
-    /// For trees of at most [`MAX_LEAVES`] leaves, whose path lengths are given from their first leaf to their last.
-    /// `n_ranks` is one more than the thresholds any tree has of one feature.
+    /// Builds masks for trees of at most [`MAX_LEAVES`] leaves; `path_lengths` has those of each tree's leaves. `n_ranks`
+    /// is the maximum number of thresholds of one feature in one tree, plus one.
     pub(super) fn new(trees: &[TreeData], path_lengths: &[Vec<f64>], n_features: usize, n_ranks: usize) -> Self {
         let n_leaves = trees.iter().map(|tree| tree.n_samples.len()).max().unwrap_or(1);
         let n_words = n_leaves.div_ceil(64).next_power_of_two();
@@ -61,7 +61,7 @@ impl MasksBuilder {
         Self { masks, n_features, not_left, first_splits, tree_row: vec![0; trees.len()] }
     }
 
-    /// Starts the next feature, of `n_thresholds` in all.
+    /// Starts the next feature, which has `n_thresholds` thresholds.
     pub(super) fn start_feature(&mut self, n_thresholds: usize) {
         self.tree_row.fill(0);
         let mut rows = Vec::with_capacity((n_thresholds + 1) * self.tree_row.len());
@@ -69,7 +69,7 @@ impl MasksBuilder {
         self.masks.tree_ranks.push(rows);
     }
 
-    /// Passes the feature's next threshold: values beyond it no longer reach the leaves on the left of its split.
+    /// Adds the feature's next threshold: values above it do not reach the leaves in the left subtree of its split.
     pub(super) fn pass(&mut self, tree: usize, split: usize) {
         let feature = self.masks.tree_ranks.len() - 1;
         let n_words = self.masks.n_words;
@@ -118,7 +118,7 @@ impl LeafOrder<'_> {
 }
 
 impl Masks {
-    /// Adds the path length of each tree to `sum`, in their order.
+    /// Adds the path length of each tree to `sum`, in order.
     #[inline(always)]
     pub(super) fn add_path_lengths(&self, ranks: &[Ranks], reading: &[f64], sum: f64) -> f64 {
         match self.n_words {
@@ -135,11 +135,11 @@ impl Masks {
             [a, b] => self.add::<2, W>(ranks, [a, b], sum),
             [a, b, c] => self.add::<3, W>(ranks, [a, b, c], sum),
             [a, b, c, d] => self.add::<4, W>(ranks, [a, b, c, d], sum),
-            _ => unreachable!("masks are made for up to {MAX_FEATURES} features"),
+            _ => unreachable!("masks exist for up to {MAX_FEATURES} features"),
         }
     }
 
-    // Not inlined: all of them in one function would be short of registers.
+    // Not inlined: all instances in one function would need too many registers.
     #[inline(never)]
     fn add<const F: usize, const W: usize>(&self, ranks: &[Ranks], reading: [f64; F], mut sum: f64) -> f64 {
         let n_trees = self.n_trees;
@@ -155,7 +155,7 @@ impl Masks {
                     allowed[word] &= mask[word];
                 }
             }
-            // A tree's last leaf is on the left of nothing, so some word is not 0.
+            // The last leaf of a tree is in no left subtree, so some word is not 0.
             let mut length = 0.0;
             for word in (0..W).rev() {
                 let first = lengths[word][(allowed[word].trailing_zeros() % 64) as usize];

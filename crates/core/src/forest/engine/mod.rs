@@ -1,6 +1,6 @@
-//! How readings find their leaves, as fast as the machine allows.
+//! Fast scoring: several algorithms that find the leaves of a reading, chosen by the shape of the forest.
 //!
-//! All ways give the same bits: the same decisions, and path lengths added in the order of the trees.
+//! All give bit-identical results: the same decisions, and path lengths summed in the order of the trees.
 
 mod bank;
 mod descent;
@@ -20,29 +20,29 @@ use select::RunProgram;
 
 use super::{ForestData, path_length::PathLengths};
 
-/// Fewer readings than this are scored one by one.
-const LEAST_BATCH: usize = 24;
-/// More features than this are left to the descent.
+/// Smaller batches are scored one by one.
+const MIN_BATCH: usize = 24;
+/// Maximum number of features of the banks; with more, trees are descended one reading at a time.
 const MAX_FEATURES: usize = 64;
 
 #[derive(Clone)]
 pub(super) struct Engine {
     single: Single,
-    /// None where some tree is too large for them.
+    /// For batches; `None` if a tree is too large.
     banks: Option<Vec<Bank>>,
 }
 
-/// How one reading is scored.
+/// The algorithm for a single reading.
 #[derive(Clone)]
 enum Single {
-    /// By the masks of the banks.
+    /// The masks of the banks.
     Masks,
     Descent(Descent),
     Planes(Planes),
 }
 
 impl Engine {
-    /// For a forest that was proved.
+    /// Prepares the engine for a checked forest.
     pub(super) fn new(data: &ForestData) -> Self {
         let path_lengths = PathLengths::new(data.path_length);
         if data.extension_level > 0 {
@@ -62,7 +62,7 @@ impl Engine {
         Self { single, banks }
     }
 
-    /// A reading's path length, summed over the trees of `data`, which the engine was made for.
+    /// A reading's path length, summed over the trees of `data`, the forest the engine was prepared for.
     pub(super) fn path_sum(&self, data: &ForestData, reading: &[f64]) -> f64 {
         match &self.single {
             Single::Masks => self.banks.iter().flatten().fold(0.0, |sum, bank| bank.add_path_lengths(reading, sum)),
@@ -74,8 +74,8 @@ impl Engine {
     /// The path lengths of each reading, summed over the trees of `data`.
     pub(super) fn path_sums(&self, data: &ForestData, readings: &[f64], sums: &mut [f64]) {
         match &self.banks {
-            Some(banks) if sums.len() >= LEAST_BATCH => {
-                path_sums_together(select::fastest(), banks, data.n_features, readings, sums);
+            Some(banks) if sums.len() >= MIN_BATCH => {
+                batch_path_sums(select::fastest(), banks, data.n_features, readings, sums);
             }
             _ => {
                 for (reading, sum) in readings.chunks_exact(data.n_features).zip(sums) {
@@ -86,7 +86,7 @@ impl Engine {
     }
 }
 
-fn path_sums_together(run: RunProgram, banks: &[Bank], n_features: usize, readings: &[f64], sums: &mut [f64]) {
+fn batch_path_sums(run: RunProgram, banks: &[Bank], n_features: usize, readings: &[f64], sums: &mut [f64]) {
     match n_features {
         0..=16 => select::path_sums::<16>(run, banks, n_features, readings, sums),
         _ => select::path_sums::<MAX_FEATURES>(run, banks, n_features, readings, sums),

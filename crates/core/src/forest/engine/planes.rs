@@ -1,31 +1,30 @@
-//! One reading down extended trees.
+//! Scores one reading by descending extended trees.
 //!
-//! A split's side is first worked out in whatever way is fast; only where that lies so close to the plane that rounding
-//! could have decided is it worked out in the reference's order of operations. So every decision is the reference's.
+//! The side of a split is computed in a fast order of operations first, and again in the reference's order if the reading
+//! is so close to the plane that rounding could matter. So every decision is that of the reference.
 
 use super::layout::{Layout, Root, TOGETHER};
 use crate::forest::{ForestData, grow, path_length::PathLengths};
 
-/// Features are taken by so many at a time.
+/// Number of features processed at a time.
 const LANES: usize = 4;
-/// Enough for 64 features.
+/// Number of lanes for 64 features.
 const MAX_LANES: usize = 17;
 
 #[derive(Clone)]
 pub(super) struct Planes {
-    /// For each node, less the plane's distance from 0 in units of its normal, then the normal, then zeros up to whole
-    /// lanes. A leaf's distance is ∞.
+    /// Per node: minus the dot product of normal and intercept (−∞ for a leaf), the normal, and zero padding.
     planes: Vec<[f64; LANES]>,
-    /// Lanes a node has.
+    /// Number of lanes per node.
     n_lanes: usize,
-    /// The left child of each node, which the right one follows; a leaf is its own.
+    /// The left child of each node; the right one follows it. A leaf points to itself.
     left: Vec<u32>,
-    /// The tree and the split of each node that is one.
+    /// The tree and split number of each node; `None` for a leaf.
     splits: Vec<Option<(usize, usize)>>,
-    /// Path length of each node that is a leaf.
+    /// Path length of each leaf node.
     lengths: Vec<f64>,
     roots: Vec<Root>,
-    /// Largest sum of a normal's magnitudes, and of their products with the intercept's.
+    /// Maxima over the nodes of Σ |normal| and Σ |normal · intercept|, for the error bound.
     normal: f64,
     distance: f64,
 }
@@ -34,7 +33,7 @@ impl Planes {
     pub(super) fn new(data: &ForestData, path_lengths: &PathLengths) -> Self {
         let layout = Layout::new(&data.trees, path_lengths);
         let width = data.extension_level + 1;
-        // Only some numbers of lanes are compiled; the rest are filled up with zeros.
+        // Code exists for some numbers of lanes only; others are padded to the next.
         let n_lanes = match (data.n_features + 1).div_ceil(LANES) {
             few @ 0..=4 => few,
             5..=8 => 8,
@@ -73,7 +72,7 @@ impl Planes {
         }
     }
 
-    /// A reading's path length, summed over the trees in their order.
+    /// A reading's path length, summed over the trees in order.
     pub(super) fn path_sum(&self, data: &ForestData, reading: &[f64]) -> f64 {
         match self.n_lanes {
             1 => self.path_sum_in::<1>(data, reading),
@@ -92,8 +91,8 @@ impl Planes {
         let mut lanes = [[0.0; LANES]; N];
         lanes.as_flattened_mut()[0] = 1.0;
         lanes.as_flattened_mut()[1..=reading.len()].copy_from_slice(reading);
-        let uncertain = self.uncertain(reading);
-        let walker = Walker { planes: self, by_node: self.planes.as_chunks().0, data, reading, lanes, uncertain };
+        let error_bound = self.error_bound(reading);
+        let walker = Walker { planes: self, by_node: self.planes.as_chunks().0, data, reading, lanes, error_bound };
         let (together, rest) = self.roots.as_chunks::<TOGETHER>();
         let mut sum = 0.0;
         for roots in together {
@@ -120,7 +119,7 @@ impl Planes {
         })
     }
 
-    /// In the reference's order of operations.
+    /// The side in the reference's order of operations.
     #[cold]
     #[inline(never)]
     fn is_right(&self, data: &ForestData, at: u32, reading: &[f64]) -> bool {
@@ -133,12 +132,12 @@ impl Planes {
         grow::is_right(values, &tree.normal[plane.clone()], &tree.intercept[plane])
     }
 
-    /// Twice the most by which rounding moves a reading across a plane.
+    /// Twice the maximum rounding error of a side.
     ///
-    /// Both ways add `w` products of up to three rounded operations. Each is off by no more than
+    /// Both orders sum `w` products of up to three rounded operations. The error of each is at most
     /// `(w + 3) · ε · Σ |normal| · (|value| + |intercept|)` (Higham: Accuracy and Stability of Numerical Algorithms,
-    /// 3.1); twice that, with room for its own rounding.
-    fn uncertain(&self, reading: &[f64]) -> f64 {
+    /// 3.1); the bound is twice that, and more for its own rounding.
+    fn error_bound(&self, reading: &[f64]) -> f64 {
         let largest = reading.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
         let n_roundings = (self.n_lanes * LANES + 4) as f64;
         4.0 * n_roundings * f64::EPSILON * (self.normal * largest + self.distance) + f64::MIN_POSITIVE
@@ -150,9 +149,9 @@ struct Walker<'a, const N: usize> {
     by_node: &'a [[[f64; LANES]; N]],
     data: &'a ForestData,
     reading: &'a [f64],
-    /// 1, the reading, zeros.
+    /// 1, the values of the reading, zero padding.
     lanes: [[f64; LANES]; N],
-    uncertain: f64,
+    error_bound: f64,
 }
 
 impl<const N: usize> Walker<'_, N> {
@@ -166,7 +165,7 @@ impl<const N: usize> Walker<'_, N> {
         }
         let side = (sides[0] + sides[1]) + (sides[2] + sides[3]);
         let is_right =
-            if side.abs() > self.uncertain { side > 0.0 } else { self.planes.is_right(self.data, at, self.reading) };
+            if side.abs() > self.error_bound { side > 0.0 } else { self.planes.is_right(self.data, at, self.reading) };
         self.planes.left[at as usize] + u32::from(is_right)
     }
 }

@@ -1,28 +1,28 @@
-//! A tree as a straight line of selections, from the leaves up to the root.
+//! Compiles a tree to a branchless sequence of selections, from the leaves up to the root.
 
 use crate::forest::{Child, TreeData};
 
-/// Most selections one operation makes after its first.
+/// Maximum number of selections of an operation after its first.
 pub(super) const MAX_CHAIN: usize = 3;
 
-/// `if row > threshold { leaf } else { what there was }`
+/// `if row > threshold { leaf } else { previous value }`
 #[derive(Clone, Copy, Default)]
 pub(super) struct Test {
-    /// Twice the feature, for its ranks; one more for their complements, which turn the comparison round.
+    /// 2 · feature for its ranks, 2 · feature + 1 for their complements, which reverse the comparison.
     pub row: u16,
-    /// As [`super::bank::GroupRank`].
+    /// A [`super::bank::GroupRank`].
     pub threshold: i8,
     pub leaf: u8,
 }
 
-/// What an operation starts from. The slots are a stack.
+/// The start value of an operation. The slots form a stack.
 #[derive(Clone, Copy)]
 pub(super) enum Base {
     /// Pushes one of two leaves.
     Leaves,
-    /// Takes the upper slot where the first test holds, else the one beneath it, in place of both.
+    /// Replaces the top two slots by the upper one if the first test holds, else by the lower one.
     Merge,
-    /// The upper slot; the first test is not made.
+    /// The top slot, without the first test.
     Top,
 }
 
@@ -31,7 +31,7 @@ pub(super) enum Base {
 pub(super) struct Operation {
     pub base: Base,
     pub chain_length: u8,
-    /// For [`Base::Leaves`], the leaf where the first test does not hold.
+    /// For [`Base::Leaves`], the leaf if the first test does not hold.
     pub low_leaf: u8,
     pub first: Test,
     pub chain: [Test; MAX_CHAIN],
@@ -44,11 +44,11 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// For a tree of at most 256 leaves. `ranks` gives, for each split, the group rank of its threshold.
+    /// Compiles a tree of at most 256 leaves. `ranks` has the group rank of each split's threshold.
     pub(super) fn new(tree: &TreeData, path_lengths: Vec<f64>, ranks: &[i8; 256]) -> Self {
         let mut operations = Vec::with_capacity(tree.n_splits().max(1));
         match tree.root() {
-            // No rank exceeds the greatest, so this is the only leaf, leaf 0.
+            // No rank exceeds the maximum, so the result is always leaf 0.
             Child::Leaf(_) => {
                 operations.push(Operation::new(Base::Leaves, Test { threshold: i8::MAX, ..Test::default() }))
             }
@@ -77,7 +77,7 @@ impl Operation {
 struct Compiler<'a> {
     tree: &'a TreeData,
     ranks: &'a [i8; 256],
-    /// How many slots the part of the tree below each split needs (Sethi and Ullman, 1970).
+    /// Number of slots needed by the subtree of each split (Sethi and Ullman, 1970).
     n_slots: [u8; 256],
     operations: &'a mut Vec<Operation>,
 }
@@ -86,7 +86,7 @@ impl Compiler<'_> {
     fn emit(&mut self, split: usize) {
         let (row, rank) = (2 * self.tree.feature[split], self.ranks[split]);
         let high = |leaf: usize| Test { row, threshold: rank, leaf: leaf as u8 };
-        // value <= rank where !value > !rank − 1
+        // value <= rank if and only if !value > !rank − 1
         let low = |leaf: usize| Test { row: row + 1, threshold: !rank - 1, leaf: leaf as u8 };
         match (Child::decode(self.tree.left[split]), Child::decode(self.tree.right[split])) {
             (Child::Leaf(left), Child::Leaf(right)) => {
@@ -101,7 +101,7 @@ impl Compiler<'_> {
                 self.emit(right);
                 self.chain(low(leaf));
             }
-            // The side that needs more slots goes first, when more are free.
+            // The subtree that needs more slots goes first, while more are free.
             (Child::Split(left), Child::Split(right)) => {
                 let (first, second, test) = match self.n_slots[left] >= self.n_slots[right] {
                     true => (left, right, high(0)),
@@ -114,7 +114,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Adds a test to the last operation, whose result it overrides.
+    /// Appends a test that overrides the result of the last operation.
     fn chain(&mut self, test: Test) {
         let is_full = |operation: &Operation| usize::from(operation.chain_length) == MAX_CHAIN;
         if self.operations.last().is_none_or(is_full) {

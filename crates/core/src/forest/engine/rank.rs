@@ -1,27 +1,27 @@
-//! Where a value lies among the sorted thresholds of a feature.
+//! Finds the rank of a value among the sorted thresholds of a feature.
 
-/// The thresholds that some trees test one feature against.
+/// The thresholds of one feature in several trees.
 #[derive(Clone)]
 pub(super) struct Ranks {
-    /// Ascending, then as many infinities as a search may look past the end.
+    /// Ascending, padded with infinities for searches beyond the end.
     thresholds: Vec<f64>,
     low: f64,
     scale: f64,
     last_bucket: f64,
-    /// For each bucket, how many thresholds lie in those before it.
+    /// For each bucket, the number of thresholds in the buckets before it.
     first: Vec<u16>,
-    /// The first step of a search within a bucket: 0, or a power of two.
+    /// The first step of the binary search within a bucket: 0 or a power of two.
     first_step: usize,
 }
 
-/// A threshold, and the split it belongs to.
+/// A threshold and the number of its split.
 pub(super) type Entry = (f64, u32);
 
-/// Added to a number from 0 to 2³², leaves the nearest whole one in the last 32 bits.
+/// Added to a number from 0 to 2³², leaves the nearest integer in the low 32 bits.
 const TO_INTEGER: f64 = (1u64 << 52) as f64;
 
 impl Ranks {
-    /// Puts the entries, less than 2¹⁶ of them, in the order of their thresholds, and keeps these.
+    /// Sorts the entries, fewer than 2¹⁶, by threshold, and stores the thresholds.
     pub(super) fn new(entries: &mut [Entry], scratch: &mut Vec<Entry>) -> Self {
         let n_buckets = (entries.len() * 2).next_power_of_two();
         let (mut low, mut high) = entries.first().map_or((0.0, 0.0), |&(threshold, _)| (threshold, threshold));
@@ -37,14 +37,14 @@ impl Ranks {
             first: vec![0; n_buckets + 1],
             first_step: 0,
         };
-        // A counting sort by bucket, then each bucket by itself.
+        // A counting sort by bucket, then a sort within each bucket.
         for &(threshold, _) in &*entries {
             let bucket = ranks.bucket(threshold);
             ranks.first[bucket + 1] += 1;
         }
-        let (mut sum, mut most) = (0, 0);
+        let (mut sum, mut largest) = (0, 0);
         for first in &mut ranks.first {
-            most = most.max(*first);
+            largest = largest.max(*first);
             sum += *first;
             *first = sum;
         }
@@ -52,11 +52,11 @@ impl Ranks {
         scratch.extend_from_slice(entries);
         for &entry in &*scratch {
             let bucket = ranks.bucket(entry.0);
-            let place = &mut ranks.first[bucket];
-            entries[usize::from(*place)] = entry;
-            *place += 1;
+            let next = &mut ranks.first[bucket];
+            entries[usize::from(*next)] = entry;
+            *next += 1;
         }
-        // Each bucket's start has been counted up to its end, which is where the next one starts.
+        // Each start was advanced to the bucket's end, which is the next bucket's start.
         ranks.first.copy_within(..n_buckets, 1);
         ranks.first[0] = 0;
         for bucket in ranks.first.windows(2) {
@@ -66,14 +66,14 @@ impl Ranks {
             }
         }
         ranks.first.truncate(n_buckets);
-        ranks.first_step = if most > 0 { 1 << most.ilog2() } else { 0 };
+        ranks.first_step = if largest > 0 { 1 << largest.ilog2() } else { 0 };
         ranks.thresholds.reserve_exact(entries.len() + 2 * ranks.first_step);
         ranks.thresholds.extend(entries.iter().map(|&(threshold, _)| threshold));
         ranks.thresholds.extend(std::iter::repeat_n(f64::INFINITY, 2 * ranks.first_step));
         ranks
     }
 
-    /// Never falls as the value rises, so thresholds in lower buckets are less, those in higher buckets greater.
+    /// Monotonic: thresholds in lower buckets are smaller, those in higher buckets larger.
     #[inline(always)]
     fn bucket(&self, value: f64) -> usize {
         let bucket = (value - self.low) * self.scale;
@@ -82,7 +82,7 @@ impl Ranks {
         (bucket + TO_INTEGER).to_bits() as u32 as usize
     }
 
-    /// How many thresholds are less than the value.
+    /// The number of thresholds below the value.
     #[inline(always)]
     pub(super) fn rank(&self, value: f64) -> usize {
         let mut rank = usize::from(self.first[self.bucket(value)]);
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rank_counts_the_lesser_thresholds() {
+    fn a_rank_is_the_number_of_smaller_thresholds() {
         check(&[]);
         check(&[3.0]);
         check(&[2.0, -1.0, 2.0, 2.0, 7.5]);

@@ -1,25 +1,25 @@
-//! A batch: whole trees are evaluated for many readings at once, a byte a reading, without a branch or a look-up.
+//! Scores a batch: evaluates whole trees for many readings at once, one byte per reading, without branches or look-ups.
 //!
-//! From the leaves up, each split selects between the leaf numbers its two sides came to. That visits every split, but
-//! 32 readings cost as much as one. (Ye et al.: RapidScorer, 2018, goes the same way with bit masks.)
+//! From the leaves up, each split selects between the leaf numbers of its two subtrees. That visits every split, but SIMD
+//! processes 32 readings at the cost of one. (Compare Ye et al.: RapidScorer, 2018, with bit masks.)
 
 use super::{
     bank::Bank,
     program::{Base, Operation, Program, Test},
 };
 
-/// Readings that are scored together; what belongs to them fits the first-level cache.
+/// Number of readings per block, whose data fit the L1 cache.
 const BLOCK: usize = 512;
-/// Readings a selection takes at a time: two vectors of 256 bits.
+/// Number of readings per selection: two vectors of 256 bits.
 const LANES: usize = 64;
-/// Trees whose path lengths are added in one pass.
+/// Number of trees whose path lengths are added in one pass.
 const TOGETHER: usize = 4;
-/// A tree of 256 leaves needs 8 slots at most: each further one takes twice the leaves.
+/// A tree of 256 leaves needs at most 8 slots: each further slot allows twice the leaves.
 const SLOTS: usize = 8 + TOGETHER;
 
 pub(super) type Row<T> = [T; BLOCK];
 
-/// Sums each reading's path lengths over the trees of all `banks`, in their order. `F` is at least `n_features`.
+/// Sums each reading's path lengths over the trees of all `banks`, in order. `F` is at least `n_features`.
 pub(super) fn path_sums<const F: usize>(
     run: RunProgram,
     banks: &[Bank],
@@ -100,28 +100,28 @@ impl<const F: usize> Scratch<F> {
     }
 }
 
-/// Leaves the number of each reading's leaf in the first of the slots.
+/// A function that writes the leaf number of each reading to the first slot.
 pub(super) type RunProgram = fn(&Program, &[Row<i8>], &mut [Row<u8>], usize);
 
-/// Of the ways to run a program, all of which give the same, the one for the widest vectors this machine has.
+/// The implementation for the widest vectors of this machine; all give the same result.
 pub(super) fn fastest() -> RunProgram {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has what the function is compiled for, as was just found.
+        // SAFETY: the processor supports AVX2, as just checked.
         return |program, rows, slots, n_lanes| unsafe { run_with_avx2(program, rows, slots, n_lanes) };
     }
-    run_anywhere
+    run_portable
 }
 
 /// The same code, compiled for vectors of 256 bits.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn run_with_avx2(program: &Program, rows: &[Row<i8>], slots: &mut [Row<u8>], n_lanes: usize) {
-    run_anywhere(program, rows, slots, n_lanes);
+    run_portable(program, rows, slots, n_lanes);
 }
 
 #[inline(always)]
-pub(super) fn run_anywhere(program: &Program, rows: &[Row<i8>], slots: &mut [Row<u8>], n_lanes: usize) {
+pub(super) fn run_portable(program: &Program, rows: &[Row<i8>], slots: &mut [Row<u8>], n_lanes: usize) {
     let mut top = 0;
     for operation in &program.operations {
         match operation.base {
@@ -188,7 +188,7 @@ impl Pass<'_> {
     }
 }
 
-// Functions, not closures: these would not take on the vectors their caller is compiled for.
+// Functions instead of closures, which would not inherit the caller's target features.
 
 #[inline(always)]
 fn override_by(chain: &[(&[[i8; LANES]], Test)], lane: usize, mut value: [u8; LANES]) -> [u8; LANES] {
@@ -198,7 +198,7 @@ fn override_by(chain: &[(&[[i8; LANES]], Test)], lane: usize, mut value: [u8; LA
     value
 }
 
-/// `row > threshold ? high : low`, in a form that compilers turn into one comparison and one selection of vectors.
+/// `row > threshold ? high : low`, in a form that compiles to one vector comparison and one vector selection.
 #[inline(always)]
 fn select(row: &[i8; LANES], threshold: i8, high: &[u8; LANES], low: &[u8; LANES]) -> [u8; LANES] {
     let mut out = [0; LANES];

@@ -1,4 +1,4 @@
-//! Growing trees from random samples of the readings.
+//! Grows trees from random samples of the readings.
 
 use std::cell::Cell;
 
@@ -17,25 +17,25 @@ use super::{
     rng::TreeRng,
 };
 
-/// Grows the trees of one forest, one after the other, without allocating for each node.
+/// Grows the trees of one forest one after the other, without an allocation per node.
 pub(super) struct Grower<'a> {
     sampler: Sampler<'a>,
     splitter: Splitter,
     max_depth: u32,
-    /// The order in which the nodes hold the sample's readings.
+    /// The sample's reading numbers, grouped by node.
     order: Vec<u32>,
     tree: TreeData,
 }
 
 enum Splitter {
-    /// Of classic trees.
+    /// For classic trees.
     Value(ValueSplitter),
-    /// Of extended ones.
+    /// For extended trees.
     Plane(PlaneSplitter),
 }
 
 impl<'a> Grower<'a> {
-    /// `sample_size` is at most the number of readings, all of which are finite.
+    /// Readings must be finite; `sample_size` is at most their number.
     pub(super) fn new(readings: &'a [f64], n_features: usize, sample_size: usize, extension_level: usize) -> Self {
         Self {
             sampler: Sampler::new(readings, n_features, sample_size),
@@ -58,14 +58,14 @@ impl<'a> Grower<'a> {
         }
         self.order.clear();
         self.order.extend(0..drawn.len() as u32);
-        // Grown where there is room from the trees before, then copied to its own size.
+        // Grown in a reused buffer, then cloned to its exact size.
         self.tree.clear();
         let root = self.grow_node(0, self.order.len(), 0, &mut rng);
         debug_assert_eq!(root, self.tree.root());
         self.tree.clone()
     }
 
-    // Inlined, so that leaves, half of all nodes, cost no call.
+    // Inlined, so that leaves, half of all nodes, need no call.
     #[inline(always)]
     fn grow_node(&mut self, start: usize, end: usize, depth: u32, rng: &mut TreeRng) -> Child {
         if end - start > 1
@@ -78,7 +78,7 @@ impl<'a> Grower<'a> {
         Child::Leaf(self.tree.n_samples.len() - 1)
     }
 
-    /// None where the readings are all the same.
+    /// `None` if all readings are equal.
     fn grow_split(&mut self, start: usize, end: usize, depth: u32, rng: &mut TreeRng) -> Option<usize> {
         let node = &mut self.order[start..end];
         let n_left = match &mut self.splitter {
@@ -94,26 +94,26 @@ impl<'a> Grower<'a> {
     }
 }
 
-/// Widens a range to hold a value.
+/// Extends a range to include a value.
 #[inline(always)]
 fn widen(low: &mut f64, high: &mut f64, value: f64) {
-    // Compared in this order, each is a single minsd or maxsd on x86-64; the other way round the value is copied first.
+    // In this order each comparison compiles to a single minsd or maxsd on x86-64; otherwise the value is copied first.
     *low = if *low < value { *low } else { value };
     *high = if *high > value { *high } else { value };
 }
 
-/// Moves what goes left before what goes right; returns how many go left. The loop is unrolled `UNROLLED` times, which
-/// pays where `is_left` is short.
-// Not inlined: within the recursion it would be short of registers.
+/// Partitions a node into left and right readings; returns the number of left ones. The loop is unrolled `UNROLLED`
+/// times, which helps if `is_left` is short.
+// Not inlined: within the recursion it would need too many registers.
 #[inline(never)]
 fn partition<const UNROLLED: usize>(node: &mut [u32], is_left: impl Fn(u32) -> bool) -> usize {
-    // Cells, so that one reading can be walked to while another is moved.
+    // Cells, so that one element can be read while another is moved.
     let node = Cell::from_mut(node).as_slice_of_cells();
     let (chunks, rest) = node.as_chunks::<UNROLLED>();
     let mut n_left = 0;
-    chunks.iter().flatten().chain(rest).for_each(|place| {
-        // Swaps always and keeps the swap or not, which costs less than a branch that cannot be foreseen.
-        let row = place.replace(node[n_left].get());
+    chunks.iter().flatten().chain(rest).for_each(|cell| {
+        // Always swaps and counts the swap or not, which is cheaper than an unpredictable branch.
+        let row = cell.replace(node[n_left].get());
         node[n_left].set(row);
         n_left += usize::from(is_left(row));
     });

@@ -1,26 +1,26 @@
-//! Splits of extended trees: a hyperplane of random direction through a random point of the node's box.
+//! Splits of extended trees: a hyperplane with a random normal through a random point of the node's bounding box.
 
 use super::{partition, sample::Sample, widen};
 use crate::forest::{data::TreeData, rng::TreeRng};
 
-/// Values that are taken at a time; rows are filled up with zeros to whole lanes.
+/// Number of values processed at a time; rows are padded with zeros.
 const LANES: usize = 4;
 
 type Lane = [f64; LANES];
 
 pub(super) struct PlaneSplitter {
     n_features: usize,
-    /// Features a plane cuts.
+    /// Number of features per plane.
     width: usize,
-    /// Lanes a row takes.
+    /// Number of lanes per row.
     n_lanes: usize,
     /// The sample, row-major.
     rows: Vec<Lane>,
-    /// Least and greatest value of each feature in a node.
+    /// Minimum and maximum of each feature in a node.
     low: Vec<Lane>,
     high: Vec<Lane>,
     features: Vec<u16>,
-    /// The plane, 0 for features it does not cut.
+    /// The plane; 0 for other features.
     normal: Vec<Lane>,
     intercept: Vec<Lane>,
 }
@@ -48,7 +48,7 @@ impl PlaneSplitter {
         }
     }
 
-    /// Returns how many readings go left; none where nothing varies.
+    /// Returns the number of readings that go left; `None` if all features are constant.
     pub(super) fn split(&mut self, node: &mut [u32], tree: &mut TreeData, rng: &mut TreeRng) -> Option<usize> {
         self.measure(node);
         self.choose_features(rng)?;
@@ -82,8 +82,8 @@ impl PlaneSplitter {
         }
     }
 
-    /// Puts the plane's features first, ascending: drawn among those that vary, and only where these are too few filled
-    /// up with constant ones.
+    /// Moves the plane's features to the front, ascending: drawn among those that vary, and among constant ones only if
+    /// those are too few.
     fn choose_features(&mut self, rng: &mut TreeRng) -> Option<()> {
         let (low, high) = (self.low.as_flattened(), self.high.as_flattened());
         self.features.clear();
@@ -108,7 +108,7 @@ impl PlaneSplitter {
     }
 }
 
-/// The opposite of [`is_right`]: features that the plane does not cut add 0.
+/// The opposite of [`is_right`]; features that are not in the plane add 0.
 #[inline(always)]
 fn lanes_are_left(row: &[Lane], normal: &[Lane], intercept: &[Lane]) -> bool {
     let mut side = 0.0;
@@ -122,15 +122,15 @@ fn lanes_are_left(row: &[Lane], normal: &[Lane], intercept: &[Lane]) -> bool {
     is_left_side(side)
 }
 
-/// Whether a reading lies beyond a hyperplane, in the reference crate's order of operations. `values` are those of the
-/// features that the plane cuts.
+/// Whether a reading is on the right of a hyperplane, computed in the reference crate's order of operations. `values` are
+/// those of the plane's features.
 #[inline]
 pub(crate) fn is_right(values: impl Iterator<Item = f64>, normal: &[f64], intercept: &[f64]) -> bool {
     let products = values.zip(normal).zip(intercept).map(|((value, normal), intercept)| (value - intercept) * normal);
     !is_left_side(products.fold(0.0, |sum, product| sum + product))
 }
 
-/// NaN is not, as in the reference.
+/// False for NaN, as in the reference.
 #[inline]
 fn is_left_side(side: f64) -> bool {
     side <= 0.0

@@ -1,16 +1,18 @@
+//! Random samples of the readings.
+
 use crate::forest::rng::TreeRng;
 
-/// Draws the readings a tree is grown from.
+/// Draws the sample of a tree.
 pub(super) struct Sampler<'a> {
     readings: &'a [f64],
     n_features: usize,
-    /// Which readings are in the sample, a bit each.
+    /// A bit per reading: whether it is in the sample.
     is_drawn: Vec<u64>,
-    /// Where the readings of the sample begin in `readings`.
+    /// The index in `readings` of each reading of the sample.
     starts: Vec<usize>,
 }
 
-/// The readings a tree is grown from.
+/// The sample of a tree.
 #[derive(Clone, Copy)]
 pub(super) struct Sample<'a> {
     readings: &'a [f64],
@@ -54,18 +56,18 @@ impl<'a> Sample<'a> {
         self.starts.iter().map(move |&start| &self.readings[start..][..self.n_features])
     }
 
-    /// Writes the values of one feature into `column`, which is as long as the sample.
+    /// Copies the values of one feature to `column`, which has the length of the sample.
     pub(super) fn copy_column(self, feature: usize, column: &mut [f64]) {
         debug_assert_eq!(column.len(), self.starts.len());
         let values = &self.readings[feature..];
-        // Four at a time: looking for the end of the loop costs as much as a value.
+        // Four at a time: the loop condition costs as much as a value.
         let (chunks, rest) = self.starts.as_chunks::<4>();
         let (column_chunks, column_rest) = column.as_chunks_mut::<4>();
-        for (places, starts) in column_chunks.iter_mut().zip(chunks) {
-            *places = starts.map(|start| values[start]);
+        for (values_out, starts) in column_chunks.iter_mut().zip(chunks) {
+            *values_out = starts.map(|start| values[start]);
         }
-        for (place, &start) in column_rest.iter_mut().zip(rest) {
-            *place = values[start];
+        for (value_out, &start) in column_rest.iter_mut().zip(rest) {
+            *value_out = values[start];
         }
     }
 }
@@ -75,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn readings_are_drawn_once_each_and_equally_often() {
+    fn samples_are_uniform_without_replacement() {
         let readings: Vec<f64> = (0..12).flat_map(|reading| [f64::from(reading), -1.0]).collect();
         let mut sampler = Sampler::new(&readings, 2, 5);
         let mut counts = [0; 12];

@@ -1,4 +1,4 @@
-//! Splits of classic trees: a feature, and a value between its least and its greatest.
+//! Splits of classic trees: a random feature and a random threshold between its minimum and maximum.
 
 use super::{partition, sample::Sample, widen};
 use crate::forest::{data::TreeData, rng::TreeRng};
@@ -8,7 +8,7 @@ pub(super) struct ValueSplitter {
     sample_size: usize,
     /// The sample, column-major.
     columns: Vec<f64>,
-    /// Features that are not yet known to be constant in a node.
+    /// Features not yet known to be constant in the node.
     candidates: Vec<u16>,
 }
 
@@ -24,15 +24,15 @@ impl ValueSplitter {
         }
     }
 
-    /// Splits on one of the features that vary in the node, each equally likely. Returns how many readings go left; none
-    /// where nothing varies.
+    /// Splits on a feature chosen uniformly among those that vary in the node. Returns the number of readings that go left;
+    /// `None` if all features are constant.
     pub(super) fn split(&mut self, node: &mut [u32], tree: &mut TreeData, rng: &mut TreeRng) -> Option<usize> {
-        // Drawing among all and setting constant ones aside is drawing among those that vary.
+        // Drawing among all features and rejecting constant ones is uniform over those that vary.
         let feature = rng.below(self.n_features as u32) as u16;
         self.split_on(feature, node, tree, rng).or_else(|| self.split_on_another(feature, node, tree, rng))
     }
 
-    /// Apart, so that the way nearly all nodes take stays short.
+    /// Separate, to keep the common path short.
     #[cold]
     fn split_on_another(
         &mut self,
@@ -55,7 +55,7 @@ impl ValueSplitter {
         None
     }
 
-    /// None where the feature is constant in the node.
+    /// `None` if the feature is constant in the node.
     #[inline(always)]
     fn split_on(&self, feature: u16, node: &mut [u32], tree: &mut TreeData, rng: &mut TreeRng) -> Option<usize> {
         let column = &self.columns[usize::from(feature) * self.sample_size..][..self.sample_size];
@@ -70,10 +70,10 @@ impl ValueSplitter {
     }
 }
 
-/// Least and greatest value of a column in a node, which is not empty.
+/// Minimum and maximum of a column in a non-empty node.
 fn range(node: &[u32], column: &[f64]) -> (f64, f64) {
-    // Two of each, so that a reading need not wait for the one before. They begin with the last reading, which may be
-    // without a partner.
+    // Two of each, to break the dependency between consecutive readings. They start with the last reading, which may have
+    // no partner.
     let last = column[node[node.len() - 1] as usize];
     let (mut low, mut high) = ([last; 2], [last; 2]);
     for rows in node.as_chunks::<2>().0 {

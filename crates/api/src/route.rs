@@ -1,0 +1,115 @@
+//! The routes of the service, for counters, limits and keys.
+
+/// A route of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// Scores one reading.
+    Predict,
+    /// Scores many.
+    PredictBatch,
+    /// Overall health.
+    Health,
+    /// Whether the process answers.
+    HealthLive,
+    /// Whether it is ready for readings.
+    HealthReady,
+    /// The model.
+    ModelInfo,
+    /// Puts the model file into service.
+    ModelReload,
+    /// The state of the turbines.
+    Turbines,
+    /// Counters.
+    Metrics,
+    /// The description of this interface, for programs.
+    OpenApi,
+    /// The same, for people.
+    Docs,
+    /// Everything else.
+    Other,
+}
+
+impl Route {
+    /// Number of routes.
+    pub const COUNT: usize = 12;
+
+    /// All of them, in the order of their declaration.
+    pub const EVERY: [Route; Route::COUNT] = [
+        Route::Predict,
+        Route::PredictBatch,
+        Route::Health,
+        Route::HealthLive,
+        Route::HealthReady,
+        Route::ModelInfo,
+        Route::ModelReload,
+        Route::Turbines,
+        Route::Metrics,
+        Route::OpenApi,
+        Route::Docs,
+        Route::Other,
+    ];
+
+    /// Its path; `*` for [`Route::Other`].
+    pub const fn path(self) -> &'static str {
+        match self {
+            Route::Predict => "/predict",
+            Route::PredictBatch => "/predict/batch",
+            Route::Health => "/health",
+            Route::HealthLive => "/health/live",
+            Route::HealthReady => "/health/ready",
+            Route::ModelInfo => "/model/info",
+            Route::ModelReload => "/model/reload",
+            Route::Turbines => "/turbines",
+            Route::Metrics => "/metrics",
+            Route::OpenApi => "/openapi.json",
+            Route::Docs => "/docs",
+            Route::Other => "*",
+        }
+    }
+
+    /// The route that serves `path`.
+    pub fn of(path: &str) -> Self {
+        match path.strip_prefix(Route::Docs.path()) {
+            Some("" | "/") => return Route::Docs,
+            Some(file) if file.starts_with('/') => return Route::Docs,
+            _ => {}
+        }
+        Route::EVERY.into_iter().find(|route| route.path() == path).unwrap_or(Route::Other)
+    }
+
+    /// Whether it answers without a key.
+    pub fn is_open(self) -> bool {
+        matches!(self, Route::Health | Route::HealthLive | Route::HealthReady)
+    }
+
+    /// Whether it scores readings.
+    pub fn is_predict(self) -> bool {
+        matches!(self, Route::Predict | Route::PredictBatch)
+    }
+
+    /// The methods it answers, as in an `Allow` header.
+    pub fn allow(self) -> &'static str {
+        if self.is_predict() || self == Route::ModelReload { "POST" } else { "GET, HEAD" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_leads_to_its_place() {
+        for (place, route) in Route::EVERY.into_iter().enumerate() {
+            assert_eq!((Route::of(route.path()), route as usize), (route, place));
+        }
+        for (path, route) in [
+            ("/", Route::Other),
+            ("/predict/", Route::Other),
+            ("/docs/", Route::Docs),
+            ("/docs/index.css", Route::Docs),
+            ("/docsx", Route::Other),
+        ] {
+            assert_eq!(Route::of(path), route, "{path}");
+        }
+    }
+}

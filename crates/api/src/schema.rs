@@ -1,0 +1,169 @@
+//! Schemas of what the handlers take and give, where they cannot be derived: readings are of the model's features, and the
+//! pipeline's types know no OpenAPI.
+
+use pipeline::decode::MAX_BATCH;
+use turbine_core::feature::{Feature, FeatureSet};
+use utoipa::openapi::schema::{
+    ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
+};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
+
+/// The names of turbines; see `TurbineId`.
+const TURBINE_ID_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
+
+/// RFC 3339. The format alone lets many programs send an empty text.
+const TIMESTAMP_PATTERN: &str =
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
+
+/// The schema of one reading: that of the default turbine until the model's takes its place.
+#[derive(Debug)]
+pub struct ReadingSchema;
+
+/// The schema of one reading as a form, which knows no null.
+#[derive(Debug)]
+pub struct FormSchema;
+
+/// The schema of a batch.
+#[derive(Debug)]
+pub struct BatchSchema;
+
+impl PartialSchema for ReadingSchema {
+    fn schema() -> RefOr<Schema> {
+        reading(&FeatureSet::turbine(), [Type::String, Type::Null]).into()
+    }
+}
+
+impl ToSchema for ReadingSchema {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Reading".into()
+    }
+}
+
+impl PartialSchema for FormSchema {
+    fn schema() -> RefOr<Schema> {
+        reading(&FeatureSet::turbine(), [Type::String]).into()
+    }
+}
+
+impl ToSchema for FormSchema {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "ReadingForm".into()
+    }
+}
+
+impl PartialSchema for BatchSchema {
+    fn schema() -> RefOr<Schema> {
+        let readings = ArrayBuilder::new().items(Ref::from_schema_name("Reading")).max_items(Some(MAX_BATCH)).build();
+        ObjectBuilder::new().property("readings", readings).required("readings").build().into()
+    }
+}
+
+impl ToSchema for BatchSchema {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Batch".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push(("Reading".to_owned(), ReadingSchema::schema()));
+    }
+}
+
+/// The schema of a reading of these features, whose optional keys are of the types `optional`.
+pub fn reading<const N: usize>(features: &FeatureSet, optional: [Type; N]) -> Object {
+    let schema = features.iter().fold(ObjectBuilder::new(), |schema, feature| {
+        schema.property(feature.name.clone(), number(feature)).required(feature.name.clone())
+    });
+    let text = |description: &str, pattern: &str| {
+        let text = ObjectBuilder::new().schema_type(SchemaType::from_iter(optional.clone()));
+        text.description(Some(description)).pattern(Some(pattern))
+    };
+    let timestamp = text("When the reading was taken; RFC 3339.", TIMESTAMP_PATTERN)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let turbine_id = text("The turbine it was taken at.", TURBINE_ID_PATTERN);
+    schema
+        .property("timestamp", timestamp.build())
+        .property("turbine_id", turbine_id.build())
+        .description(Some("One value a feature; other keys are ignored."))
+        .build()
+}
+
+fn number(feature: &Feature) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Number)
+        .description(Some(feature.label()))
+        .minimum(feature.range.map(|range| range.min))
+        .maximum(feature.range.map(|range| range.max))
+        .build()
+}
+
+/// The schema of the faults of a refusal.
+pub fn faults() -> Schema {
+    let text =
+        |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description)).build();
+    let index = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .description(Some("In a batch, the place of the reading, from 0."));
+    let value =
+        ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some("What was sent; null if nothing."));
+    let fault = ObjectBuilder::new()
+        .property("index", index.build())
+        .property("field", text("The key in the reading."))
+        .property("problem", text("What is wrong with it."))
+        .property("value", value.build());
+    let fault = ["field", "problem", "value"].into_iter().fold(fault, ObjectBuilder::required);
+    ArrayBuilder::new().items(fault.build()).description(Some("The fields that are wrong, up to 100.")).build().into()
+}
+
+/// The schema of the list of turbines.
+pub fn turbines() -> Schema {
+    let of = |kinds: [Type; 2]| ObjectBuilder::new().schema_type(SchemaType::from_iter(kinds));
+    let count = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+    let time = of([Type::String, Type::Null]).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let properties = [
+        ("turbine_id", of([Type::String, Type::Null]).description(Some("Its name; null for readings that name none."))),
+        ("last_reading", time.description(Some("The latest time of a reading."))),
+        ("readings", count().description(Some("Readings in the prediction log."))),
+        ("anomalies", count().description(Some("Those that are anomalies."))),
+        (
+            "anomaly_score",
+            of([Type::Number, Type::Null]).description(Some("Score of the reading with the latest time.")),
+        ),
+        ("model_version", of([Type::String, Type::Null]).description(Some("The model that scored it."))),
+    ];
+    let turbine = properties.into_iter().fold(ObjectBuilder::new(), |turbine, (name, property)| {
+        turbine.property(name, property.build()).required(name)
+    });
+    ArrayBuilder::new().items(turbine.build()).description(Some("The turbines of this page.")).build().into()
+}
+
+/// The schema of a feature's range.
+pub fn range() -> Schema {
+    let end = ObjectBuilder::new().schema_type(Type::Number).build();
+    let range = ObjectBuilder::new().property("min", end.clone()).property("max", end).required("min").required("max");
+    nullable(range.build())
+}
+
+/// The schema of how well a model did.
+pub fn evaluation() -> Schema {
+    let count = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build();
+    let figure = || {
+        let kinds = SchemaType::from_iter([Type::Number, Type::Null]);
+        ObjectBuilder::new().schema_type(kinds).minimum(Some(0)).maximum(Some(1)).build()
+    };
+    let counts = ["true_positives", "false_positives", "true_negatives", "false_negatives"];
+    let confusion =
+        counts.into_iter().fold(ObjectBuilder::new(), |schema, name| schema.property(name, count()).required(name));
+    let figures = ["accuracy", "precision", "recall", "f1", "roc_auc"];
+    let part = ObjectBuilder::new().property("confusion", confusion.build()).required("confusion");
+    let part = figures.into_iter().fold(part, |schema, name| schema.property(name, figure()).required(name)).build();
+    let parts = ["train", "val", "test"]
+        .into_iter()
+        .fold(ObjectBuilder::new(), |schema, name| schema.property(name, part.clone()).required(name));
+    nullable(parts.build())
+}
+
+fn nullable(object: Object) -> Schema {
+    OneOfBuilder::new().item(ObjectBuilder::new().schema_type(Type::Null).build()).item(object).build().into()
+}

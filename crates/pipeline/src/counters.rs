@@ -1,0 +1,74 @@
+//! What the pipeline counts, in Prometheus's types. The registry belongs to the service; nothing is global.
+
+mod turbines;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::prediction_log::registered;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
+use turbine_core::model::Model;
+use turbine_core::prediction::PredictionRecord;
+use turbines::Turbines;
+
+const SCORE_BUCKETS: [f64; 13] = [0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0];
+
+/// The pipeline's counters since the service started.
+#[derive(Debug)]
+pub struct Counters {
+    /// Readings scored and logged.
+    pub predictions: IntCounter,
+    /// Readings that came again and were answered from what was logged.
+    pub duplicates: IntCounter,
+    /// Predictions answered without being logged, as [`LogPolicy::BestEffort`](crate::LogPolicy) allows.
+    pub unlogged: IntCounter,
+    scores: Histogram,
+    turbines: Turbines,
+    model_loaded: IntGauge,
+    model_info: IntGaugeVec,
+    pub(crate) reloads: IntCounter,
+    pub(crate) refused_reloads: IntCounter,
+    pub(crate) turbines_known: IntGauge,
+    pub(crate) log_accepting: IntGauge,
+    pub(crate) log_queue_rows: IntGauge,
+}
+
+impl Counters {
+    /// Counters at zero, registered.
+    pub fn new(registry: &Registry) -> Self {
+        let counter = |name: &str, help: &str| registered(registry, IntCounter::new(name, help));
+        let gauge = |name: &str, help: &str| registered(registry, IntGauge::new(name, help));
+        let scores = HistogramOpts::new("turbine_anomaly_score", "Anomaly scores given.");
+        let info = Opts::new("turbine_model_info", "Always 1; the label says which model scores.");
+        Counters {
+            // Prometheus sums the counters by turbine.
+            predictions: IntCounter::new("predictions", "Readings scored and logged.")
+                .expect("Prometheus allows the name"),
+            duplicates: counter("turbine_duplicates_total", "Readings that came again and were not logged again."),
+            unlogged: counter("turbine_log_unlogged_total", "Predictions answered without being logged."),
+            scores: registered(registry, Histogram::with_opts(scores.buckets(SCORE_BUCKETS.to_vec()))),
+            turbines: Turbines::new(registry),
+            model_loaded: gauge("turbine_model_loaded", "1 if there is a model to score with, 0 if not."),
+            model_info: registered(registry, IntGaugeVec::new(info, &["model_version"])),
+            reloads: counter("turbine_model_reloads_total", "Models that went into service after the start."),
+            refused_reloads: counter("turbine_model_reloads_refused_total", "Model files that were refused."),
+            turbines_known: gauge("turbine_turbines_known", "Turbines whose state is kept."),
+            log_accepting: gauge("turbine_log_accepting", "1 if the prediction log takes rows, 0 if not."),
+            log_queue_rows: gauge("turbine_log_queue_rows", "Rows that wait to be written."),
+        }
+    }
+
+    /// Counts a record that is in the log.
+    pub(crate) fn count(&self, record: &PredictionRecord) {
+        self.predictions.inc();
+        self.scores.observe(record.prediction.anomaly_score);
+        self.turbines.count(record.turbine_id.as_ref(), record.prediction.is_anomaly);
+    }
+
+    /// Notes the model in service.
+    pub(crate) fn set_model(&self, model: &Model) {
+        self.model_loaded.set(1);
+        self.model_info.reset();
+        self.model_info.with_label_values(&[model.version()]).set(1);
+    }
+}

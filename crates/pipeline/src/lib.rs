@@ -1,0 +1,24 @@
+//! From a reading to a logged prediction, whichever front end brought it: no transport in here.
+//!
+//! A front end takes [`Pipeline::model`], parses what arrived into readings checked against its features, has them scored
+//! ([`Pipeline::score`]), submits them ([`Pipeline::submit`]) and answers. Everything behind that is the same for all:
+//! repeated readings, the turbines' state, the log and its promise, the counters, the events.
+//!
+//! The log is the truth: what the service remembers of a turbine is a fold over its rows ([`fleet`]).
+
+pub mod counters;
+pub mod decode;
+pub mod events;
+pub mod fleet;
+pub mod group_commit;
+pub mod prediction_log;
+
+mod committer;
+mod pipeline;
+mod slot;
+mod submission;
+
+pub use pipeline::{Health, OpenError, Pipeline, PipelineConfig, ReloadError, Reloaded, SubmitError};
+pub use prediction_log::{LogConfig, LogPolicy, LogSync};
+pub use slot::ModelSlot;
+pub use submission::{Answered, Submission};

@@ -1,0 +1,385 @@
+//! The one way in: check → score → the turbine's state → log → count → tell.
+
+use crate::committer::{Committer, Judge, SharedFleet};
+use crate::counters::Counters;
+use crate::events::{Event, Events};
+use crate::fleet::{Fleet, FleetConfig, Restored, TurbineStatus, restore};
+use crate::group_commit::{CommitError, GroupCommit, GroupCommitConfig, Placement, Weight};
+use crate::prediction_log::{CsvLog, LogConfig, LogFault, LogPolicy, LogSync, LogTelemetry};
+use crate::slot::ModelSlot;
+use crate::submission::{Answered, Submission};
+use jiff::{Timestamp, Unit};
+use prometheus::Registry;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use turbine_core::model::Model;
+use turbine_core::prediction::LogError;
+use turbine_core::reading::Reading;
+
+/// How a pipeline works.
+#[derive(Debug, Clone)]
+pub struct PipelineConfig {
+    /// The model file.
+    pub model: PathBuf,
+    /// The prediction log.
+    pub log: LogConfig,
+    /// What happens to predictions that cannot be logged.
+    pub log_policy: LogPolicy,
+    /// Bytes of rows that may wait to be written.
+    pub max_queue_bytes: usize,
+    /// How much is remembered of turbines.
+    pub fleet: FleetConfig,
+    /// The longest time for a row to be written.
+    pub time_limit: Duration,
+}
+
+/// Why a pipeline cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Log(#[from] LogFault),
+    /// The rows that are in it cannot be read.
+    #[error(transparent)]
+    Rows(#[from] LogError),
+}
+
+/// Why readings were not scored and logged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// There is no model.
+    #[error("model not loaded")]
+    NoModel {
+        /// The reason.
+        reason: Arc<str>,
+    },
+    /// The readings are not in the log, and will not be.
+    #[error("the prediction was not logged and is not given: {0}")]
+    NotLogged(CommitError),
+    /// The readings may be in the log, now or soon.
+    #[error(
+        "it is unknown whether the prediction was logged: {0}; sending the reading again is safe if it names its \
+         turbine_id and timestamp"
+    )]
+    Unknown(CommitError),
+    /// A model with other features went into service meanwhile. The readings are not in the log.
+    #[error("a model with other features went into service meanwhile; check the reading against /model/info and retry")]
+    OtherFeatures,
+}
+
+/// Why a model did not go into service.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// The file cannot be used.
+    #[error("{0}")]
+    Refused(Arc<str>),
+    /// Its features are others, and no log can be begun for them.
+    #[error("the model was not put into service: {0}")]
+    Log(Arc<str>),
+}
+
+/// A model that was asked to go into service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reloaded {
+    /// The version in service now.
+    pub version: Arc<str>,
+    /// The version before; `None` if there was none.
+    pub previous: Option<Arc<str>>,
+}
+
+impl Reloaded {
+    /// Whether another model is in service than before.
+    pub fn changed(&self) -> bool {
+        self.previous.as_ref() != Some(&self.version)
+    }
+}
+
+/// The state of a pipeline at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether there is a model.
+    pub model_loaded: bool,
+    /// Whether the model's golden readings score as they must and the log takes rows.
+    pub ready: bool,
+    /// What is wrong and how to mend it.
+    pub problems: Vec<String>,
+}
+
+/// A handle; clones are the same pipeline.
+#[derive(Clone)]
+pub struct Pipeline(Arc<Shared>);
+
+struct Shared {
+    config: PipelineConfig,
+    slot: ModelSlot,
+    /// Made with the first model, whose features are the log's.
+    commits: OnceLock<GroupCommit<Committer>>,
+    fleet: SharedFleet,
+    counters: Arc<Counters>,
+    log_telemetry: LogTelemetry,
+    events: Events,
+    /// One model goes into service at a time.
+    reloading: tokio::sync::Mutex<()>,
+}
+
+impl Pipeline {
+    /// A pipeline with that model, or without one for that reason. Opens the prediction log of the model's features and
+    /// takes in what its rows say of the turbines.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If the log cannot be opened or read.
+    pub fn open(
+        config: PipelineConfig,
+        model: Result<Model, Arc<str>>,
+        registry: &Registry,
+    ) -> Result<Self, OpenError> {
+        let shared = Shared {
+            slot: ModelSlot::new(config.model.clone()),
+            commits: OnceLock::new(),
+            fleet: SharedFleet::new(Fleet::new(config.fleet)),
+            counters: Arc::new(Counters::new(registry)),
+            log_telemetry: LogTelemetry::new(registry),
+            events: Events::default(),
+            reloading: tokio::sync::Mutex::default(),
+            config,
+        };
+        match model {
+            Ok(model) => {
+                shared.open_log(&model)?;
+                shared.put(model);
+            }
+            Err(reason) => shared.slot.set_problem(Some(reason)),
+        }
+        Ok(Pipeline(Arc::new(shared)))
+    }
+
+    /// The model in service.
+    ///
+    /// # Errors
+    /// [`SubmitError::NoModel`].
+    pub fn model(&self) -> Result<Arc<Model>, SubmitError> {
+        self.0.slot.model().ok_or_else(|| SubmitError::NoModel { reason: self.0.slot.problem().unwrap_or_default() })
+    }
+
+    /// Scores readings that were checked against the features of `model`, for [`Pipeline::submit`]: the part that takes
+    /// processor time.
+    pub fn score(&self, model: Arc<Model>, readings: Vec<Reading>) -> Submission {
+        Submission::score(model, readings, now())
+    }
+
+    /// Logs scored readings, all or none, and says of each what is in the log, in order. A reading that names its turbine
+    /// and its time and was logged before is not logged again.
+    ///
+    /// It may be cancelled at any point; then the readings are logged whole or not at all.
+    ///
+    /// # Errors
+    /// A [`SubmitError`], which says whether they may be in the log.
+    pub async fn submit(&self, submission: Submission) -> Result<Vec<Answered>, SubmitError> {
+        if submission.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(commits) = self.0.commits.get() else {
+            return Err(self.model().err().unwrap_or(SubmitError::OtherFeatures));
+        };
+        let spare = (self.0.config.log_policy == LogPolicy::BestEffort).then(|| submission.clone());
+        let weight = weight(&submission);
+        match commits.submit(submission, weight, self.0.config.time_limit).await {
+            Ok(receipt) => receipt.ok_or(SubmitError::OtherFeatures),
+            Err(error) => match spare {
+                Some(submission) => Ok(self.0.answer_unlogged(submission)),
+                None if matches!(error, CommitError::Unknown(_)) => Err(SubmitError::Unknown(error)),
+                None => Err(SubmitError::NotLogged(error)),
+            },
+        }
+    }
+
+    /// Reads the model file and puts it into service, if it is not already. Requests in flight finish with the model they
+    /// began with. A model with other features gets a new log, and turbines start afresh.
+    ///
+    /// # Errors
+    /// If the file cannot be used; the model before goes on.
+    pub async fn reload(&self) -> Result<Reloaded, ReloadError> {
+        let _one_at_a_time = self.0.reloading.lock().await;
+        let reloaded = self.try_reload().await;
+        match &reloaded {
+            Ok(reloaded) if reloaded.changed() => {
+                self.0.counters.reloads.inc();
+                tracing::info!(model_version = %reloaded.version, "put the model into service");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                self.0.counters.refused_reloads.inc();
+                let goes_on = self.0.slot.model().map(|model| format!("; the model {} goes on", model.version()));
+                let problem = format!("{error}{}", goes_on.unwrap_or_default());
+                tracing::error!("{problem}");
+                self.0.slot.set_problem(Some(problem.into()));
+            }
+        }
+        reloaded
+    }
+
+    async fn try_reload(&self) -> Result<Reloaded, ReloadError> {
+        let shared = Arc::clone(&self.0);
+        let read = tokio::task::spawn_blocking(move || shared.slot.read()).await;
+        let model = read.unwrap_or_else(|error| Err(error.to_string().into())).map_err(ReloadError::Refused)?;
+        let (version, previous) = (Arc::clone(model.version()), self.0.slot.model());
+        let reloaded = Reloaded { version, previous: previous.as_ref().map(|model| Arc::clone(model.version())) };
+        if !reloaded.changed() {
+            self.0.slot.set_problem(None);
+            return Ok(reloaded);
+        }
+        match (self.0.commits.get(), previous) {
+            (Some(commits), Some(previous)) if !previous.features().names().eq(model.features().names()) => {
+                let (features, fleet) = (model.features().clone(), Fleet::new(self.0.config.fleet));
+                let begun = commits.exclusively(move |committer| committer.begin_anew(&features, fleet)).await;
+                begun.map_err(|error| ReloadError::Log(error.to_string().into()))?;
+            }
+            (None, _) => self.0.open_log(&model).map_err(|error| ReloadError::Log(error.to_string().into()))?,
+            _ => {}
+        }
+        self.0.put(model);
+        Ok(reloaded)
+    }
+
+    /// Looks every `period` whether the model file has changed, and puts it into service if so; never if it is zero.
+    pub fn watch_model(&self, period: Duration) {
+        if period.is_zero() {
+            return;
+        }
+        let pipeline = self.clone();
+        tokio::spawn(async move {
+            let mut seen = pipeline.0.slot.stamp();
+            let mut ticks = tokio::time::interval(period);
+            loop {
+                ticks.tick().await;
+                let stamp = pipeline.0.slot.stamp();
+                // A file that is away for a moment has not changed.
+                if stamp.is_some() && stamp != seen {
+                    seen = stamp;
+                    // The outcome is logged, and told by the health.
+                    let _ = pipeline.reload().await;
+                }
+            }
+        });
+    }
+
+    /// The state of up to `limit` turbines whose names come after `after`, by name.
+    pub fn turbines(&self, after: Option<&str>, limit: usize) -> Vec<TurbineStatus> {
+        self.0.fleet.read().list(after, limit)
+    }
+
+    /// Events from now on.
+    pub fn follow(&self) -> tokio::sync::broadcast::Receiver<Event> {
+        self.0.events.follow()
+    }
+
+    /// What was counted since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// The model slot.
+    pub fn slot(&self) -> &ModelSlot {
+        &self.0.slot
+    }
+
+    /// The state of the service, scoring the golden readings once.
+    pub fn health(&self) -> Health {
+        let model = self.0.slot.model();
+        let proof = model.as_ref().map(|model| model.prove());
+        let refusal = self.0.commits.get().and_then(|commits| commits.status().refusal);
+        let ready = matches!(proof, Some(Ok(()))) && self.0.commits.get().is_some() && refusal.is_none();
+        let failed_proof = proof.and_then(Result::err).map(|error| format!("the model fails its own proof: {error}"));
+        let slot_problem = self.0.slot.problem().map(|problem| problem.to_string());
+        let log_problem = refusal.map(|refusal| refusal.to_string());
+        let rotation = self.0.log_telemetry.problem().map(|problem| problem.to_string());
+        let problems = [slot_problem, failed_proof, log_problem, rotation].into_iter().flatten().collect();
+        Health { model_loaded: model.is_some(), ready, problems }
+    }
+
+    /// Brings the gauges up to date that are looked up rather than counted.
+    pub fn refresh_gauges(&self) {
+        let Some(commits) = self.0.commits.get() else { return };
+        let status = commits.status();
+        self.0.counters.log_accepting.set(i64::from(status.refusal.is_none()));
+        let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let counters = &self.0.counters;
+        counters.log_queue_rows.set(gauge(status.rows) + self.0.log_telemetry.buffered_rows.get());
+        counters.turbines_known.set(gauge(self.0.fleet.read().len() as u64));
+    }
+
+    /// Refuses further readings, writes those that were accepted, saves the turbines' state, and closes the log.
+    ///
+    /// # Errors
+    /// If readings that were answered before they were written could not be.
+    pub async fn close(&self) -> Result<(), CommitError> {
+        match self.0.commits.get() {
+            Some(commits) => commits.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Shared {
+    fn open_log(&self, model: &Model) -> Result<(), OpenError> {
+        let started = Instant::now();
+        let log_config = &self.config.log;
+        let log = CsvLog::open(log_config.clone(), model.features(), self.log_telemetry.clone())?;
+        let Restored { fleet, rows_read, from_snapshot } =
+            restore(&log_config.path, model.features(), self.config.fleet)?;
+        tracing::info!(
+            turbines = fleet.len(),
+            rows_read,
+            from_snapshot,
+            seconds = started.elapsed().as_secs_f64(),
+            "took in the prediction log"
+        );
+        *self.fleet.write() = fleet;
+        let committer = Committer {
+            log: Box::new(log),
+            log_path: log_config.path.clone(),
+            features: model.features().clone(),
+            fleet: self.fleet.clone(),
+            counters: Arc::clone(&self.counters),
+            events: self.events.clone(),
+            rows_since_snapshot: 0,
+        };
+        let placement = if log_config.sync == LogSync::Fsync { Placement::Blocking } else { Placement::Inline };
+        let maintenance = Duration::from_millis(if log_config.sync == LogSync::None { 50 } else { 250 });
+        let max_queue_bytes = self.config.max_queue_bytes;
+        let config = GroupCommitConfig { placement, max_queue_bytes, maintenance };
+        // Models go into service one at a time, so it is not set yet.
+        let _ = self.commits.set(GroupCommit::new(committer, config));
+        Ok(())
+    }
+
+    fn put(&self, model: Model) {
+        let model = Arc::new(model);
+        self.counters.set_model(&model);
+        self.slot.put(Arc::clone(&model));
+        self.events.tell(|| Event::Model { version: Arc::clone(model.version()) });
+    }
+
+    /// What [`LogPolicy::BestEffort`] answers to readings that are not in the log; they leave no trace in the state.
+    fn answer_unlogged(&self, submission: Submission) -> Vec<Answered> {
+        self.counters.unlogged.inc_by(submission.len() as u64);
+        let fleet = self.fleet.read();
+        Judge::new(&fleet).all(submission).into_iter().map(|judged| judged.answered).collect()
+    }
+}
+
+/// About how much the rows of a submission add to the queue.
+fn weight(submission: &Submission) -> Weight {
+    // A time, a score, a turbine and a version take about 100 bytes, a value about 20.
+    let row = 100 + 20 * submission.model.features().len();
+    Weight { rows: submission.len() as u64, bytes: row * submission.len() }
+}
+
+/// The time, to the microsecond: what follows is noise in a log.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(Unit::Microsecond).unwrap_or(now)
+}

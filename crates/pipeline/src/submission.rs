@@ -1,0 +1,57 @@
+//! Readings on their way into the log, and what is answered to them.
+
+use jiff::Timestamp;
+use std::sync::Arc;
+use turbine_core::model::Model;
+use turbine_core::prediction::PredictionRecord;
+use turbine_core::reading::Reading;
+
+/// Readings that were checked against a model's features and scored by it; they are logged together, all or none.
+#[derive(Clone)]
+pub struct Submission {
+    pub(crate) model: Arc<Model>,
+    pub(crate) readings: Vec<Reading>,
+    /// One score a reading.
+    pub(crate) scores: Vec<f64>,
+    pub(crate) received: Timestamp,
+}
+
+impl Submission {
+    /// Scores readings that were received at that time. Takes about a microsecond a reading.
+    ///
+    /// # Panics
+    /// If a reading was checked against other features than the model's.
+    pub fn score(model: Arc<Model>, readings: Vec<Reading>, received: Timestamp) -> Self {
+        let mut scores = vec![0.0; readings.len()];
+        match readings.as_slice() {
+            [reading] => model.score_into(reading.values(), &mut scores),
+            _ => {
+                let values: Vec<f64> = readings.iter().flat_map(|reading| reading.values()).copied().collect();
+                model.score_into(&values, &mut scores);
+            }
+        }
+        Submission { model, readings, scores, received }
+    }
+
+    /// How many readings there are.
+    pub fn len(&self) -> usize {
+        self.readings.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.readings.is_empty()
+    }
+}
+
+/// What is said of one reading.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// The row of the log.
+    pub record: PredictionRecord,
+    /// Scores above it are anomalies to the model that scored; `None` if that is no longer in service and its threshold
+    /// is not known.
+    pub threshold: Option<f64>,
+    /// The reading was logged before; this is what was said of it then.
+    pub duplicate: bool,
+}
