@@ -173,7 +173,7 @@ def export(pickled, names=None, contamination=None):
         },
     }
     text = json.dumps(body, separators=(",", ":"), allow_nan=False)
-    version = hashlib.sha256(text.encode()).hexdigest()[:12]
+    version = "m" + hashlib.sha256(text.encode()).hexdigest()[:12]
     return f'{{"format":"turbine-iforest","format_version":1,"model_version":"{version}","model":{text}}}\n'
 
 

@@ -1,5 +1,5 @@
 //! The code shared by the turbine programs: readings and their features, simulated and recorded data, an isolation
-//! forest, its evaluation, and the model file.
+//! forest and the detector built on it, the monitor of a turbine in time, their evaluation, and the model file.
 //!
 //! Everything here is pure and synchronous: no sockets, no clocks, no environment, no global randomness. Only
 //! [`atomic_file`], [`model`] and [`prediction`] access files, and only at the path passed in.
@@ -15,13 +15,18 @@
 //! ```
 
 pub mod atomic_file;
+pub mod baseline;
 pub mod closed_pipe;
 pub mod dataset;
+pub mod detector;
 pub mod evaluation;
+pub mod explain;
 pub mod feature;
 pub mod forest;
 pub mod interop;
+mod matrix;
 pub mod model;
+pub mod monitor;
 pub mod prediction;
 pub mod reading;
 pub mod scaler;

@@ -29,6 +29,11 @@ impl StandardScaler {
     /// # Errors
     /// [`ScalerError::Spread`] for the first constant feature.
     pub fn fit(readings: &[f64], n_features: usize) -> Result<Self, ScalerError> {
+        Self::measure(readings, n_features).checked()
+    }
+
+    /// Mean and spread, 0 for a feature that does not vary.
+    fn measure(readings: &[f64], n_features: usize) -> Self {
         let n = (readings.len() / n_features) as f64;
         let column = |feature: usize| readings.iter().skip(feature).step_by(n_features);
         let mean: Vec<f64> = (0..n_features).map(|feature| column(feature).sum::<f64>() / n).collect();
@@ -38,6 +43,20 @@ impl StandardScaler {
             if varies { (squares / n).sqrt() } else { 0.0 }
         });
         let std = std.collect();
+        StandardScaler { mean, std }
+    }
+
+    /// As [`StandardScaler::fit`], but a feature that does not vary gets the standard deviation 1, as scikit-learn's does:
+    /// all its training values become 0.
+    ///
+    /// # Errors
+    /// [`ScalerError::Spread`] if no feature varies, or one so widely that its spread is not finite.
+    pub fn fit_where_spread(readings: &[f64], n_features: usize) -> Result<Self, ScalerError> {
+        let StandardScaler { mean, mut std } = Self::measure(readings, n_features);
+        if std.iter().all(|&std| std == 0.0) {
+            return Err(ScalerError::Spread { feature: 0, std: 0.0 });
+        }
+        std.iter_mut().filter(|std| **std == 0.0).for_each(|std| *std = 1.0);
         StandardScaler { mean, std }.checked()
     }
 
@@ -109,6 +128,10 @@ mod tests {
     fn a_constant_feature_is_refused_even_if_rounding_hides_it() {
         let readings: Vec<f64> = (0..7).flat_map(|i| [f64::from(i), 0.1]).collect();
         assert_eq!(StandardScaler::fit(&readings, 2), Err(ScalerError::Spread { feature: 1, std: 0.0 }));
+        // The mean of seven 0.1s is rounded, and their deviations from it are not to be taken for spread.
+        let lenient = StandardScaler::fit_where_spread(&readings, 2).unwrap();
+        assert_eq!((lenient.std()[0], lenient.std()[1]), (2.0, 1.0));
+        assert!(StandardScaler::fit_where_spread(&[3.0, 3.0], 1).is_err());
         let huge = [1e308, -1e308, 1e308];
         assert!(StandardScaler::fit(&huge, 1).is_err());
     }

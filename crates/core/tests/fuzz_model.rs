@@ -11,16 +11,22 @@ use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use turbine_core::model::{Model, ModelError};
+use turbine_core::detector::DetectorKind;
+use turbine_core::model::{Model, ModelError, Observation};
+use turbine_core::monitor::TurbineState;
 use turbine_core::simulation::training_set;
 use turbine_core::training::{TrainingParams, train};
 
-/// The text of a small model file.
-fn model_file() -> String {
+/// The texts of two small model files: the forest alone, and forest and neighbours of a recording.
+fn model_files() -> [String; 2] {
     let mut params = TrainingParams::default();
     params.forest.n_estimators = 2;
     params.forest.sample_size = 8;
-    train(&training_set(200, 0.1, 1), &params).unwrap().model.to_json()
+    let alone = train(&training_set(200, 0.1, 1), &params).unwrap().model.to_json();
+    let times = (0..60).map(|i| jiff::Timestamp::from_second(i * 600).unwrap()).collect();
+    params.detector = DetectorKind::ForestAndNeighbours;
+    let both = train(&training_set(60, 0.0, 1).with_times(times), &params).unwrap().model.to_json();
+    [alone, both]
 }
 
 /// The file with a version that matches its content, as after a deliberate edit.
@@ -28,7 +34,7 @@ fn signed(text: &str) -> Option<String> {
     let model = text.get(text.find("\"model\":")? + 8..text.rfind('}')?)?;
     let version: String = Sha256::digest(model).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     let at = text.find("\"model_version\":\"")? + 17;
-    Some(format!("{}{version}{}", text.get(..at)?, text.get(at + 12..)?))
+    Some(format!("{}m{version}{}", text.get(..at)?, text.get(at + 13..)?))
 }
 
 /// The index of a number in the file, and its replacement.
@@ -80,8 +86,21 @@ fn check(text: &str) -> Result<(), TestCaseError> {
     match Model::from_json(text) {
         Ok(model) => {
             prop_assert!(model.prove().is_ok());
-            let score = model.score(&vec![0.0; model.features().len()])[0];
-            prop_assert!(score > 0.0 && score <= 1.0, "{score}");
+            let lowest = model.detector().kind() == DetectorKind::ForestAndNeighbours;
+            let mut state = TurbineState::default();
+            for (i, value) in [0.0, 50.0, f64::MAX, f64::MIN].into_iter().enumerate() {
+                let values = vec![value; model.features().len()];
+                let score = model.score(&values)[0];
+                prop_assert!(score <= 1.0 && (score > 0.0 || lowest && score == 0.0), "{score}");
+                let timestamp = jiff::Timestamp::from_second(i as i64).unwrap();
+                if let Some(why) = model.explain_reading(&state, timestamp, &values) {
+                    prop_assert!(why.iter().all(|one| one.expected.is_finite() && one.share >= 0.0));
+                }
+                let forest_score = model.detector().forest_score(&values);
+                let judgement = model.step(&mut state, &Observation { timestamp, values: &values, forest_score });
+                let surprisals = [judgement.surprisal, judgement.smoothed_surprisal];
+                prop_assert!(surprisals.iter().flatten().all(|surprisal| *surprisal >= 0.0 && surprisal.is_finite()));
+            }
         }
         Err(error) => {
             let message = error.to_string();
@@ -105,27 +124,34 @@ fn fuzz<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCase
 
 #[test]
 fn signing_the_original_file_changes_nothing() {
-    let file = model_file();
-    assert_eq!(signed(&file).unwrap(), file);
-    let edited = file.replacen("\"contamination\":0.05", "\"contamination\":0.06", 1);
-    assert!(Model::from_json(&edited).unwrap_err().to_string().contains("model_version"));
-    Model::from_json(&signed(&edited).unwrap()).unwrap();
+    for file in model_files() {
+        assert_eq!(signed(&file).unwrap(), file);
+        let edited = file.replacen("\"contamination\":0.05", "\"contamination\":0.06", 1);
+        assert!(Model::from_json(&edited).unwrap_err().to_string().contains("model_version"));
+        Model::from_json(&signed(&edited).unwrap()).unwrap();
+    }
 }
 
 #[test]
 fn replaced_numbers() {
-    let file = model_file();
-    fuzz(vec(other_number(), 1..4), |changes| check(&signed(&with_other_numbers(&file, &changes)).unwrap()));
+    for file in model_files() {
+        fuzz(vec(other_number(), 1..4), |changes| check(&signed(&with_other_numbers(&file, &changes)).unwrap()));
+    }
 }
 
 #[test]
 fn damaged_text() {
-    let file = model_file();
-    let original: Value = serde_json::from_str(&file).unwrap();
+    for file in model_files() {
+        damage(&file);
+    }
+}
+
+fn damage(file: &str) {
+    let original: Value = serde_json::from_str(file).unwrap();
     let characters: Vec<char> = "0123456789-.eE,:[]{}\" ntfu\\x".chars().collect();
     let damage = (any::<Index>(), select(characters), 0..10u8);
     fuzz(vec(damage, 1..4), |damages| {
-        let text = damaged(&file, &damages);
+        let text = damaged(file, &damages);
         check(&text)?;
         // Without a new version, any edit of the content is detected.
         let same = serde_json::from_str::<Value>(&text).is_ok_and(|value| value == original);

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use turbine_core::forest::ForestParams;
 use turbine_core::threshold::{ThresholdMethod, check_contamination};
-use turbine_core::training::TrainingParams;
+use turbine_core::training::{SIMULATED_INTERVAL, TrainingParams};
 
 /// Trains an isolation forest on simulated readings or those of a CSV, and draws its evaluation.
 #[derive(Debug, Clone, Parser)]
@@ -99,6 +99,8 @@ impl Args {
             threads: NonZeroUsize::new(self.threads.into())
                 .or_else(|| std::thread::available_parallelism().ok())
                 .unwrap_or(NonZeroUsize::MIN),
+            interval: if self.data.is_some() { None } else { Some(SIMULATED_INTERVAL) },
+            ..TrainingParams::default()
         }
     }
 }

@@ -7,7 +7,7 @@ use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use std::num::NonZeroUsize;
 use turbine_core::evaluation::Confusion;
-use turbine_core::training::{Fitted, Trained, TrainingParams, calibrate};
+use turbine_core::training::{Fitted, Trained, TrainingParams};
 
 /// Shares of the training readings.
 const FRACTIONS: [f64; 11] = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
@@ -77,15 +77,14 @@ fn fits(readings: usize, n_estimators: usize) -> Vec<Fit> {
 
 fn measure(trained: &Trained, params: &TrainingParams, fit: Fit) -> Option<LearningPoint> {
     let (train, val) = (&trained.splits.train, &trained.splits.val);
-    // The training readings are shuffled, so the first ones are a random sample.
+    // Shuffled readings: the first ones are a random sample. A recording: its first part.
     let indices: Vec<usize> = (0..fit.readings).collect();
     let subset = train.select(&indices);
-    let mut forest = params.forest.clone();
-    forest.n_estimators = fit.n_estimators;
-    let fitted = Fitted::fit(&subset, &forest, NonZeroUsize::MIN).ok()?;
+    let mut params = TrainingParams { threads: NonZeroUsize::MIN, ..params.clone() };
+    params.forest.n_estimators = fit.n_estimators;
+    let fitted = Fitted::fit(&subset, &params).ok()?;
     let scores = fitted.score(val);
-    let threshold =
-        calibrate(params.threshold, params.contamination, &fitted.score(&subset), &scores, val.labels()).ok()?;
+    let threshold = fitted.threshold(&params, val).ok()?;
     let flagged = scores.iter().filter(|&&score| score > threshold).count() as f64 / scores.len() as f64;
     let f1 = val.labels().and_then(|labels| Confusion::at_threshold(&scores, labels, threshold).f1());
     Some(LearningPoint { at: fit.at, f1: f1.unwrap_or(f64::NAN), flagged })

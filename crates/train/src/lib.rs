@@ -84,7 +84,7 @@ fn summarise(trained: &Trained, args: &Args, out: &mut impl Write) -> anyhow::Re
         "[train] forest: {} trees of {} readings, extension level {}, seed {}",
         params.n_estimators, params.sample_size, params.extension_level, args.seed
     )?;
-    let threshold = model.threshold();
+    let threshold = trained.threshold;
     let flagged = scores.train.iter().filter(|&&score| score > threshold).count() as f64 / train as f64 * 100.0;
     let method = match args.threshold {
         ThresholdArg::Contamination => format!("by contamination {}", args.contamination),

@@ -5,6 +5,7 @@ mod csv_rows;
 pub use csv_rows::{Columns, CsvRow, CsvRows, DatasetError, SkippedRows};
 
 use crate::feature::FeatureSet;
+use jiff::Timestamp;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::io::Read;
@@ -15,6 +16,7 @@ pub struct Dataset {
     features: FeatureSet,
     readings: Vec<f64>,
     labels: Option<Vec<bool>>,
+    times: Option<Vec<Timestamp>>,
 }
 
 /// A data set split into three parts.
@@ -38,7 +40,16 @@ impl Dataset {
         if let Some(labels) = &labels {
             assert_eq!(labels.len(), readings.len() / features.len(), "one label per reading");
         }
-        Dataset { features, readings, labels }
+        Dataset { features, readings, labels, times: None }
+    }
+
+    /// The same readings with the times at which they were taken: they are then one recording, not a heap of readings.
+    ///
+    /// # Panics
+    /// If there is not one time a reading.
+    pub fn with_times(self, times: Vec<Timestamp>) -> Self {
+        assert_eq!(times.len(), self.len(), "one time a reading");
+        Dataset { times: Some(times), ..self }
     }
 
     /// Reads a CSV with a header. Rows with an empty or non-numeric cell in a selected column are skipped and counted.
@@ -47,18 +58,20 @@ impl Dataset {
     /// A [`DatasetError`] if a column is missing or no row is usable.
     pub fn from_csv(csv: impl Read, columns: &Columns) -> Result<(Self, SkippedRows), DatasetError> {
         let mut rows = CsvRows::new(csv, columns)?;
-        let (mut readings, mut labels) = (Vec::new(), Vec::new());
+        let (mut readings, mut labels, mut times) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows.by_ref() {
             let row = row?;
             readings.extend(row.values);
             labels.extend(row.label);
+            times.extend(row.timestamp);
         }
         let (features, skipped) = rows.finish();
         if readings.is_empty() {
             return Err(DatasetError::NoRows(skipped));
         }
         let labels = columns.label.is_some().then_some(labels);
-        Ok((Dataset::new(features, readings, labels), skipped))
+        let dataset = Dataset::new(features, readings, labels);
+        Ok((if columns.timestamp.is_some() { dataset.with_times(times) } else { dataset }, skipped))
     }
 
     /// The features of each reading.
@@ -74,6 +87,11 @@ impl Dataset {
     /// One label per reading (true = anomaly), if there are labels.
     pub fn labels(&self) -> Option<&[bool]> {
         self.labels.as_deref()
+    }
+
+    /// When each reading was taken, if that is known.
+    pub fn times(&self) -> Option<&[Timestamp]> {
+        self.times.as_deref()
     }
 
     /// The number of readings.
@@ -99,13 +117,39 @@ impl Dataset {
         let n = self.features.len();
         let readings = indices.iter().flat_map(|&i| &self.readings[i * n..(i + 1) * n]).copied().collect();
         let labels = self.labels.as_ref().map(|labels| indices.iter().map(|&i| labels[i]).collect());
-        Dataset::new(self.features.clone(), readings, labels)
+        let times = self.times.as_ref().map(|times| indices.iter().map(|&i| times[i]).collect());
+        Dataset { times, ..Dataset::new(self.features.clone(), readings, labels) }
+    }
+
+    /// The readings in the order of their times; unchanged without times.
+    pub fn in_order_of_time(&self) -> Dataset {
+        let mut indices: Vec<usize> = (0..self.len()).collect();
+        if let Some(times) = &self.times {
+            indices.sort_by_key(|&i| times[i]);
+        }
+        self.select(&indices)
+    }
+
+    /// The readings not labelled as anomalies; all of them without labels.
+    pub fn normal(&self) -> Dataset {
+        let is_normal = |i: &usize| self.labels.as_ref().is_none_or(|labels| !labels[*i]);
+        self.select(&(0..self.len()).filter(is_normal).collect::<Vec<_>>())
     }
 
     /// Shuffles the readings and splits them 70 / 10 / 20.
     pub fn split(&self, seed: u64) -> Splits {
         let mut indices: Vec<usize> = (0..self.len()).collect();
         shuffle(&mut indices, &mut ChaCha8Rng::seed_from_u64(seed));
+        self.cut(&indices)
+    }
+
+    /// Splits the readings 70 / 10 / 20 in the order of their times. After a shuffle, each reading of Test would have
+    /// its neighbours in time among those of Train, so that Test would measure little.
+    pub fn split_in_time(&self) -> Splits {
+        self.in_order_of_time().cut(&(0..self.len()).collect::<Vec<_>>())
+    }
+
+    fn cut(&self, indices: &[usize]) -> Splits {
         let train = self.len() * 7 / 10;
         let val = train + self.len() / 10;
         Splits {

@@ -3,8 +3,12 @@
 //! An undefined metric, such as precision if nothing was flagged, is `None`, never 0.
 
 mod curve;
+mod precision_recall;
+mod time;
 
 pub use curve::{F1Point, RocPoint, f1_curve, roc_auc, roc_curve};
+pub use precision_recall::average_precision;
+pub use time::{Event, Moment, TimeEvaluation};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,16 +1,23 @@
 //! The model file: one JSON object.
 //!
 //! ```json
-//! {"format": "turbine-iforest", "format_version": 1, "model_version": "0123456789ab", "model": {…}}
+//! {"format": "turbine-iforest", "format_version": 2, "model_version": "m0123456789ab", "model": {…}}
 //! ```
 //!
-//! `model_version` is the first 12 hexadecimal digits of the SHA-256 of the text of `model` as it stands in the file, so
-//! that it names the content and betrays an edit. Nothing in the file depends on the time, the machine or the threads.
+//! `model_version` is an `m` and the first 12 hexadecimal digits of the SHA-256 of the text of `model` as it stands in the
+//! file, so that it names the content and betrays an edit; with the `m` no program takes it for a number. Nothing in the
+//! file depends on the time, the machine or the threads.
+//!
+//! Version 1 has neither `neighbours`, `calibration`, `monitor` nor `expectation`, and its `model_version` may lack the `m`.
+//! Such a model scores as it always did; it knows no surprisals and raises no alarms.
 
 use super::{FeatureSummary, GoldenSet, Model, ModelParams, ModelParts, TrainingSummary, golden};
 use crate::atomic_file;
+use crate::detector::{Calibration, Detector, DetectorKind, Neighbours, NeighboursData};
+use crate::explain::Expectation;
 use crate::feature::FeatureSet;
 use crate::forest::{Forest, ForestData};
+use crate::monitor::{Monitor, MonitorSettings};
 use crate::scaler::StandardScaler;
 use crate::threshold::check_contamination;
 use serde::{Deserialize, Serialize};
@@ -23,7 +30,7 @@ use std::path::Path;
 const FORMAT: &str = "turbine-iforest";
 
 /// The version of the format that is written, and the newest that is read.
-pub const FORMAT_VERSION: u64 = 1;
+pub const FORMAT_VERSION: u64 = 2;
 
 /// Why a model file cannot be used. None of these touches the file.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +90,24 @@ struct Body {
     training: TrainingSummary,
     golden: GoldenSet,
     forest: ForestData,
+    #[serde(default)]
+    calibration: Option<Calibrations>,
+    #[serde(default)]
+    neighbours: Option<NeighboursData>,
+    #[serde(default)]
+    monitor: Option<MonitorSettings>,
+    #[serde(default)]
+    expectation: Option<Expectation>,
+}
+
+/// From scores to surprisals.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Calibrations {
+    /// Of the forest's score.
+    forest: Calibration,
+    /// Of the neighbours' distance; without neighbours there is none.
+    distance: Option<Calibration>,
 }
 
 impl Model {
@@ -103,16 +128,15 @@ impl Model {
     pub fn from_json(json: &str) -> Result<Self, ModelError> {
         let envelope = open(json)?;
         let body = &mut serde_json::Deserializer::from_str(envelope.model.get());
-        let Body { features, params, scaler, threshold, training, golden, forest } =
-            serde_path_to_error::deserialize(body).map_err(|error| {
-                let field = if error.path().iter().len() == 0 { "model".to_owned() } else { error.path().to_string() };
-                ModelError::Invalid { field, problem: format!("cannot be read: {}", error.into_inner()) }
-            })?;
-        let forest = Forest::try_from(forest).map_err(|error| invalid("forest", error.to_string()))?;
-        let parts = ModelParts { features, params, scaler, threshold, training, golden, forest };
+        let body: Body = serde_path_to_error::deserialize(body).map_err(|error| {
+            let field = if error.path().iter().len() == 0 { "model".to_owned() } else { error.path().to_string() };
+            ModelError::Invalid { field, problem: format!("cannot be read: {}", error.into_inner()) }
+        })?;
+        let parts = body.into_parts()?;
         check(&parts)?;
         let version = version_of(envelope.model.get());
-        if version != envelope.model_version {
+        let first_format = envelope.format_version == 1 && version[1..] == envelope.model_version;
+        if version != envelope.model_version && !first_format {
             let problem =
                 format!("is {:?}, but the content's is {version:?}: the file was edited", envelope.model_version);
             return Err(invalid("model_version", problem));
@@ -175,7 +199,7 @@ fn open(json: &str) -> Result<Envelope<'_>, ModelError> {
     match head.format_version.as_u64() {
         Some(version) if (1..=FORMAT_VERSION).contains(&version) => {}
         Some(found) if found > FORMAT_VERSION => return Err(ModelError::Newer { found }),
-        _ => return Err(invalid("format_version", format!("is {}, not {FORMAT_VERSION}", head.format_version))),
+        _ => return Err(invalid("format_version", format!("is {}, not 1 to {FORMAT_VERSION}", head.format_version))),
     }
     serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json))
         .map_err(|error| invalid(&error.path().to_string(), format!("cannot be read: {}", error.into_inner())))
@@ -185,17 +209,76 @@ fn invalid(field: &str, problem: String) -> ModelError {
     ModelError::Invalid { field: field.to_owned(), problem }
 }
 
+impl Body {
+    /// Puts the parts together, as far as they fit each other.
+    fn into_parts(self) -> Result<ModelParts, ModelError> {
+        let Body { features, params, scaler, threshold, training, golden, forest, .. } = self;
+        let n = features.len();
+        let forest = Forest::try_from(forest).map_err(|error| invalid("forest", error.to_string()))?;
+        for (field, length) in [("scaler.mean", scaler.mean().len()), ("scaler.std", scaler.std().len())] {
+            if length != n {
+                return Err(invalid(field, format!("has {length} entries for {n} features")));
+            }
+        }
+        if forest.n_features() != n {
+            return Err(invalid("forest.n_features", format!("is {} for {n} features", forest.n_features())));
+        }
+        let scaler = scaler.checked().map_err(|error| invalid("scaler", format!("is unusable: {error}")))?;
+        let neighbours = self.neighbours.map(|data| neighbours_of(data, n)).transpose()?;
+        let calibration = self.calibration.map(Calibrations::checked).transpose()?;
+        let detector = match (neighbours, calibration) {
+            (None, None) => Detector::forest(scaler, forest, None),
+            (None, Some(Calibrations { forest: calibration, distance: None })) => {
+                Detector::forest(scaler, forest, Some(calibration))
+            }
+            (None, Some(Calibrations { distance: Some(_), .. })) => {
+                return Err(invalid("calibration.distance", "is there without neighbours".to_owned()));
+            }
+            (Some(neighbours), Some(Calibrations { forest: calibration, distance: Some(distance) })) => {
+                Detector::forest_and_neighbours(scaler, forest, calibration, neighbours, distance)
+            }
+            (Some(_), _) => {
+                let problem = "is missing, and neighbours do not score without it".to_owned();
+                return Err(invalid("calibration.distance", problem));
+            }
+        };
+        let monitor = Monitor::new(self.monitor.unwrap_or_else(MonitorSettings::unknown))
+            .map_err(|error| invalid(&format!("monitor.{}", error.field), error.problem))?;
+        let expectation = self.expectation;
+        Ok(ModelParts { features, params, detector, threshold, training, golden, monitor, expectation })
+    }
+}
+
+impl Calibrations {
+    fn checked(self) -> Result<Self, ModelError> {
+        let checked = |part: &str, calibration: Calibration| {
+            calibration
+                .checked()
+                .map_err(|error| invalid(&format!("calibration.{part}.{}", error.field), error.problem))
+        };
+        Ok(Calibrations {
+            forest: checked("forest", self.forest)?,
+            distance: self.distance.map(|distance| checked("distance", distance)).transpose()?,
+        })
+    }
+}
+
+fn neighbours_of(data: NeighboursData, n_features: usize) -> Result<Neighbours, ModelError> {
+    let neighbours =
+        Neighbours::try_from(data).map_err(|error| invalid(&format!("neighbours.{}", error.field), error.problem))?;
+    if neighbours.n_features() != n_features {
+        let problem = format!("has {} entries for {n_features} features", neighbours.n_features());
+        return Err(invalid("neighbours.mean", problem));
+    }
+    Ok(neighbours)
+}
+
 fn check(parts: &ModelParts) -> Result<(), ModelError> {
-    let ModelParts { features, params, scaler, threshold, training, forest, .. } = parts;
+    let ModelParts { features, params, detector, threshold, training, monitor, expectation, .. } = parts;
+    let forest = detector.isolation_forest();
     let n = features.len();
     check_contamination(params.contamination)
         .map_err(|error| invalid("params.contamination", format!("is wrong: {error}")))?;
-    for (field, length) in [("scaler.mean", scaler.mean().len()), ("scaler.std", scaler.std().len())] {
-        if length != n {
-            return Err(invalid(field, format!("has {length} entries for {n} features")));
-        }
-    }
-    scaler.clone().checked().map_err(|error| invalid("scaler", format!("is unusable: {error}")))?;
     if !(0.0..1.0).contains(threshold) {
         return Err(invalid("threshold", format!("is {threshold}; it must be 0 to 1")));
     }
@@ -209,16 +292,44 @@ fn check(parts: &ModelParts) -> Result<(), ModelError> {
             return Err(invalid(field, format!("does not agree: {stated} is stated, the forest has {actual}")));
         }
     }
+    if detector.kind() == DetectorKind::ForestAndNeighbours && forest.extension_level() != 0 {
+        let problem = format!("is {}, but with neighbours the forest is classic: 0", forest.extension_level());
+        return Err(invalid("forest.extension_level", problem));
+    }
+    let longest_unchanged = monitor.settings().longest_unchanged.len();
+    if ![0, n].contains(&longest_unchanged) {
+        return Err(invalid("monitor.longest_unchanged", format!("has {longest_unchanged} entries for {n} features")));
+    }
+    if let Some(expectation) = expectation {
+        expectation.check(n).map_err(|problem| invalid("expectation.precision", problem))?;
+    }
     FeatureSummary::check(&training.features, features).map_err(|(field, problem)| invalid(&field, problem))?;
     golden::prove(parts)
 }
 
 fn text_of(parts: &ModelParts) -> String {
-    let ModelParts { features, params, scaler, threshold, training, golden, forest } = parts.clone();
-    let body = Body { features, params, scaler, threshold, training, golden, forest: forest.to_data() };
+    let ModelParts { features, params, detector, threshold, training, golden, monitor, expectation } = parts.clone();
+    let calibrations = |forest: &Calibration| Calibrations {
+        forest: forest.clone(),
+        distance: detector.distance_calibration().cloned(),
+    };
+    let body = Body {
+        features,
+        params,
+        scaler: detector.scaler().clone(),
+        threshold,
+        training,
+        golden,
+        forest: detector.isolation_forest().to_data(),
+        calibration: detector.forest_calibration().map(calibrations),
+        neighbours: detector.neighbours().map(|neighbours| neighbours.data().clone()),
+        monitor: Some(monitor.settings().clone()),
+        expectation,
+    };
     serde_json::to_string(&body).expect("numbers, strings and lists have a JSON form")
 }
 
 fn version_of(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(text.as_bytes());
+    std::iter::once("m".to_owned()).chain(digest.iter().take(6).map(|byte| format!("{byte:02x}"))).collect()
 }

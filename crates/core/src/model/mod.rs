@@ -1,24 +1,26 @@
-//! A trained model: features, scaler, forest and threshold, with the record of how it came to be.
+//! A trained model: features, detector, threshold and monitor, with the record of how it came to be.
 
 mod file;
 mod golden;
 mod summary;
+mod watch;
 
 pub use file::{FORMAT_VERSION, ModelError};
-pub use golden::{GoldenReading, GoldenSet};
+pub use golden::{GoldenDetection, GoldenReading, GoldenSet};
 pub use summary::{FeatureSummary, SplitEvaluations, TrainingSummary};
+pub use watch::{Judgement, Observation};
 
+use crate::detector::{Detector, DetectorKind};
+use crate::explain::Expectation;
 use crate::feature::FeatureSet;
 use crate::forest::Forest;
+use crate::monitor::Monitor;
 use crate::prediction::Prediction;
 use crate::reading::Reading;
 use crate::scaler::StandardScaler;
 use crate::threshold::ThresholdMethod;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// Readings that are standardised and scored together: their values stay in the first-level cache.
-const BLOCK: usize = 256;
 
 /// What the training was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,16 +47,18 @@ pub struct ModelParts {
     pub features: FeatureSet,
     /// What was asked for.
     pub params: ModelParams,
-    /// Applied to a reading before it is scored.
-    pub scaler: StandardScaler,
+    /// Scores readings.
+    pub detector: Detector,
     /// Scores above it are anomalies; 0 to 1.
     pub threshold: f64,
+    /// Watches turbines in time.
+    pub monitor: Monitor,
+    /// What sensors are to be expected to read; `None` if the model was fitted elsewhere.
+    pub expectation: Option<Expectation>,
     /// What it was trained on and how well it did.
     pub training: TrainingSummary,
     /// Readings with the scores they must have.
     pub golden: GoldenSet,
-    /// Scores standardised readings.
-    pub forest: Forest,
 }
 
 /// A model that has been proved to work: it scores its golden readings as it did when it was trained.
@@ -75,9 +79,19 @@ impl Model {
         &self.parts.params
     }
 
+    /// What scores readings.
+    pub fn detector(&self) -> &Detector {
+        &self.parts.detector
+    }
+
+    /// What watches turbines in time.
+    pub fn monitor(&self) -> &Monitor {
+        &self.parts.monitor
+    }
+
     /// The mean and spread it standardises by.
     pub fn scaler(&self) -> &StandardScaler {
-        &self.parts.scaler
+        self.parts.detector.scaler()
     }
 
     /// Scores above it are anomalies.
@@ -92,7 +106,7 @@ impl Model {
 
     /// The forest, which scores standardised readings.
     pub fn forest(&self) -> &Forest {
-        &self.parts.forest
+        self.parts.detector.isolation_forest()
     }
 
     /// The readings with the scores they must have.
@@ -100,12 +114,12 @@ impl Model {
         &self.parts.golden
     }
 
-    /// 12 hexadecimal digits that differ between models that differ in anything.
+    /// `m` and 12 hexadecimal digits that differ between models that differ in anything.
     pub fn version(&self) -> &Arc<str> {
         &self.version
     }
 
-    /// The verdict on a reading.
+    /// The verdict on a reading by itself: as if it were the first of its turbine.
     ///
     /// # Panics
     /// If the reading was checked against other features.
@@ -115,14 +129,20 @@ impl Model {
         self.verdict(score[0])
     }
 
-    /// The anomaly scores of `readings` (row-major, n_readings × n_features, in the features' units), each in (0, 1].
-    /// The score of a reading does not depend on the others.
+    /// The anomaly scores of `readings` (row-major, n_readings × n_features, in the features' units), each as if it were
+    /// the first of its turbine: the score of a reading does not depend on the others.
     ///
     /// # Panics
     /// If there is not one place in `scores` a reading.
     pub fn score_into(&self, readings: &[f64], scores: &mut [f64]) {
-        let ModelParts { features, scaler, forest, .. } = &self.parts;
-        score_into(features.len(), scaler, forest, readings, scores);
+        let detector = self.detector();
+        detector.forest_scores(readings, scores);
+        if detector.kind() == DetectorKind::Forest {
+            return;
+        }
+        for (reading, score) in readings.chunks_exact(self.features().len()).zip(scores) {
+            *score = detector.detect(*score, reading).anomaly_score;
+        }
     }
 
     /// The anomaly scores of `readings`, as [`Model::score_into`].
@@ -143,29 +163,6 @@ impl Model {
     /// [`ModelError::Invalid`] for the first that does not score as written.
     pub fn prove(&self) -> Result<(), ModelError> {
         golden::prove(&self.parts)
-    }
-}
-
-pub(crate) fn score_into(
-    n_features: usize,
-    scaler: &StandardScaler,
-    forest: &Forest,
-    readings: &[f64],
-    scores: &mut [f64],
-) {
-    assert_eq!(readings.len(), scores.len() * n_features, "one place in scores a reading");
-    if let [score] = scores {
-        let mut scaled = [0.0; crate::feature::MAX_FEATURES];
-        let scaled = &mut scaled[..n_features];
-        scaler.transform_into(readings, scaled);
-        *score = forest.score(scaled);
-        return;
-    }
-    let mut scaled = vec![0.0; BLOCK.min(scores.len()) * n_features];
-    for (readings, scores) in readings.chunks(BLOCK * n_features).zip(scores.chunks_mut(BLOCK)) {
-        let scaled = &mut scaled[..readings.len()];
-        scaler.transform_into(readings, scaled);
-        forest.score_batch(scaled, scores);
     }
 }
 

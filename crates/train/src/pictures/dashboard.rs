@@ -69,7 +69,7 @@ fn over_thresholds(trained: &Trained, labelled: bool) -> Plot<'static> {
         false => ("Share flagged against the threshold", Axis::number("readings flagged (%)").covering(0.0, 100.0)),
     };
     let mut plot = Plot::new(title, Axis::number("threshold on the anomaly score"), vertical);
-    plot.push(Rule::vertical(format!("threshold {:.4}", trained.model.threshold()), trained.model.threshold()));
+    plot.push(Rule::vertical(format!("threshold {:.4}", trained.threshold), trained.threshold));
     let (splits, scores) = (&trained.splits, &trained.scores);
     let all = scores.train.iter().chain(&scores.val).chain(&scores.test);
     let (low, high) = all.fold((1.0, 0.0), |(low, high), &score| (score.min(low), score.max(high)));

@@ -45,7 +45,7 @@ pub fn draw(
 fn metrics(trained: &Trained, table: &MetricsTable) -> Picture<'static> {
     let mut picture = Picture::new("Metrics of the model");
     picture.note(match trained.evaluation {
-        Some(_) => format!("At the threshold {:.4}; ROC_AUC at all thresholds.", trained.model.threshold()),
+        Some(_) => format!("At the threshold {:.4}; ROC_AUC at all thresholds.", trained.threshold),
         None => format!("No labels, so no metrics. {NEEDS_LABELS}"),
     });
     let table = table.chart();

@@ -11,7 +11,7 @@ pub fn picture(trained: &Trained) -> Picture<'static> {
     let (low, high) = all.fold((1.0f64, 0.0f64), |(low, high), &score| (score.min(low), score.max(high)));
     let margin = (high - low).max(1e-3) * 0.06;
     let range = (low - margin, high + margin);
-    let threshold = trained.model.threshold();
+    let threshold = trained.threshold;
     let horizontal = Axis::number("anomaly score (higher = more anomalous)");
     let mut plot =
         Plot::new("", horizontal, Axis::number("density (share of readings per unit of score)").covering(0.0, 0.0));

@@ -1,0 +1,202 @@
+//! From a data set to a proved model: split, standardise, fit, calibrate, evaluate, compare with the reference.
+//!
+//! A data set without times is a heap of readings: it is shuffled, the model is fitted to 70 % of it and measured on the
+//! rest. One with times is a recording: it is cut in the order of time, and a model that is fitted to the first part is
+//! measured; the model that is kept is fitted to all normal readings.
+
+mod error;
+mod fitted;
+
+pub use error::TrainingError;
+pub use fitted::Fitted;
+
+use crate::dataset::{Dataset, Splits};
+use crate::detector::DetectorKind;
+use crate::evaluation::Evaluation;
+use crate::explain::Expectation;
+use crate::forest::ForestParams;
+use crate::interop;
+use crate::model::{FeatureSummary, GoldenSet, Model, ModelParams, ModelParts, SplitEvaluations, TrainingSummary};
+use crate::monitor::{AlarmTarget, DEFAULT_SPAN};
+use crate::threshold::{self, ThresholdMethod};
+use std::num::NonZeroUsize;
+
+/// The fewest readings a model is trained on: below, the split leaves nothing to calibrate on.
+pub const FEWEST_READINGS: usize = 50;
+
+/// The largest difference from the reference implementation that is taken for rounding.
+pub const MOST_INTEROP_DIFFERENCE: f64 = 1e-9;
+
+/// Seconds between the readings of the simulated turbine: its sender's interval.
+pub const SIMULATED_INTERVAL: f64 = 0.5;
+
+/// What a training is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainingParams {
+    /// What the detector consists of.
+    pub detector: DetectorKind,
+    /// The forest, and the seed of everything random.
+    pub forest: ForestParams,
+    /// Share of the training readings to be flagged, above 0, at most 0.5.
+    pub contamination: f64,
+    /// How the threshold is chosen.
+    pub threshold: ThresholdMethod,
+    /// What the threshold of the alarm is to achieve.
+    pub alarm: AlarmTarget,
+    /// Readings over which surprisals are smoothed, 1 to [`MOST_SPAN`](crate::monitor::MOST_SPAN).
+    pub smoothing_span: u32,
+    /// Seconds between readings to expect in service where the data set has no times; `None` if not known.
+    pub interval: Option<f64>,
+    /// How many threads fit trees; the result does not depend on it.
+    pub threads: NonZeroUsize,
+}
+
+impl Default for TrainingParams {
+    /// The default model's: a forest of 100 trees of 256 readings, seed 42, contamination 0.05, balanced alarms, one
+    /// thread.
+    fn default() -> Self {
+        TrainingParams {
+            detector: DetectorKind::Forest,
+            forest: ForestParams::default(),
+            contamination: 0.05,
+            threshold: ThresholdMethod::Contamination,
+            alarm: AlarmTarget::default(),
+            smoothing_span: DEFAULT_SPAN,
+            interval: Some(SIMULATED_INTERVAL),
+            threads: NonZeroUsize::MIN,
+        }
+    }
+}
+
+/// A trained model with what it was trained on, for pictures and tables.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// The model.
+    pub model: Model,
+    /// The data in three parts.
+    pub splits: Splits,
+    /// The scores of each part, by the model or, for a recording, by one that was fitted to its first part.
+    pub scores: SplitScores,
+    /// The threshold that those scores were held against.
+    pub threshold: f64,
+    /// How well they did on each part; `None` without labels.
+    pub evaluation: Option<SplitEvaluations>,
+}
+
+/// One score a reading, part by part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SplitScores {
+    /// Of [`Splits::train`].
+    pub train: Vec<f64>,
+    /// Of [`Splits::val`].
+    pub val: Vec<f64>,
+    /// Of [`Splits::test`].
+    pub test: Vec<f64>,
+}
+
+/// Trains a model on `dataset` and measures it on what it was not fitted to.
+///
+/// # Errors
+/// A [`TrainingError`] for parameters or data that cannot be used, or if the reference implementation disagrees.
+pub fn train(dataset: &Dataset, params: &TrainingParams) -> Result<Trained, TrainingError> {
+    threshold::check_contamination(params.contamination)?;
+    if dataset.times().is_some() { train_in_time(dataset, params) } else { train_shuffled(dataset, params) }
+}
+
+fn train_shuffled(dataset: &Dataset, params: &TrainingParams) -> Result<Trained, TrainingError> {
+    enough(dataset)?;
+    let splits = dataset.split(params.forest.seed);
+    let fitted = Fitted::fit_calibrated(&splits.train, params)?;
+    let (scores, threshold, evaluation) = evaluate(&fitted, &splits, params)?;
+    let model = model(fitted, &splits.train, threshold, evaluation, params)?;
+    Ok(Trained { model, splits, scores, threshold, evaluation })
+}
+
+fn train_in_time(dataset: &Dataset, params: &TrainingParams) -> Result<Trained, TrainingError> {
+    let splits = dataset.split_in_time();
+    let normal = dataset.in_order_of_time().normal();
+    enough(&normal)?;
+    let first = Fitted::fit(&splits.train, params)?;
+    let (scores, evaluated_threshold, evaluation) = evaluate(&first, &splits, params)?;
+    let fitted = Fitted::fit_calibrated(&normal, params)?;
+    let threshold = match params.threshold {
+        ThresholdMethod::Contamination => fitted.threshold(params, &splits.val)?,
+        // Every labelled reading it could be chosen on by the final model was either fitted to or is a fault.
+        ThresholdMethod::BestF1 => evaluated_threshold,
+    };
+    let model = model(fitted, &normal, threshold, evaluation, params)?;
+    Ok(Trained { model, splits, scores, threshold: evaluated_threshold, evaluation })
+}
+
+fn enough(dataset: &Dataset) -> Result<(), TrainingError> {
+    if dataset.len() >= FEWEST_READINGS { Ok(()) } else { Err(TrainingError::TooFew(dataset.len())) }
+}
+
+fn evaluate(
+    fitted: &Fitted,
+    splits: &Splits,
+    params: &TrainingParams,
+) -> Result<(SplitScores, f64, Option<SplitEvaluations>), TrainingError> {
+    let Splits { train, val, test } = splits;
+    let threshold = fitted.threshold(params, val)?;
+    let scores = SplitScores { train: fitted.score(train), val: fitted.score(val), test: fitted.score(test) };
+    let evaluate = |scores: &[f64], part: &Dataset| Some(Evaluation::new(scores, part.labels()?, threshold));
+    let evaluations = [(&scores.train, train), (&scores.val, val), (&scores.test, test)];
+    let evaluation = match evaluations.map(|(scores, part)| evaluate(scores, part)) {
+        [Some(train), Some(val), Some(test)] => Some(SplitEvaluations { train, val, test }),
+        _ => None,
+    };
+    Ok((scores, threshold, evaluation))
+}
+
+/// Puts the model together that was fitted to `dataset`.
+fn model(
+    fitted: Fitted,
+    dataset: &Dataset,
+    threshold: f64,
+    evaluation: Option<SplitEvaluations>,
+    params: &TrainingParams,
+) -> Result<Model, TrainingError> {
+    let (scaler, forest) = (fitted.detector.scaler(), fitted.detector.isolation_forest());
+    let interop_difference = interop::largest_difference(forest, &scaler.transform(dataset.readings()))?;
+    if let Some(difference) = interop_difference {
+        accept(difference)?;
+    }
+    let golden = GoldenSet::choose(
+        dataset.readings(),
+        &fitted::smoothed(dataset),
+        &fitted.score(dataset),
+        &fitted.detector,
+        threshold,
+    );
+    Ok(Model::new(ModelParts {
+        features: dataset.features().clone(),
+        params: ModelParams {
+            contamination: params.contamination,
+            threshold_method: params.threshold,
+            n_estimators: forest.n_estimators(),
+            sample_size: forest.sample_size(),
+            extension_level: forest.extension_level(),
+            random_state: Some(params.forest.seed),
+        },
+        training: TrainingSummary {
+            rows: dataset.len() as u64,
+            features: FeatureSummary::of(dataset, scaler),
+            evaluation,
+            interop_difference,
+        },
+        monitor: fitted.monitor(dataset, params)?,
+        expectation: Expectation::fit(dataset.readings(), scaler),
+        golden,
+        threshold,
+        detector: fitted.detector,
+    })?)
+}
+
+/// Takes a difference for rounding; NaN is none.
+fn accept(difference: f64) -> Result<(), TrainingError> {
+    if difference <= MOST_INTEROP_DIFFERENCE { Ok(()) } else { Err(TrainingError::Disagreement(difference)) }
+}
+
+#[cfg(test)]
+mod tests;
