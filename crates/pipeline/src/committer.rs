@@ -6,11 +6,15 @@ use crate::fleet::{Fingerprint, Fleet, Snapshot, Verdict};
 use crate::group_commit::Commit;
 use crate::prediction_log::{LogFault, RecordLog};
 use crate::submission::{Answered, Submission};
+use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use turbine_core::feature::FeatureSet;
-use turbine_core::prediction::{Prediction, PredictionRecord};
+use turbine_core::model::{Model, Observation};
+use turbine_core::monitor::TurbineState;
+use turbine_core::prediction::{Prediction, PredictionRecord, Watch};
+use turbine_core::reading::{Reading, TurbineId};
 
 /// After how many rows the turbines' state is written again: a start reads no more rows than that, and those of the
 /// window of repeated readings.
@@ -43,6 +47,7 @@ pub(crate) struct Committer {
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Events,
     pub(crate) rows_since_snapshot: u64,
+    pub(crate) arrivals: Arrivals,
 }
 
 /// The answers to the readings of one submission; `None` if the log is no longer one of its model's features.
@@ -60,19 +65,29 @@ impl Commit for Committer {
     type Fault = LogFault;
 
     fn commit(&mut self, submissions: Vec<Submission>) -> Result<Vec<Receipt>, LogFault> {
+        let models: Vec<Arc<Model>> = submissions.iter().map(|submission| Arc::clone(&submission.model)).collect();
         let judged: Vec<Option<Vec<Judged>>> = {
             let fleet = self.fleet.read();
-            let mut judge = Judge::new(&fleet);
+            let mut judge = Judge::new(&fleet, self.arrivals.from_now());
             let fits = |submission: &Submission| submission.model.features().names().eq(self.features.names());
-            submissions.into_iter().map(|submission| fits(&submission).then(|| judge.all(submission))).collect()
+            let judged =
+                submissions.into_iter().map(|submission| fits(&submission).then(|| judge.all(submission))).collect();
+            self.arrivals = judge.arrivals;
+            judged
         };
-        let new = || judged.iter().flatten().flatten().filter(|judged| !judged.answered.duplicate);
-        let rows: Vec<&PredictionRecord> = new().map(|judged| &judged.answered.record).collect();
+        let new = || {
+            judged.iter().zip(&models).flat_map(|(judged, model)| {
+                judged.iter().flatten().filter(|judged| !judged.answered.duplicate).map(move |judged| (judged, model))
+            })
+        };
+        let rows: Vec<&PredictionRecord> = new().map(|(judged, _)| &judged.answered.record).collect();
         if !rows.is_empty() {
             self.log.append(&rows)?;
         }
         let mut fleet = self.fleet.write();
-        new().for_each(|judged| fleet.fold(&judged.answered.record, judged.fingerprint));
+        for (judged, model) in new() {
+            fleet.fold(&judged.answered.record, judged.fingerprint, model.monitor());
+        }
         drop(fleet);
         rows.iter().for_each(|record| self.counters.count(record));
         self.counters.duplicates.inc_by((judged.iter().flatten().flatten().count() - rows.len()) as u64);
@@ -129,37 +144,84 @@ impl Committer {
     }
 }
 
+/// The times of readings whose sender gave none: when they were received, each later than the one before, so that each
+/// steps its turbine's state.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrivals(Timestamp);
+
+impl Arrivals {
+    /// Times from now on.
+    pub(crate) fn begin() -> Self {
+        Arrivals(Timestamp::UNIX_EPOCH).from_now()
+    }
+
+    fn from_now(self) -> Self {
+        let now = Timestamp::now();
+        // What follows the microsecond is noise in a log.
+        Arrivals(Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now).max(self.0))
+    }
+
+    fn next(&mut self) -> Timestamp {
+        let time = self.0;
+        self.0 = time.checked_add(SignedDuration::from_micros(1)).unwrap_or(time);
+        time
+    }
+}
+
 /// Decides what is said of readings, given what is in the log and the readings of the same batch before them.
 pub(crate) struct Judge<'a> {
     fleet: &'a Fleet,
-    batch: HashMap<Fingerprint, Verdict>,
+    /// The state of the turbines that the batch has touched.
+    states: HashMap<Option<TurbineId>, TurbineState>,
+    verdicts: HashMap<Fingerprint, Verdict>,
+    arrivals: Arrivals,
 }
 
 impl<'a> Judge<'a> {
-    pub(crate) fn new(fleet: &'a Fleet) -> Self {
-        Judge { fleet, batch: HashMap::new() }
+    pub(crate) fn new(fleet: &'a Fleet, arrivals: Arrivals) -> Self {
+        Judge { fleet, states: HashMap::new(), verdicts: HashMap::new(), arrivals }
     }
 
     pub(crate) fn all(&mut self, submission: Submission) -> Vec<Judged> {
-        let Submission { model, readings, scores, received } = submission;
+        let Submission { model, readings, scores, explained } = submission;
+        let scored = readings.into_iter().zip(scores);
+        scored.map(|(reading, forest_score)| self.one(&model, reading, forest_score, explained)).collect()
+    }
+
+    fn one(&mut self, model: &Model, reading: Reading, forest_score: f64, explained: bool) -> Judged {
         let window = self.fleet.window();
-        let judge = |(reading, score): (turbine_core::reading::Reading, f64)| {
-            let named = reading.turbine_id().zip(reading.timestamp());
-            let fingerprint = named.and_then(|(turbine, time)| window.fingerprint(turbine, time, reading.values()));
-            let before = fingerprint.and_then(|key| self.batch.get(&key).or_else(|| window.find(key)));
-            if let Some(Verdict { anomaly_score, is_anomaly, model_version }) = before {
-                let prediction = Prediction { anomaly_score: *anomaly_score, is_anomaly: *is_anomaly };
-                let record = PredictionRecord::new(reading, prediction, received, model_version);
-                let threshold = (model_version == model.version()).then(|| model.threshold());
-                return Judged { answered: Answered { record, threshold, duplicate: true }, fingerprint };
-            }
-            let record = PredictionRecord::new(reading, model.verdict(score), received, model.version());
-            if let Some(fingerprint) = fingerprint {
-                self.batch.insert(fingerprint, Verdict::of(&record, model.version()));
-            }
-            let threshold = Some(model.threshold());
-            Judged { answered: Answered { record, threshold, duplicate: false }, fingerprint }
+        let named = reading.turbine_id().zip(reading.timestamp());
+        let fingerprint = named.and_then(|(turbine, time)| window.fingerprint(turbine, time, reading.values()));
+        let before = fingerprint.and_then(|key| self.verdicts.get(&key).or_else(|| window.find(key)));
+        if let Some(Verdict { anomaly_score, is_anomaly, watch, model_version }) = before {
+            let prediction = Prediction { anomaly_score: *anomaly_score, is_anomaly: *is_anomaly };
+            let record = PredictionRecord::new(reading, prediction, *watch, self.arrivals.0, model_version);
+            let threshold = (model_version == model.version()).then(|| model.threshold());
+            return Judged { answered: Answered { record, threshold, duplicate: true, smoothed: None }, fingerprint };
+        }
+        let timestamp = reading.timestamp().unwrap_or_else(|| self.arrivals.next());
+        let turbine = reading.turbine_id().cloned();
+        let state = self
+            .states
+            .entry(turbine)
+            .or_insert_with_key(|id| self.fleet.turbine(id).map(|turbine| turbine.state().clone()).unwrap_or_default());
+        let values = reading.values();
+        let smoothed = explained.then(|| {
+            let mut smoothed = vec![0.0; values.len()].into_boxed_slice();
+            let _ = model.monitor().arrive(&mut state.clone(), timestamp, values, &mut smoothed);
+            smoothed
+        });
+        let judgement = model.step(state, &Observation { timestamp, values, forest_score });
+        let watch = Watch {
+            surprisal: judgement.surprisal,
+            smoothed_surprisal: judgement.smoothed_surprisal,
+            in_alarm: judgement.in_alarm,
         };
-        readings.into_iter().zip(scores).map(judge).collect()
+        let record = PredictionRecord::new(reading, judgement.prediction(), watch, timestamp, model.version());
+        if let Some(fingerprint) = fingerprint {
+            self.verdicts.insert(fingerprint, Verdict::of(&record, model.version()));
+        }
+        let threshold = Some(model.threshold());
+        Judged { answered: Answered { record, threshold, duplicate: false, smoothed }, fingerprint }
     }
 }

@@ -1,6 +1,6 @@
 //! The one way in: check → score → the turbine's state → log → count → tell.
 
-use crate::committer::{Committer, Judge, SharedFleet};
+use crate::committer::{Arrivals, Committer, Judge, SharedFleet};
 use crate::counters::Counters;
 use crate::events::{Event, Events};
 use crate::fleet::{Fleet, FleetConfig, Restored, TurbineStatus, restore};
@@ -167,7 +167,7 @@ impl Pipeline {
     /// Scores readings that were checked against the features of `model`, for [`Pipeline::submit`]: the part that takes
     /// processor time.
     pub fn score(&self, model: Arc<Model>, readings: Vec<Reading>) -> Submission {
-        Submission::score(model, readings, now())
+        Submission::score(model, readings)
     }
 
     /// Logs scored readings, all or none, and says of each what is in the log, in order. A reading that names its turbine
@@ -268,7 +268,8 @@ impl Pipeline {
 
     /// The state of up to `limit` turbines whose names come after `after`, by name.
     pub fn turbines(&self, after: Option<&str>, limit: usize) -> Vec<TurbineStatus> {
-        self.0.fleet.read().list(after, limit)
+        let Some(model) = self.0.slot.model() else { return Vec::new() };
+        self.0.fleet.read().list(after, limit, &model, Timestamp::now())
     }
 
     /// Events from now on.
@@ -328,8 +329,7 @@ impl Shared {
         let started = Instant::now();
         let log_config = &self.config.log;
         let log = CsvLog::open(log_config.clone(), model.features(), self.log_telemetry.clone())?;
-        let Restored { fleet, rows_read, from_snapshot } =
-            restore(&log_config.path, model.features(), self.config.fleet)?;
+        let Restored { fleet, rows_read, from_snapshot } = restore(&log_config.path, model, self.config.fleet)?;
         tracing::info!(
             turbines = fleet.len(),
             rows_read,
@@ -346,6 +346,7 @@ impl Shared {
             counters: Arc::clone(&self.counters),
             events: self.events.clone(),
             rows_since_snapshot: 0,
+            arrivals: Arrivals::begin(),
         };
         let placement = if log_config.sync == LogSync::Fsync { Placement::Blocking } else { Placement::Inline };
         let maintenance = Duration::from_millis(if log_config.sync == LogSync::None { 50 } else { 250 });
@@ -367,7 +368,7 @@ impl Shared {
     fn answer_unlogged(&self, submission: Submission) -> Vec<Answered> {
         self.counters.unlogged.inc_by(submission.len() as u64);
         let fleet = self.fleet.read();
-        Judge::new(&fleet).all(submission).into_iter().map(|judged| judged.answered).collect()
+        Judge::new(&fleet, Arrivals::begin()).all(submission).into_iter().map(|judged| judged.answered).collect()
     }
 }
 
@@ -376,10 +377,4 @@ fn weight(submission: &Submission) -> Weight {
     // A time, a score, a turbine and a version take about 100 bytes, a value about 20.
     let row = 100 + 20 * submission.model.features().len();
     Weight { rows: submission.len() as u64, bytes: row * submission.len() }
-}
-
-/// The time, to the microsecond: what follows is noise in a log.
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }

@@ -1,6 +1,6 @@
 //! Reading a prediction log back, whatever features it holds and however its last line ended.
 
-use super::{LEADING, LogFile, Prediction, PredictionRecord, TRAILING, VERDICT, log_files};
+use super::{LEADING, LogFile, Prediction, PredictionRecord, TRAILING, VERDICT, Watch, log_files};
 use crate::feature::{FeatureError, FeatureSet};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -203,7 +203,8 @@ impl PredictionRecord {
     pub fn parse(row: &csv::StringRecord, n_features: usize) -> Option<Self> {
         let finite = |cell: &str| cell.parse::<f64>().ok().filter(|value| value.is_finite());
         let least = LEADING.len() + n_features + VERDICT.len();
-        let whole = row.len() == least || row.len() >= least + TRAILING.len();
+        // Logs end with the score, with the model, or with the alarm.
+        let whole = [least, least + 2].contains(&row.len()) || row.len() >= least + TRAILING.len();
         if !whole {
             return None;
         }
@@ -217,8 +218,18 @@ impl PredictionRecord {
         let anomaly_score = finite(&row[n_features + 2])?;
         let turbine_id = row.get(least).filter(|cell| !cell.is_empty()).map(str::parse).transpose().ok()?;
         let model_version = row.get(least + 1).unwrap_or_default().into();
+        let decades = |place: usize| match row.get(least + place) {
+            None | Some("") => Some(None),
+            Some(cell) => finite(cell).map(Some),
+        };
+        let in_alarm = match row.get(least + 4) {
+            None | Some("0") => false,
+            Some("1") => true,
+            Some(_) => return None,
+        };
+        let watch = Watch { surprisal: decades(2)?, smoothed_surprisal: decades(3)?, in_alarm };
         let prediction = Prediction { anomaly_score, is_anomaly };
-        Some(PredictionRecord { timestamp, values, prediction, turbine_id, model_version })
+        Some(PredictionRecord { timestamp, values, prediction, turbine_id, model_version, watch })
     }
 }
 

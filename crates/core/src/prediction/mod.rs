@@ -27,6 +27,18 @@ pub struct Prediction {
     pub is_anomaly: bool,
 }
 
+/// What watching its turbine in time makes of a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Watch {
+    /// How rare such a reading is in normal running, in decades: 3 = one in a thousand. `None` if the model is not
+    /// calibrated.
+    pub surprisal: Option<f64>,
+    /// The turbine's smoothed surprisal after the reading, in decades. `None` if the model is not calibrated.
+    pub smoothed_surprisal: Option<f64>,
+    /// Whether the turbine's alarm is on after the reading.
+    pub in_alarm: bool,
+}
+
 /// One row of the prediction log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PredictionRecord {
@@ -40,6 +52,8 @@ pub struct PredictionRecord {
     pub turbine_id: Option<TurbineId>,
     /// Which model scored the reading; empty in logs that do not say.
     pub model_version: Arc<str>,
+    /// The turbine in time; nothing is known of it in logs that do not say.
+    pub watch: Watch,
 }
 
 /// The columns before the features.
@@ -47,14 +61,20 @@ const LEADING: [&str; 1] = ["timestamp"];
 /// The columns after the features that every log has.
 const VERDICT: [&str; 2] = ["is_anomaly", "anomaly_score"];
 /// The columns that may follow.
-const TRAILING: [&str; 2] = ["turbine_id", "model_version"];
+const TRAILING: [&str; 5] = ["turbine_id", "model_version", "surprisal", "smoothed_surprisal", "in_alarm"];
 
 impl PredictionRecord {
-    /// The record of `reading`, which arrived `now` and was scored by the model of that version.
-    pub fn new(reading: Reading, prediction: Prediction, now: Timestamp, model_version: &Arc<str>) -> Self {
+    /// The record of `reading`, which arrived `now` and was judged by the model of that version.
+    pub fn new(
+        reading: Reading,
+        prediction: Prediction,
+        watch: Watch,
+        now: Timestamp,
+        model_version: &Arc<str>,
+    ) -> Self {
         let (values, timestamp, turbine_id) = reading.into_parts();
         let timestamp = timestamp.unwrap_or(now);
-        PredictionRecord { timestamp, values, prediction, turbine_id, model_version: Arc::clone(model_version) }
+        PredictionRecord { timestamp, values, prediction, turbine_id, model_version: Arc::clone(model_version), watch }
     }
 
     /// The header row of a log of these features.
@@ -80,7 +100,14 @@ impl PredictionRecord {
             rows.push(b',');
             rows.extend_from_slice(name.as_bytes());
         }
-        rows.push(b'\n');
+        let Watch { surprisal, smoothed_surprisal, in_alarm } = self.watch;
+        for decades in [surprisal, smoothed_surprisal] {
+            rows.push(b',');
+            if let Some(decades) = decades {
+                push_number(rows, decades);
+            }
+        }
+        rows.extend_from_slice(if in_alarm { b",1\n" } else { b",0\n" });
     }
 }
 
@@ -103,18 +130,23 @@ mod tests {
         let features = FeatureSet::turbine();
         assert_eq!(
             PredictionRecord::header(&features).join(","),
-            "timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score,turbine_id,model_version"
+            "timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score,turbine_id,model_version,surprisal,\
+             smoothed_surprisal,in_alarm"
         );
         let record = PredictionRecord {
             timestamp: "2026-01-31T13:00:00.25+01:00".parse().unwrap(),
             values: vec![25.0, 60.2, 1e-7],
             prediction: Prediction { anomaly_score: 0.1 + 0.2, is_anomaly: true },
             turbine_id: Some("WT-23".parse().unwrap()),
-            model_version: "0123456789ab".into(),
+            model_version: "m0123456789ab".into(),
+            watch: Watch { surprisal: Some(2.5), smoothed_surprisal: Some(0.5), in_alarm: true },
         };
         let mut rows = Vec::new();
         record.append_to(&mut rows);
         let text = String::from_utf8(rows).unwrap();
-        assert_eq!(text, "2026-01-31T12:00:00.25Z,25.0,60.2,1e-7,1,0.30000000000000004,WT-23,0123456789ab\n");
+        assert_eq!(
+            text,
+            "2026-01-31T12:00:00.25Z,25.0,60.2,1e-7,1,0.30000000000000004,WT-23,m0123456789ab,2.5,0.5,1\n"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use super::turbines::{MAX_LABELS, OTHERS};
 use super::*;
 use prometheus::{Encoder, TextEncoder};
-use turbine_core::prediction::Prediction;
+use turbine_core::prediction::{Prediction, Watch};
 
 fn record(turbine: Option<&str>, is_anomaly: bool) -> PredictionRecord {
     PredictionRecord {
@@ -12,6 +12,7 @@ fn record(turbine: Option<&str>, is_anomaly: bool) -> PredictionRecord {
         prediction: Prediction { anomaly_score: 0.5, is_anomaly },
         turbine_id: turbine.map(|id| id.parse().unwrap()),
         model_version: "".into(),
+        watch: Watch::default(),
     }
 }
 

@@ -16,9 +16,12 @@ pub use snapshot::Snapshot;
 pub use turbine::{Turbine, TurbineStatus};
 pub use window::{Fingerprint, Verdict};
 
+use jiff::Timestamp;
 use lru::LruCache;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use turbine_core::model::Model;
+use turbine_core::monitor::{Monitor, Step};
 use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::TurbineId;
 use window::Window;
@@ -51,18 +54,27 @@ impl Fleet {
         }
     }
 
-    /// Takes in one row of the log, and remembers its fingerprint if the reading may come again.
-    pub fn fold(&mut self, record: &PredictionRecord, fingerprint: Option<Fingerprint>) {
+    /// Takes in one row of the log, and remembers its fingerprint if the reading may come again. Says what the row changed.
+    pub fn fold(&mut self, record: &PredictionRecord, fingerprint: Option<Fingerprint>, monitor: &Monitor) -> Step {
         self.remember(record, fingerprint);
         let model_version = Arc::clone(&self.model_version);
-        match self.turbines.get_mut(&record.turbine_id) {
-            Some(turbine) => turbine.fold(record, model_version),
-            None => {
-                let mut turbine = Turbine::default();
-                turbine.fold(record, model_version);
-                self.turbines.push(record.turbine_id.clone(), turbine);
-            }
+        if let Some(turbine) = self.turbines.get_mut(&record.turbine_id) {
+            return turbine.fold(record, model_version, monitor);
         }
+        let mut turbine = Turbine::default();
+        let step = turbine.fold(record, model_version, monitor);
+        self.turbines.push(record.turbine_id.clone(), turbine);
+        step
+    }
+
+    /// What is known of a turbine.
+    pub(crate) fn turbine(&self, id: &Option<TurbineId>) -> Option<&Turbine> {
+        self.turbines.peek(id)
+    }
+
+    /// Every turbine, the one with the newest row first.
+    pub(crate) fn turbines(&self) -> impl Iterator<Item = (&Option<TurbineId>, &Turbine)> {
+        self.turbines.iter()
     }
 
     /// Takes in one row for the comparison with repeated readings only.
@@ -81,13 +93,13 @@ impl Fleet {
     }
 
     /// The state of up to `limit` turbines whose names come after `after`, by name; the nameless one comes first.
-    pub fn list(&self, after: Option<&str>, limit: usize) -> Vec<TurbineStatus> {
+    pub fn list(&self, after: Option<&str>, limit: usize, model: &Model, now: Timestamp) -> Vec<TurbineStatus> {
         let name = |id: &Option<TurbineId>| id.as_ref().map(|id| id.as_str().to_owned());
         let mut turbines: Vec<_> =
             self.turbines.iter().filter(|(id, _)| after.is_none_or(|after| name_of(id) > Some(after))).collect();
         turbines.sort_unstable_by_key(|(id, _)| name_of(id));
         turbines.truncate(limit);
-        turbines.into_iter().map(|(id, turbine)| TurbineStatus::new(name(id), turbine)).collect()
+        turbines.into_iter().map(|(id, turbine)| TurbineStatus::new(name(id), turbine, model, now)).collect()
     }
 
     /// How many turbines are known.

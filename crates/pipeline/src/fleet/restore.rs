@@ -2,7 +2,8 @@
 
 use super::{Fleet, FleetConfig, Snapshot};
 use std::path::Path;
-use turbine_core::feature::FeatureSet;
+use turbine_core::model::Model;
+use turbine_core::monitor::Monitor;
 use turbine_core::prediction::{LogError, LogPosition, LogReader, last_rows};
 
 /// A fleet as the log has it.
@@ -18,23 +19,25 @@ pub struct Restored {
 /// If the last rows name too few turbines to fill the window of repeated readings, so many are read.
 const MOST_ROWS_FOR_WINDOW: usize = 1_000_000;
 
-/// Folds the log at `path`, which was opened for records of these features.
+/// Folds the log at `path`, which was opened for records of the model's features.
 ///
 /// The log does not say which readings named their own time: all rows of named turbines are compared with repeated
 /// readings.
 ///
 /// # Errors
 /// If the log cannot be read.
-pub fn restore(path: &Path, features: &FeatureSet, config: FleetConfig) -> Result<Restored, LogError> {
-    let snapshot = Snapshot::load(path, features, config).unwrap_or_else(|problem| {
+pub fn restore(path: &Path, model: &Model, config: FleetConfig) -> Result<Restored, LogError> {
+    let snapshot = Snapshot::load(path, model.features(), config).unwrap_or_else(|problem| {
         let file = Snapshot::path(path);
         tracing::warn!("the snapshot {} is not used: {problem}; the log is read instead", file.display());
         None
     });
-    let Some(snapshot) = snapshot else { return fold(LogReader::open(path)?, Fleet::new(config), None) };
-    let mut restored = restore_from(&snapshot, path, config, config.dedupe_window)?;
+    let Some(snapshot) = snapshot else {
+        return fold(LogReader::open(path)?, Fleet::new(config), None, model.monitor());
+    };
+    let mut restored = restore_from(&snapshot, path, model, config, config.dedupe_window)?;
     if restored.fleet.window.len() < config.dedupe_window && restored.rows_read >= config.dedupe_window as u64 {
-        restored = restore_from(&snapshot, path, config, MOST_ROWS_FOR_WINDOW.max(config.dedupe_window))?;
+        restored = restore_from(&snapshot, path, model, config, MOST_ROWS_FOR_WINDOW.max(config.dedupe_window))?;
     }
     Ok(restored)
 }
@@ -43,6 +46,7 @@ pub fn restore(path: &Path, features: &FeatureSet, config: FleetConfig) -> Resul
 fn restore_from(
     snapshot: &Snapshot,
     path: &Path,
+    model: &Model,
     config: FleetConfig,
     window_rows: usize,
 ) -> Result<Restored, LogError> {
@@ -54,11 +58,16 @@ fn restore_from(
         Some(window_from) => LogReader::open_from(path, window_from.min(state_from))?,
         None => LogReader::open(path)?,
     };
-    fold(reader, fleet, Some(state_from))
+    fold(reader, fleet, Some(state_from), model.monitor())
 }
 
 /// Folds the rows that end behind `state_from`, all without one.
-fn fold(mut reader: LogReader, mut fleet: Fleet, state_from: Option<LogPosition>) -> Result<Restored, LogError> {
+fn fold(
+    mut reader: LogReader,
+    mut fleet: Fleet,
+    state_from: Option<LogPosition>,
+    monitor: &Monitor,
+) -> Result<Restored, LogError> {
     let mut rows_read = 0;
     while let Some(record) = reader.next() {
         let record = record?;
@@ -68,7 +77,7 @@ fn fold(mut reader: LogReader, mut fleet: Fleet, state_from: Option<LogPosition>
         if state_from.is_some() && reader.position() <= state_from {
             fleet.remember(&record, fingerprint);
         } else {
-            fleet.fold(&record, fingerprint);
+            fleet.fold(&record, fingerprint, monitor);
         }
     }
     Ok(Restored { fleet, rows_read, from_snapshot: state_from.is_some() })

@@ -8,12 +8,30 @@ use prometheus::Registry;
 use proptest::prelude::*;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use tempfile::TempDir;
+use turbine_core::dataset::Dataset;
+use turbine_core::detector::DetectorKind;
 use turbine_core::feature::FeatureSet;
-use turbine_core::prediction::Prediction;
+use turbine_core::prediction::{Prediction, Watch};
+use turbine_core::training::{TrainingParams, train};
 
 fn config(max_turbines: usize, dedupe_window: usize) -> FleetConfig {
     FleetConfig { max_turbines: NonZeroUsize::new(max_turbines).unwrap(), dedupe_window }
+}
+
+/// A model of one feature, a reading every ten seconds.
+static MODEL: LazyLock<Model> = LazyLock::new(|| {
+    let readings = (0..200).map(|i| f64::from(i % 17)).collect();
+    let times = (0..200).map(|i| Timestamp::from_second(i * 10).unwrap()).collect();
+    let dataset = Dataset::new(FeatureSet::from_names(["a"]).unwrap(), readings, None).with_times(times);
+    let mut params = TrainingParams { detector: DetectorKind::ForestAndNeighbours, ..TrainingParams::default() };
+    params.forest.n_estimators = 2;
+    train(&dataset, &params).unwrap().model
+});
+
+fn list(fleet: &Fleet, after: Option<&str>, limit: usize) -> Vec<TurbineStatus> {
+    fleet.list(after, limit, &MODEL, "2026-01-31T12:10:00Z".parse().unwrap())
 }
 
 /// A row of turbine number `turbine`, or of none for 0, at second `second`.
@@ -25,6 +43,7 @@ fn record(turbine: u8, second: i64, value: f64) -> PredictionRecord {
         prediction: Prediction { anomaly_score: value / 10.0, is_anomaly: value > 5.0 },
         turbine_id: (turbine > 0).then(|| format!("T{turbine}").parse().unwrap()),
         model_version: if value > 8.0 { "m2".into() } else { "m1".into() },
+        watch: Watch { surprisal: Some(value), smoothed_surprisal: Some(value / 2.0), in_alarm: value > 6.0 },
     }
 }
 
@@ -34,7 +53,7 @@ fn fingerprint(fleet: &Fleet, record: &PredictionRecord) -> Option<Fingerprint> 
 
 fn fold(fleet: &mut Fleet, record: &PredictionRecord) {
     let fingerprint = fingerprint(fleet, record);
-    fleet.fold(record, fingerprint);
+    fleet.fold(record, fingerprint, MODEL.monitor());
 }
 
 type Known = (Option<TurbineId>, Turbine);
@@ -49,14 +68,13 @@ fn everything(fleet: &Fleet, asked: &[PredictionRecord]) -> (Vec<Known>, Vec<Opt
 struct Place {
     _folder: TempDir,
     path: PathBuf,
-    features: FeatureSet,
 }
 
 impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.csv");
-        Place { _folder: folder, path, features: FeatureSet::from_names(["a"]).unwrap() }
+        Place { _folder: folder, path }
     }
 
     /// The log, whose files hold a few rows each.
@@ -65,7 +83,7 @@ impl Place {
         let config = LogConfig { path: self.path.clone(), sync: LogSync::Write, max_bytes, max_age: None, keep: None };
         CsvLog::open_on(
             config,
-            &self.features,
+            MODEL.features(),
             LogTelemetry::new(&Registry::new()),
             Arc::new(crate::prediction_log::RealDisk),
         )
@@ -73,7 +91,7 @@ impl Place {
     }
 
     fn restore(&self, config: FleetConfig) -> Restored {
-        restore(&self.path, &self.features, config).unwrap()
+        restore(&self.path, &MODEL, config).unwrap()
     }
 }
 
@@ -83,7 +101,7 @@ fn a_late_reading_counts_but_is_not_the_last() {
     for (second, value) in [(10, 1.0), (20, 6.0), (15, 7.0), (20, 9.0)] {
         fold(&mut fleet, &record(1, second, value));
     }
-    let status = &fleet.list(None, 10)[0];
+    let status = &list(&fleet, None, 10)[0];
     // Of four readings three are anomalies (above 5); the latest is the one at 20 s that came first.
     assert_eq!((status.readings, status.anomalies, status.anomaly_score), (4, 3, Some(0.6)));
     assert_eq!(status.last_reading.unwrap().to_string(), "2026-01-31T12:00:20Z");
@@ -97,7 +115,7 @@ fn the_turbine_that_was_silent_longest_is_forgotten_first() {
         fold(&mut fleet, &record(turbine, 0, 1.0));
     }
     let known = |fleet: &Fleet| -> Vec<(Option<String>, u64)> {
-        fleet.list(None, 10).into_iter().map(|status| (status.turbine_id, status.readings)).collect()
+        list(fleet, None, 10).into_iter().map(|status| (status.turbine_id, status.readings)).collect()
     };
     assert_eq!(known(&fleet), [(Some("T1".to_owned()), 2), (Some("T3".to_owned()), 1)]);
     fold(&mut fleet, &record(2, 0, 1.0));
@@ -111,7 +129,7 @@ fn pages_come_by_name_and_the_nameless_first() {
         fold(&mut fleet, &record(turbine, 0, 1.0));
     }
     let names = |after, limit| -> Vec<Option<String>> {
-        fleet.list(after, limit).into_iter().map(|status| status.turbine_id).collect()
+        list(&fleet, after, limit).into_iter().map(|status| status.turbine_id).collect()
     };
     let name = |text: &str| Some(text.to_owned());
     assert_eq!(names(None, 2), [None, name("T1")]);
@@ -130,7 +148,7 @@ fn a_snapshot_that_does_not_fit_is_not_used() {
         log.append(&[&record]).unwrap();
         fold(&mut fleet, &record);
     }
-    Snapshot::of(&fleet, &place.features, log.position().unwrap()).save(&place.path).unwrap();
+    Snapshot::of(&fleet, MODEL.features(), log.position().unwrap()).save(&place.path).unwrap();
     drop(log);
     assert!(place.restore(settings).from_snapshot);
     let file = Snapshot::path(&place.path);
@@ -177,7 +195,7 @@ proptest! {
             log.append(&[record]).unwrap();
             fold(&mut live, record);
             if i == snapshot_after {
-                Snapshot::of(&live, &place.features, log.position().unwrap()).save(&place.path).unwrap();
+                Snapshot::of(&live, MODEL.features(), log.position().unwrap()).save(&place.path).unwrap();
             }
         }
         drop(log);

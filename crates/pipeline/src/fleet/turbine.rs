@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use turbine_core::prediction::PredictionRecord;
+use turbine_core::model::Model;
+use turbine_core::monitor::{LoggedStep, Monitor, Step, TurbineState};
+use turbine_core::prediction::{PredictionRecord, Watch};
 
 /// What its rows in the log say of a turbine.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -15,6 +17,8 @@ pub struct Turbine {
     anomalies: u64,
     /// The row with the latest time.
     last: Option<LastReading>,
+    /// What the monitor remembers.
+    state: TurbineState,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,8 +30,13 @@ struct LastReading {
 }
 
 impl Turbine {
+    /// What the monitor remembers.
+    pub(crate) fn state(&self) -> &TurbineState {
+        &self.state
+    }
+
     /// Takes in one row; `model_version` is the record's, shared.
-    pub(super) fn fold(&mut self, record: &PredictionRecord, model_version: Arc<str>) {
+    pub(super) fn fold(&mut self, record: &PredictionRecord, model_version: Arc<str>, monitor: &Monitor) -> Step {
         self.readings += 1;
         self.anomalies += u64::from(record.prediction.is_anomaly);
         // A reading that comes late is counted, but does not say how the turbine is now.
@@ -35,6 +44,9 @@ impl Turbine {
             let (timestamp, anomaly_score) = (record.timestamp, record.prediction.anomaly_score);
             self.last = Some(LastReading { timestamp, anomaly_score, model_version });
         }
+        let Watch { surprisal, smoothed_surprisal, in_alarm } = record.watch;
+        let (timestamp, values) = (record.timestamp, record.values.as_slice());
+        monitor.replay(&mut self.state, &LoggedStep { timestamp, values, surprisal, smoothed_surprisal, in_alarm })
     }
 }
 
@@ -53,11 +65,22 @@ pub struct TurbineStatus {
     pub anomaly_score: Option<f64>,
     /// The model that scored it.
     pub model_version: Option<Arc<str>>,
+    /// The smoothed surprisal, in decades; `None` if the model is not calibrated.
+    pub smoothed_surprisal: Option<f64>,
+    /// Whether an alarm is on.
+    pub in_alarm: bool,
+    /// The time of the reading that raised it.
+    pub alarm_since: Option<Timestamp>,
+    /// Whether more than ten typical intervals have passed without a reading.
+    pub silent: bool,
+    /// Sensors whose value has not changed for far longer than ever in training.
+    pub stuck: Vec<String>,
 }
 
 impl TurbineStatus {
-    pub(super) fn new(turbine_id: Option<String>, turbine: &Turbine) -> Self {
-        let last = turbine.last.as_ref();
+    pub(super) fn new(turbine_id: Option<String>, turbine: &Turbine, model: &Model, now: Timestamp) -> Self {
+        let (last, state) = (turbine.last.as_ref(), &turbine.state);
+        let name = |place: usize| model.features().names().nth(place).map(str::to_owned);
         TurbineStatus {
             turbine_id,
             last_reading: last.map(|last| last.timestamp),
@@ -65,6 +88,11 @@ impl TurbineStatus {
             anomalies: turbine.anomalies,
             anomaly_score: last.map(|last| last.anomaly_score),
             model_version: last.map(|last| Arc::clone(&last.model_version)),
+            smoothed_surprisal: state.smoothed_surprisal(),
+            in_alarm: state.alarm().is_some(),
+            alarm_since: state.alarm().map(|alarm| alarm.raised),
+            silent: model.monitor().is_silent(state, now),
+            stuck: model.monitor().stuck(state).iter().filter_map(name).collect(),
         }
     }
 }

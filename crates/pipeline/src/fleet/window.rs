@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
-use turbine_core::prediction::PredictionRecord;
+use turbine_core::prediction::{PredictionRecord, Watch};
 use turbine_core::reading::TurbineId;
 
 /// Stands for a turbine, a time and values: 128 bits, so that no two readings share one by chance.
@@ -19,6 +19,8 @@ pub struct Verdict {
     pub anomaly_score: f64,
     /// Whether the score was above the threshold.
     pub is_anomaly: bool,
+    /// The turbine in time, then.
+    pub watch: Watch,
     /// The model that scored it.
     pub model_version: Arc<str>,
 }
@@ -28,12 +30,13 @@ impl Verdict {
         Verdict {
             anomaly_score: record.prediction.anomaly_score,
             is_anomaly: record.prediction.is_anomaly,
+            watch: record.watch,
             model_version: Arc::clone(model_version),
         }
     }
 }
 
-/// A queue of verdicts, with an index by fingerprint. 48 bytes a row, and 10 for the index.
+/// A queue of verdicts, with an index by fingerprint. 88 bytes a row, and 10 for the index.
 pub struct Window {
     capacity: usize,
     rows: VecDeque<(Fingerprint, Verdict)>,
@@ -111,7 +114,7 @@ mod tests {
     use super::*;
 
     fn verdict(anomaly_score: f64) -> Verdict {
-        Verdict { anomaly_score, is_anomaly: false, model_version: "v1".into() }
+        Verdict { anomaly_score, is_anomaly: false, watch: Watch::default(), model_version: "v1".into() }
     }
 
     #[test]

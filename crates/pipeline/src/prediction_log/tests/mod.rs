@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use turbine_core::prediction::{LogName, LogReader, Prediction};
+use turbine_core::prediction::{LogName, LogReader, Prediction, Watch};
 
-const HEADER: &str = "timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score,turbine_id,model_version\n";
+const HEADER: &str = "timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score,turbine_id,model_version,surprisal,smoothed_surprisal,in_alarm\n";
 
 /// A record that can be told from others by its turbine.
 fn record(id: &str) -> PredictionRecord {
@@ -29,13 +29,14 @@ fn record(id: &str) -> PredictionRecord {
         values: vec![25.0, 60.2, 0.5],
         prediction: Prediction { anomaly_score: 0.4, is_anomaly: false },
         turbine_id: Some(id.parse().unwrap()),
-        model_version: "0123456789ab".into(),
+        model_version: "m0123456789ab".into(),
+        watch: Watch { surprisal: Some(1.5), smoothed_surprisal: None, in_alarm: false },
     }
 }
 
 /// Its line.
 fn line(id: &str) -> String {
-    format!("2026-01-31T12:00:00.25Z,25.0,60.2,0.5,0,0.4,{id},0123456789ab\n")
+    format!("2026-01-31T12:00:00.25Z,25.0,60.2,0.5,0,0.4,{id},m0123456789ab,1.5,,0\n")
 }
 
 /// The log as a service uses it: many tasks append to it.

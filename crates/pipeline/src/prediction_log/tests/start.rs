@@ -76,7 +76,11 @@ async fn an_empty_file_and_a_torn_header_are_begun_again() {
 async fn a_log_of_other_columns_is_set_aside_whole() {
     let original =
         "timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score\n2026-01-01T00:00:00Z,1,2,3,0,0.5\n";
-    for foreign in [original, "timestamp,rpm,is_anomaly,anomaly_score,turbine_id,model_version\n", "no log at all"] {
+    for foreign in [
+        original,
+        "timestamp,rpm,is_anomaly,anomaly_score,turbine_id,model_version,surprisal,smoothed_surprisal,in_alarm\n",
+        "no log at all",
+    ] {
         let place = Place::with(foreign);
         std::fs::write(place.beside("log.set-aside-1.csv"), "an older one").unwrap();
         place.open().append(&[record("a")]).await.unwrap();
@@ -90,8 +94,8 @@ async fn a_log_of_other_columns_is_set_aside_whole() {
 
 #[tokio::test]
 async fn a_header_that_a_spreadsheet_quoted_is_the_same_header() {
-    let quoted =
-        "\u{feff}\"timestamp\",temperature,humidity,sound_volume,is_anomaly,anomaly_score,turbine_id,model_version\r\n";
+    let quoted = "\u{feff}\"timestamp\",temperature,humidity,sound_volume,is_anomaly,anomaly_score,turbine_id,model_version,\
+         surprisal,smoothed_surprisal,in_alarm\r\n";
     let place = Place::with(quoted.to_owned() + &line("a").replace('\n', "\r\n"));
     place.open().append(&[record("b")]).await.unwrap();
     assert_eq!(place.ids(), ["a", "b"]);
