@@ -120,10 +120,14 @@ pub fn faults() -> Schema {
 pub fn turbines() -> Schema {
     let of = |kinds: [Type; 2]| ObjectBuilder::new().schema_type(SchemaType::from_iter(kinds));
     let count = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-    let time = of([Type::String, Type::Null]).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let when = |text: &str| {
+        let time = of([Type::String, Type::Null]).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        time.description(Some(text))
+    };
+    let flag = |text: &str| ObjectBuilder::new().schema_type(Type::Boolean).description(Some(text));
     let properties = [
         ("turbine_id", of([Type::String, Type::Null]).description(Some("Its name; null for readings that name none."))),
-        ("last_reading", time.description(Some("The latest time of a reading."))),
+        ("last_reading", when("The latest time of a reading.")),
         ("readings", count().description(Some("Readings in the prediction log."))),
         ("anomalies", count().description(Some("Those that are anomalies."))),
         (
@@ -131,11 +135,31 @@ pub fn turbines() -> Schema {
             of([Type::Number, Type::Null]).description(Some("Score of the reading with the latest time.")),
         ),
         ("model_version", of([Type::String, Type::Null]).description(Some("The model that scored it."))),
+        ("smoothed_surprisal", of([Type::Number, Type::Null]).description(Some("Smoothed surprisal, in decades."))),
+        ("in_alarm", flag("Whether an alarm is on.")),
+        ("alarm_since", when("The time of the reading that raised the alarm.")),
+        ("silent", flag("Whether more than ten typical intervals have passed without a reading.")),
+        ("stuck", ObjectBuilder::new().schema_type(Type::Array).description(Some("Sensors that are stuck."))),
     ];
     let turbine = properties.into_iter().fold(ObjectBuilder::new(), |turbine, (name, property)| {
         turbine.property(name, property.build()).required(name)
     });
     ArrayBuilder::new().items(turbine.build()).description(Some("The turbines of this page.")).build().into()
+}
+
+/// The schema of an explanation.
+pub fn why() -> Schema {
+    let number = |text: &str| ObjectBuilder::new().schema_type(Type::Number).description(Some(text));
+    let properties = [
+        ("feature", ObjectBuilder::new().schema_type(Type::String).description(Some("The feature."))),
+        ("value", number("What it read, in its unit.")),
+        ("expected", number("What was to be expected given the others, in its unit.")),
+        ("share", number("Its share of the surprisal; all shares add up to 1.").minimum(Some(0)).maximum(Some(1))),
+    ];
+    let sensor = properties
+        .into_iter()
+        .fold(ObjectBuilder::new(), |sensor, (name, property)| sensor.property(name, property.build()).required(name));
+    ArrayBuilder::new().items(sensor.build()).description(Some("The sensors, largest share first.")).build().into()
 }
 
 /// The schema of a feature's range.

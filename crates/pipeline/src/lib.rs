@@ -23,4 +23,4 @@ mod submission;
 pub use pipeline::{Health, OpenError, Pipeline, PipelineConfig, ReloadError, Reloaded, SubmitError};
 pub use prediction_log::{LogConfig, LogPolicy, LogSync};
 pub use slot::ModelSlot;
-pub use submission::{Answered, Submission};
+pub use submission::{Answered, Submission, Why};

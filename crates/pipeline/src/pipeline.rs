@@ -7,12 +7,13 @@ use crate::fleet::{Fleet, FleetConfig, Restored, TurbineStatus, restore};
 use crate::group_commit::{CommitError, GroupCommit, GroupCommitConfig, Placement, Weight};
 use crate::prediction_log::{CsvLog, LogConfig, LogFault, LogPolicy, LogSync, LogTelemetry};
 use crate::slot::ModelSlot;
-use crate::submission::{Answered, Submission};
+use crate::submission::{Answered, Submission, Why};
 use jiff::Timestamp;
 use prometheus::Registry;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+use turbine_core::explain::Scene;
 use turbine_core::model::Model;
 use turbine_core::prediction::LogError;
 use turbine_core::reading::Reading;
@@ -194,6 +195,13 @@ impl Pipeline {
                 None => Err(SubmitError::NotLogged(error)),
             },
         }
+    }
+
+    /// Why an answered reading is as surprising as it is: its sensors by their share, largest first. `None` unless the
+    /// submission asked for it, and if the model cannot say.
+    pub fn explain(&self, model: &Model, answered: &Answered) -> Option<Vec<Why>> {
+        let scene = Scene { values: &answered.record.values, smoothed: answered.smoothed.as_deref()? };
+        Some(model.explain(scene)?.iter().map(|contribution| Why::new(model, contribution)).collect())
     }
 
     /// Reads the model file and puts it into service, if it is not already. Requests in flight finish with the model they

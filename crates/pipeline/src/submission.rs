@@ -1,6 +1,8 @@
 //! Readings on their way into the log, and what is answered to them.
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use turbine_core::explain::Contribution;
 use turbine_core::model::Model;
 use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::Reading;
@@ -61,4 +63,25 @@ pub struct Answered {
     pub duplicate: bool,
     /// The turbine's smoothed values with the reading, one a feature, if the answer is to be explained.
     pub smoothed: Option<Box<[f64]>>,
+}
+
+/// One sensor's part in a surprisal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    /// The feature.
+    pub feature: String,
+    /// What it read, in its unit.
+    pub value: f64,
+    /// What was to be expected given the others, in its unit.
+    pub expected: f64,
+    /// Its share of the surprisal, 0 to 1; all shares add up to 1.
+    pub share: f64,
+}
+
+impl Why {
+    pub(crate) fn new(model: &Model, contribution: &Contribution) -> Self {
+        let Contribution { feature, value, expected, share } = *contribution;
+        let name = model.features().names().nth(feature).unwrap_or_default();
+        Why { feature: name.to_owned(), value, expected, share }
+    }
 }

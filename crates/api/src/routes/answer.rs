@@ -1,12 +1,12 @@
 //! What is answered to readings.
 
 use jiff::Timestamp;
-use pipeline::Answered;
+use pipeline::{Answered, Why};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The longest answer to one reading as JSON, with the separator behind it, in bytes.
-pub const MAX_ANSWER_BYTES: usize = 300;
+pub const MAX_ANSWER_BYTES: usize = 400;
 
 /// The answer to one reading.
 #[derive(Debug, Serialize, ToSchema)]
@@ -17,8 +17,8 @@ pub struct Answer<'a> {
     pub timestamp: Timestamp,
     /// Whether the score is above the threshold.
     pub is_anomaly: bool,
-    /// In (0, 1], higher = more anomalous.
-    #[schema(exclusive_minimum = 0, maximum = 1)]
+    /// In 0 to 1, higher = more anomalous; see `score_meaning` of `/model/info`.
+    #[schema(minimum = 0, maximum = 1)]
     pub anomaly_score: f64,
     /// Scores above it are anomalies; left out for a repeated reading that a model before the present one scored.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,6 +30,21 @@ pub struct Answer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     pub turbine_id: Option<&'a str>,
+    /// How rare such a reading is in normal running, in decades: 3 = one in a thousand. Left out if the model is not
+    /// calibrated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false, minimum = 0)]
+    pub surprisal: Option<f64>,
+    /// The turbine's smoothed surprisal after the reading, in decades. Left out if the model is not calibrated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false, minimum = 0)]
+    pub smoothed_surprisal: Option<f64>,
+    /// Whether the turbine's alarm is on after the reading.
+    pub in_alarm: bool,
+    /// The sensors by their share of the surprisal, largest first; with `explain=true`, if the model can say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = crate::schema::why, required = false)]
+    pub why: Option<Vec<Why>>,
     /// True if the reading came before, with the same turbine, time and values: it is answered as then and not logged
     /// again. Left out otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -38,7 +53,7 @@ pub struct Answer<'a> {
 }
 
 impl<'a> From<&'a Answered> for Answer<'a> {
-    fn from(Answered { record, threshold, duplicate }: &'a Answered) -> Self {
+    fn from(Answered { record, threshold, duplicate, .. }: &'a Answered) -> Self {
         Answer {
             timestamp: record.timestamp,
             is_anomaly: record.prediction.is_anomaly,
@@ -46,6 +61,10 @@ impl<'a> From<&'a Answered> for Answer<'a> {
             threshold: *threshold,
             model_version: &record.model_version,
             turbine_id: record.turbine_id.as_ref().map(|id| id.as_str()),
+            surprisal: record.watch.surprisal,
+            smoothed_surprisal: record.watch.smoothed_surprisal,
+            in_alarm: record.watch.in_alarm,
+            why: None,
             duplicate: *duplicate,
         }
     }

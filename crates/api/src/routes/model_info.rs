@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use std::sync::Arc;
+use turbine_core::detector::DetectorKind;
 use turbine_core::feature::Range;
 use turbine_core::model::{Model, SplitEvaluations};
 use turbine_core::threshold::ThresholdMethod;
@@ -28,6 +29,11 @@ pub struct ModelInfo {
     pub sample_size: usize,
     /// 0 = classic, n_features − 1 = fully extended.
     pub extension_level: usize,
+    /// `forest` or `forest+neighbours`.
+    #[schema(value_type = String)]
+    pub detector: DetectorKind,
+    /// What a score means to this detector.
+    pub score_meaning: &'static str,
     /// Scores above it are anomalies.
     pub threshold: f64,
     /// How the threshold was chosen.
@@ -37,6 +43,18 @@ pub struct ModelInfo {
     pub model_version: String,
     /// Readings the forest was fitted to.
     pub training_rows: u64,
+    /// Whether scores are calibrated to surprisals, in decades.
+    pub calibrated: bool,
+    /// Readings over which surprisals are smoothed.
+    pub smoothing_span: u32,
+    /// Seconds between readings of a turbine; null if not known: no turbine is then silent.
+    pub typical_interval_seconds: Option<f64>,
+    /// An alarm is raised when the smoothed surprisal exceeds this, in decades; null if no alarm is.
+    pub alarm_threshold: Option<f64>,
+    /// An alarm is cleared when the smoothed surprisal falls below this, in decades.
+    pub alarm_clear_threshold: Option<f64>,
+    /// False alarms to expect per turbine and day; null if the training does not tell.
+    pub expected_false_alarms_per_day: Option<f64>,
     /// The features, with what was normal in training.
     pub features: Vec<FeatureInfo>,
     /// How well it did; null if the training had no labels.
@@ -72,7 +90,7 @@ pub async fn model_info(State(app): State<Arc<App>>) -> Result<Json<ModelInfo>, 
 }
 
 fn describe(model: &Model) -> ModelInfo {
-    let (params, training) = (model.params(), model.training());
+    let (params, training, settings) = (model.params(), model.training(), model.monitor().settings());
     let feature =
         |(feature, summary): (&turbine_core::feature::Feature, &turbine_core::model::FeatureSummary)| FeatureInfo {
             name: feature.name.clone(),
@@ -89,11 +107,30 @@ fn describe(model: &Model) -> ModelInfo {
         random_state: params.random_state,
         sample_size: params.sample_size,
         extension_level: params.extension_level,
+        detector: model.detector().kind(),
+        score_meaning: score_meaning(model.detector().kind()),
         threshold: model.threshold(),
         threshold_method: params.threshold_method,
         model_version: model.version().to_string(),
         training_rows: training.rows,
+        calibrated: model.detector().is_calibrated(),
+        smoothing_span: settings.smoothing_span,
+        typical_interval_seconds: settings.typical_interval,
+        alarm_threshold: settings.alarm.map(|rule| rule.raise_above),
+        alarm_clear_threshold: settings.alarm.map(|rule| rule.clear_below),
+        expected_false_alarms_per_day: settings.alarm.and_then(|rule| rule.expected_per_day),
         features: model.features().iter().zip(&training.features).map(feature).collect(),
         evaluation: training.evaluation,
+    }
+}
+
+fn score_meaning(kind: DetectorKind) -> &'static str {
+    match kind {
+        DetectorKind::Forest => {
+            "2^(-E/c) of the mean path length E, in (0, 1]: higher = more anomalous, about 0.5 = as most readings"
+        }
+        DetectorKind::ForestAndNeighbours => {
+            "s/(1+s) of the surprisal s in decades: 0.5 = one normal reading in ten, 0.75 = one in a thousand"
+        }
     }
 }

@@ -8,17 +8,20 @@ use crate::routes::ndjson;
 use crate::schema::{BatchSchema, FormSchema, ReadingSchema};
 use crate::state::App;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use pipeline::decode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::IntoParams;
 
 /// Scores one reading and logs the prediction.
 #[utoipa::path(
     post,
     path = "/predict",
+    params(Parameters),
     request_body(content(
         (ReadingSchema = "application/json"),
         (FormSchema = "application/x-www-form-urlencoded"),
@@ -30,17 +33,24 @@ use std::sync::Arc;
     ),
     tag = "scoring"
 )]
-pub async fn one(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+pub async fn one(
+    State(app): State<Arc<App>>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let explain = Parameters::explain(parameters)?;
     let kind = Kind::of(request.headers())?;
     let WholeBody { bytes, mut reservation } = body::read(request.into_body(), &app.limits, &app.memory).await?;
     let model = app.pipeline.model()?;
     let reading = body::reading(kind, &bytes, model.features())?;
     // Before it is logged: what is in the log is not refused.
     reservation.grow(MAX_ANSWER_BYTES)?;
-    let answers = app.pipeline.submit(app.pipeline.score(model, vec![reading])).await?;
+    let submission = app.pipeline.score(model.clone(), vec![reading]).explained(explain);
+    let answers = app.pipeline.submit(submission).await?;
     let answer =
         answers.first().ok_or_else(|| ApiError::Internal { cause: "a reading without an answer".to_owned() })?;
-    Ok(json(reservation, 1, &Answer::from(answer)))
+    let why = app.pipeline.explain(&model, answer);
+    Ok(json(reservation, 1, &Answer { why, ..Answer::from(answer) }))
 }
 
 /// Scores up to 10,000 readings and logs the predictions, all or none.
@@ -50,6 +60,7 @@ pub async fn one(State(app): State<Arc<App>>, request: Request) -> Result<Respon
 #[utoipa::path(
     post,
     path = "/predict/batch",
+    params(Parameters),
     request_body(content((BatchSchema = "application/json"), (ReadingSchema = "application/x-ndjson"))),
     responses(
         (status = 200, description = "The predictions, which are in the log.", content(
@@ -61,7 +72,12 @@ pub async fn one(State(app): State<Arc<App>>, request: Request) -> Result<Respon
     ),
     tag = "scoring"
 )]
-pub async fn batch(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+pub async fn batch(
+    State(app): State<Arc<App>>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let explain = Parameters::explain(parameters)?;
     if Kind::of(request.headers())? == Kind::Ndjson {
         return ndjson::answer(app, request.into_body()).await;
     }
@@ -70,14 +86,35 @@ pub async fn batch(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let score = move || {
         let model = pipeline.model()?;
         let readings = decode::batch(&bytes, model.features())?;
-        Ok::<_, ApiError>(pipeline.score(model, readings))
+        Ok::<_, ApiError>((model.clone(), pipeline.score(model, readings).explained(explain)))
     };
-    let submission = app.offload.run(length, score).await?;
+    let (model, submission) = app.offload.run(length, score).await?;
     // Before they are logged: what is in the log is not refused.
     reservation.grow(MAX_ANSWER_BYTES * submission.len())?;
     let answers = app.pipeline.submit(submission).await?;
-    let predictions = answers.iter().map(Answer::from).collect();
-    Ok(json(reservation, answers.len(), &Answers { predictions }))
+    let worker = app.clone();
+    let answer = move || {
+        let why = |answered| worker.pipeline.explain(&model, answered);
+        let predictions = answers.iter().map(|answered| Answer { why: why(answered), ..answered.into() }).collect();
+        json(reservation, answers.len(), &Answers { predictions })
+    };
+    Ok(if explain { app.offload.run(length, answer).await } else { answer() })
+}
+
+/// What may be asked for besides.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// Whether to say which sensors the surprisal comes from; not for newline-delimited JSON.
+    explain: Option<bool>,
+}
+
+impl Parameters {
+    fn explain(parameters: Result<Query<Parameters>, QueryRejection>) -> Result<bool, ApiError> {
+        let Query(parameters) = parameters.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
+        Ok(parameters.explain.unwrap_or(false))
+    }
 }
 
 /// Answers to so many readings as JSON, for which memory was reserved.

@@ -5,7 +5,6 @@ use crate::state::App;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use pipeline::decode::BadReadings;
 use pipeline::fleet::TurbineStatus;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -59,11 +58,10 @@ pub async fn turbines(
     State(app): State<Arc<App>>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Turbines>, ApiError> {
-    let bad = |message: String| BadReadings::of_text(message);
-    let Query(page) = page.map_err(|rejection| bad(rejection.body_text()))?;
+    let Query(page) = page.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
     let limit = page.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(bad(format!("limit must be 1 to {MAX_LIMIT}, got {limit}")).into());
+        return Err(ApiError::bad_request(format!("limit must be 1 to {MAX_LIMIT}, got {limit}")));
     }
     // One more than asked for, to know whether there is another page.
     let mut turbines = app.pipeline.turbines(page.after.as_deref(), limit + 1);
