@@ -25,8 +25,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long no request may have been in flight before a drain is over.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Read buffer of a connection, and so the longest head of a request.
-const MAX_BUFFER: usize = 64 << 10;
+/// Largest read buffer of a connection, and so the longest head of a request.
+const MAX_BUFFER: usize = 16 << 10;
 
 /// Serves until `app.shutdown` begins; then finishes the requests in flight, closes the log, and returns.
 ///

@@ -85,6 +85,9 @@ impl Lines {
     async fn try_next_answers(&mut self) -> Result<Bytes, ApiError> {
         if self.complete.is_empty() {
             self.complete = self.arrived().await?;
+        } else {
+            // There is more to answer than could be at once, and others wait.
+            tokio::task::yield_now().await;
         }
         let ends = self.complete.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
         let end = ends.take(MAX_LINES).last().filter(|_| !self.complete.is_empty());
