@@ -6,6 +6,8 @@ use crate::late_timeout::late_timeout;
 use crate::memory::{MemoryBudget, Reservation};
 use crate::schema::MAX_BATCH;
 use axum::body::{Body, HttpBody};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -53,6 +55,14 @@ impl Kind {
                 expected: "application/json, application/x-www-form-urlencoded or, to /predict/batch, application/x-ndjson",
             }),
         }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Kind {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Kind::of(&parts.headers)
     }
 }
 

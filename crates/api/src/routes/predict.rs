@@ -9,7 +9,7 @@ use crate::routes::ndjson;
 use crate::schema::{BatchSchema, FormSchema, ReadingSchema};
 use crate::state::{App, Scoring};
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use jiff::{Timestamp, Unit};
@@ -74,9 +74,8 @@ impl<'a> Answer<'a> {
     ),
     tag = "scoring"
 )]
-pub async fn one(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    let kind = Kind::of(request.headers())?;
-    let WholeBody { bytes, mut reservation } = body::read(request.into_body(), &app.limits, &app.memory).await?;
+pub async fn one(State(app): State<Arc<App>>, kind: Kind, body: Body) -> Result<Response, ApiError> {
+    let WholeBody { bytes, mut reservation } = body::read(body, &app.limits, &app.memory).await?;
     let scoring = app.scoring()?;
     let reading = body::reading(kind, &bytes, scoring.model.features())?;
     let record = scoring.predict(reading, now());
@@ -112,11 +111,11 @@ pub struct Answers<'a> {
     ),
     tag = "scoring"
 )]
-pub async fn batch(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    if Kind::of(request.headers())? == Kind::Ndjson {
-        return ndjson::answer(app, request.into_body()).await;
+pub async fn batch(State(app): State<Arc<App>>, kind: Kind, body: Body) -> Result<Response, ApiError> {
+    if kind == Kind::Ndjson {
+        return ndjson::answer(app, body).await;
     }
-    let WholeBody { bytes, mut reservation } = body::read(request.into_body(), &app.limits, &app.memory).await?;
+    let WholeBody { bytes, mut reservation } = body::read(body, &app.limits, &app.memory).await?;
     let worker = app.clone();
     let records = app.offload.run(bytes.len(), move || predict_batch(&worker, &bytes)).await?;
     // Before they are logged: what is in the log is not refused.
