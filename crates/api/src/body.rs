@@ -4,6 +4,8 @@ use crate::config::Limits;
 use crate::error::ApiError;
 use crate::memory::{MemoryBudget, Reservation};
 use axum::body::{Body, HttpBody};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -45,6 +47,14 @@ impl Kind {
                 expected: "application/json, application/x-www-form-urlencoded or, to /predict/batch, application/x-ndjson",
             }),
         }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Kind {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Kind::of(&parts.headers)
     }
 }
 

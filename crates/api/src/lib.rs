@@ -5,6 +5,7 @@
 pub mod auth;
 pub mod body;
 pub mod config;
+mod connection_timer;
 pub mod error;
 pub mod health_check;
 pub mod in_flight;

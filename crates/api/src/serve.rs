@@ -2,12 +2,13 @@
 //! `more_connections_than_may_be_open_wait_their_turn`, `a_head_that_comes_a_byte_at_a_time_is_given_up` and
 //! `who_never_finishes_is_waited_for_no_longer_than_the_deadline` fail with it.
 
+use crate::connection_timer::ConnectionTimer;
 use crate::layers;
 use crate::linger::Lingering;
 use crate::state::App;
 use anyhow::{Context, Result, ensure};
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::io;
@@ -25,8 +26,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long no request may have been in flight before a drain is over.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Read buffer of a connection, and so the longest head of a request.
-const MAX_BUFFER: usize = 64 << 10;
+/// Largest read buffer of a connection, and so the longest head of a request.
+const MAX_BUFFER: usize = 16 << 10;
 
 /// Serves until `app.shutdown` begins; then finishes the requests in flight, closes the log, and returns.
 ///
@@ -40,7 +41,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> Result<()> {
     let mut http = http1::Builder::new();
     // No `pipeline_flush`: it holds an answer back while the beginning of another request is there, and loses it if that
     // never becomes a whole one. With `half_close`, a client that has sent everything and shut down its side is answered.
-    http.half_close(true).timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(MAX_BUFFER);
+    http.half_close(true).header_read_timeout(limits.header_timeout).max_buf_size(MAX_BUFFER);
 
     loop {
         let (stream, permit) = tokio::select! {
@@ -49,7 +50,8 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> Result<()> {
         };
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(limits.header_timeout));
-        let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service.clone());
+        let connection =
+            http.timer(ConnectionTimer::default()).serve_connection(TokioIo::new(Box::pin(stream)), service.clone());
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             // A client that goes away or stalls is no event for the operator.

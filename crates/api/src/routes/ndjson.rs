@@ -10,8 +10,10 @@ use axum::response::{IntoResponse, Response};
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use pipeline::decode;
+use pipeline::late_timeout::late_timeout;
 use serde::Serialize;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use turbine_core::model::Model;
 use turbine_core::reading::Reading;
@@ -85,6 +87,9 @@ impl Lines {
     async fn try_next_answers(&mut self) -> Result<Bytes, ApiError> {
         if self.complete.is_empty() {
             self.complete = self.arrived().await?;
+        } else {
+            // There is more to answer than could be at once, and others wait.
+            tokio::task::yield_now().await;
         }
         let ends = self.complete.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
         let end = ends.take(MAX_LINES).last().filter(|_| !self.complete.is_empty());
@@ -101,7 +106,7 @@ impl Lines {
     /// Whole lines that have arrived since the last call; perhaps none yet.
     async fn arrived(&mut self) -> Result<Bytes, ApiError> {
         let timeout = self.app.limits.body_timeout;
-        let Ok(frame) = tokio::time::timeout(timeout, self.body.next()).await else {
+        let Ok(frame) = late_timeout(timeout, pin!(self.body.next())).await else {
             return Err(ApiError::BodyTimeout { seconds: timeout.as_secs_f64() });
         };
         match frame {

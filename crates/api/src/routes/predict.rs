@@ -8,8 +8,8 @@ use crate::routes::ndjson;
 use crate::schema::{BatchSchema, FormSchema, ReadingSchema};
 use crate::state::App;
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use pipeline::decode;
@@ -35,12 +35,11 @@ use utoipa::IntoParams;
 )]
 pub async fn one(
     State(app): State<Arc<App>>,
-    parameters: Result<Query<Parameters>, QueryRejection>,
-    request: Request,
+    Parameters { explain }: Parameters,
+    kind: Kind,
+    body: Body,
 ) -> Result<Response, ApiError> {
-    let explain = Parameters::explain(parameters)?;
-    let kind = Kind::of(request.headers())?;
-    let WholeBody { bytes, mut reservation } = body::read(request.into_body(), &app.limits, &app.memory).await?;
+    let WholeBody { bytes, mut reservation } = body::read(body, &app.limits, &app.memory).await?;
     let model = app.pipeline.model()?;
     let reading = body::reading(kind, &bytes, model.features())?;
     // Before it is logged: what is in the log is not refused.
@@ -74,14 +73,14 @@ pub async fn one(
 )]
 pub async fn batch(
     State(app): State<Arc<App>>,
-    parameters: Result<Query<Parameters>, QueryRejection>,
-    request: Request,
+    Parameters { explain }: Parameters,
+    kind: Kind,
+    body: Body,
 ) -> Result<Response, ApiError> {
-    let explain = Parameters::explain(parameters)?;
-    if Kind::of(request.headers())? == Kind::Ndjson {
-        return ndjson::answer(app, request.into_body()).await;
+    if kind == Kind::Ndjson {
+        return ndjson::answer(app, body).await;
     }
-    let WholeBody { bytes, mut reservation } = body::read(request.into_body(), &app.limits, &app.memory).await?;
+    let WholeBody { bytes, mut reservation } = body::read(body, &app.limits, &app.memory).await?;
     let (length, pipeline) = (bytes.len(), app.pipeline.clone());
     let score = move || {
         let model = pipeline.model()?;
@@ -102,18 +101,22 @@ pub async fn batch(
 }
 
 /// What may be asked for besides.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Parameters {
     /// Whether to say which sensors the surprisal comes from; not for newline-delimited JSON.
-    explain: Option<bool>,
+    #[param(required = false)]
+    explain: bool,
 }
 
-impl Parameters {
-    fn explain(parameters: Result<Query<Parameters>, QueryRejection>) -> Result<bool, ApiError> {
-        let Query(parameters) = parameters.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
-        Ok(parameters.explain.unwrap_or(false))
+impl<S: Sync> FromRequestParts<S> for Parameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let Query(parameters) =
+            Query::try_from_uri(&parts.uri).map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
+        Ok(parameters)
     }
 }
 
