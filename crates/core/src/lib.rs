@@ -28,6 +28,7 @@ mod matrix;
 pub mod model;
 pub mod monitor;
 pub mod prediction;
+mod quantile;
 pub mod reading;
 pub mod scaler;
 pub mod simulation;

@@ -1,5 +1,6 @@
 //! Choice of the threshold. A reading is an anomaly if its score is **above** the threshold.
 
+use crate::quantile::quantile;
 use serde::{Deserialize, Serialize};
 
 /// How the threshold is chosen.
@@ -86,17 +87,6 @@ pub fn best_f1(scores: &[f64], labels: &[bool]) -> Result<f64, ThresholdError> {
 fn midway(lower: f64, upper: f64) -> f64 {
     let middle = lower + (upper - lower) / 2.0;
     if middle < upper { middle } else { lower }
-}
-
-/// The `q` quantile (0 to 1) of ascending values, interpolated linearly between the two nearest.
-///
-/// # Panics
-/// If there are no values.
-pub fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let position = q.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
-    let below = position.floor() as usize;
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (sorted[above] - sorted[below]) * (position - below as f64)
 }
 
 #[cfg(test)]

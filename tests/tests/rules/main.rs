@@ -55,6 +55,9 @@ const TRANSPORTS: &[&str] = &[
 /// Modules of the standard library and of tokio that open sockets.
 const SOCKETS: &[&str] = &["std::net", "std::os::unix::net", "tokio::net"];
 
+/// Rooms of the core that calculate with numbers and know none of its types.
+const MATHEMATICS: &[&str] = &["crate::matrix", "crate::quantile"];
+
 /// All Rust files below a folder.
 ///
 /// # Panics
@@ -166,12 +169,21 @@ fn the_forest_sees_rows_of_numbers_only() {
 
 #[test]
 fn the_detector_knows_the_forest_only() {
-    assert_names_only("detector", &["crate::detector", "crate::forest", "crate::scaler"]);
+    let rooms = ["crate::detector", "crate::forest", "crate::scaler", "crate::feature::MAX_FEATURES"];
+    assert_names_only("detector", &[&rooms, MATHEMATICS].concat());
 }
 
 #[test]
 fn the_monitor_sees_scores_times_and_values_only() {
-    assert_names_only("monitor", &["crate::monitor", "crate::prediction", "crate::reading", "crate::feature"]);
+    let rooms = ["crate::monitor", "crate::prediction", "crate::reading", "crate::feature"];
+    assert_names_only("monitor", &[&rooms, MATHEMATICS].concat());
+}
+
+#[test]
+fn the_mathematics_sees_numbers_only() {
+    for room in ["matrix", "quantile"] {
+        assert_names_only(room, MATHEMATICS);
+    }
 }
 
 #[test]

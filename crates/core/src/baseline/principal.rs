@@ -1,6 +1,6 @@
 use crate::matrix::{Eigen, covariance, eigen};
+use crate::quantile::quantile;
 use crate::scaler::{ScalerError, StandardScaler};
-use crate::threshold::quantile;
 
 /// The share of the variance that the kept components explain.
 const EXPLAINED: f64 = 0.9;

@@ -1,6 +1,6 @@
 //! From a score to a surprisal: how rare among normal readings a score at least as high is, in decades.
 
-use crate::threshold::quantile;
+use crate::quantile::quantile;
 use serde::{Deserialize, Serialize};
 
 /// Beyond this quantile of the held-out scores the tail is taken for exponential.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::forest::ForestParams;
-use crate::threshold::quantile;
+use crate::quantile::quantile;
 use std::num::NonZeroUsize;
 
 /// Twelve readings of four features, the second constant, as `rows` below in numpy.

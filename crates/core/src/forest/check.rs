@@ -3,7 +3,7 @@
 use super::{
     ForestData, ForestError,
     data::{Child, TreeData},
-    path_length::PathLengths,
+    leaves::PathLengths,
 };
 
 /// A path this many times the average scores 2⁻¹⁰⁰⁰; the score of a longer one could round to 0.

@@ -26,6 +26,7 @@ mod engine;
 mod error;
 mod fit;
 mod grow;
+mod leaves;
 mod params;
 mod path_length;
 mod rng;

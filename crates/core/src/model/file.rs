@@ -11,6 +11,8 @@
 //! Version 1 has neither `neighbours`, `calibration`, `monitor` nor `expectation`, and its `model_version` may lack the `m`.
 //! Such a model scores as it always did; it knows no surprisals and raises no alarms.
 
+use super::error::{ModelError, invalid};
+use super::format::{FORMAT, FORMAT_VERSION};
 use super::{FeatureSummary, GoldenSet, Model, ModelParams, ModelParts, TrainingSummary, golden};
 use crate::atomic_file;
 use crate::detector::{Calibration, Detector, DetectorKind, Neighbours, NeighboursData};
@@ -26,49 +28,6 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
 use std::path::Path;
-
-const FORMAT: &str = "turbine-iforest";
-
-/// The version of the format that is written, and the newest that is read.
-pub const FORMAT_VERSION: u64 = 2;
-
-/// Why a model file cannot be used. None of these touches the file.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelError {
-    /// There is no such file.
-    #[error("there is no such file; train a model with `cargo run -p train`")]
-    Missing,
-    /// The file cannot be read or written.
-    #[error("{0}; check the path and its permissions")]
-    Io(io::Error),
-    /// The text is not JSON: cut off, or damaged.
-    #[error("it is not whole JSON ({0}); restore it from a backup or train anew with `cargo run -p train`")]
-    NotJson(serde_json::Error),
-    /// It is JSON, but no model.
-    #[error(
-        "field `format` is {found}, not \"{FORMAT}\": this is no model file; name one with --model, or train one with `cargo run -p train`"
-    )]
-    Foreign {
-        /// What stands there.
-        found: String,
-    },
-    /// A later release wrote it.
-    #[error(
-        "field `format_version` is {found}, and this release reads up to {FORMAT_VERSION}; update the service, or train anew with `cargo run -p train`"
-    )]
-    Newer {
-        /// What stands there.
-        found: u64,
-    },
-    /// A field is not what it should be.
-    #[error("field `{field}` {problem}; restore the file from a backup or train anew with `cargo run -p train`")]
-    Invalid {
-        /// Where in the file, from the object `model` on.
-        field: String,
-        /// What is wrong.
-        problem: String,
-    },
-}
 
 #[derive(Serialize, Deserialize)]
 struct Envelope<'a> {
@@ -203,10 +162,6 @@ fn open(json: &str) -> Result<Envelope<'_>, ModelError> {
     }
     serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json))
         .map_err(|error| invalid(&error.path().to_string(), format!("cannot be read: {}", error.into_inner())))
-}
-
-fn invalid(field: &str, problem: String) -> ModelError {
-    ModelError::Invalid { field: field.to_owned(), problem }
 }
 
 impl Body {

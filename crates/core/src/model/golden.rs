@@ -1,6 +1,7 @@
 //! Readings with the scores they must have, so that a model proves itself before it is used.
 
-use super::{ModelError, ModelParts};
+use super::ModelParts;
+use super::error::ModelError;
 use crate::detector::Detector;
 use serde::{Deserialize, Serialize};
 

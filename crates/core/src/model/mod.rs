@@ -1,11 +1,14 @@
 //! A trained model: features, detector, threshold and monitor, with the record of how it came to be.
 
+mod error;
 mod file;
+mod format;
 mod golden;
 mod summary;
 mod watch;
 
-pub use file::{FORMAT_VERSION, ModelError};
+pub use error::ModelError;
+pub use format::FORMAT_VERSION;
 pub use golden::{GoldenDetection, GoldenReading, GoldenSet};
 pub use summary::{FeatureSummary, SplitEvaluations, TrainingSummary};
 pub use watch::{Judgement, Observation};

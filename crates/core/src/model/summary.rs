@@ -3,8 +3,8 @@
 use crate::dataset::Dataset;
 use crate::evaluation::Evaluation;
 use crate::feature::FeatureSet;
+use crate::quantile::quantile;
 use crate::scaler::StandardScaler;
-use crate::threshold::quantile;
 use serde::{Deserialize, Serialize};
 
 /// The data a model was fitted to, and how well it did.

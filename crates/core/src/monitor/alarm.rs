@@ -1,6 +1,6 @@
 //! When an alarm is raised and cleared, and how often that is to be expected in normal running.
 
-use crate::threshold::quantile;
+use crate::quantile::quantile;
 use serde::{Deserialize, Serialize};
 
 /// The quantile of the held-out smoothed surprisal that sensitivities are measured by.

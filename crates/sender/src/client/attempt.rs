@@ -1,59 +1,13 @@
 //! One attempt: a request and its outcome.
 
+use super::answer::{Answer, Answers, Attempt, Fault, Verdict};
 use super::{Client, WireFormat};
 use crate::retry::{is_transient, retry_after};
 use crate::source::Outgoing;
 use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::Deserialize;
-use std::time::{Duration, Instant};
-use turbine_core::prediction::Prediction;
-
-/// The outcome of a reading.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
-    /// The model scored it.
-    Scored {
-        /// Score and verdict of the model.
-        prediction: Prediction,
-        /// Whether the service had logged the reading before and only repeated its answer.
-        duplicate: bool,
-    },
-    /// The service refused it for good.
-    Refused {
-        /// The HTTP status; of a reading in a batch, the status it would have had alone.
-        status: u16,
-        /// The service's message.
-        error: String,
-    },
-    /// No attempt was answered.
-    Unsent {
-        /// The error of the last attempt.
-        error: String,
-    },
-}
-
-/// A verdict and when it arrived.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    /// The outcome of the reading.
-    pub verdict: Verdict,
-    /// When it was known.
-    pub at: Instant,
-}
-
-/// Why an attempt failed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fault {
-    /// The error message.
-    pub cause: String,
-    /// The HTTP status, if there was a response.
-    pub status: Option<u16>,
-    /// The delay in the response's `Retry-After` header.
-    pub retry_after: Option<Duration>,
-    /// Whether a retry may succeed.
-    pub transient: bool,
-}
+use std::time::Instant;
 
 /// The body of an error response.
 #[derive(Debug, Deserialize)]
@@ -72,61 +26,7 @@ struct FieldFault {
     problem: String,
 }
 
-/// The result of an attempt: for each reading of the request an answer, or `None` if it must be sent again.
-#[derive(Debug)]
-pub(super) struct Attempt {
-    pub(super) answers: Vec<Option<Answer>>,
-    pub(super) fault: Option<Fault>,
-}
-
-/// Collects the answers of a request in the order of its readings.
-#[derive(Debug)]
-pub(super) struct Answers {
-    expected: usize,
-    answers: Vec<Option<Answer>>,
-    fault: Option<Fault>,
-}
-
-impl Answers {
-    pub(super) fn expected(&self) -> usize {
-        self.expected
-    }
-
-    /// Records that the next reading was scored.
-    pub(super) fn score(&mut self, prediction: Prediction, duplicate: bool) {
-        self.push(Verdict::Scored { prediction, duplicate });
-    }
-
-    /// Records that the next reading was refused.
-    pub(super) fn refuse(&mut self, status: u16, error: String) {
-        if is_transient(status) {
-            self.fault = Some(Fault { cause: error, status: Some(status), retry_after: None, transient: true });
-            self.answers.push(None);
-        } else {
-            self.push(Verdict::Refused { status, error });
-        }
-    }
-
-    fn push(&mut self, verdict: Verdict) {
-        self.answers.push(Some(Answer { verdict, at: Instant::now() }));
-    }
-
-    fn finish(mut self) -> Attempt {
-        if self.answers.len() != self.expected && self.fault.is_none() {
-            let cause = format!("{} readings got {} answers", self.expected, self.answers.len());
-            self.fault = Some(Fault { cause, status: None, retry_after: None, transient: true });
-        }
-        self.answers.resize(self.expected, None);
-        Attempt { answers: self.answers, fault: self.fault }
-    }
-}
-
 impl Fault {
-    /// A fault that no retry will fix.
-    pub fn permanent(cause: String) -> Self {
-        Fault { cause, status: None, retry_after: None, transient: false }
-    }
-
     /// The fault described by an error response.
     pub(super) async fn of_response(response: Response) -> Self {
         let (fault, _) = read_refusal(response).await;
@@ -137,14 +37,14 @@ impl Fault {
 impl Client {
     /// Sends `readings` once.
     pub(super) async fn attempt(&self, readings: &[&Outgoing]) -> Attempt {
-        let mut answers = Answers { expected: readings.len(), answers: Vec::new(), fault: None };
+        let mut answers = Answers::new(readings.len());
         let request = self
             .http
             .post(self.format.url(&self.endpoints).clone())
             .header(CONTENT_TYPE, self.format.content_type())
             .body(self.format.encode(readings));
         match request.send().await {
-            Err(error) => answers.fault = Some(self.fault(&error)),
+            Err(error) => answers.fail(self.fault(&error)),
             Ok(response) if response.status().is_success() => self.read_answers(response, &mut answers).await,
             Ok(response) => {
                 let (fault, refusal) = read_refusal(response).await;
@@ -172,7 +72,9 @@ impl Client {
                 break None;
             }
         };
-        answers.fault = fault.or(answers.fault.take());
+        if let Some(fault) = fault {
+            answers.fail(fault);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sends a delivery until it is answered.
 
 use super::Client;
-use super::attempt::{Answer, Attempt, Fault, Verdict};
+use super::answer::{Answer, Attempt, Fault, Verdict};
 use crate::feed::Delivery;
 use crate::retry::Backoff;
 use crate::source::Outgoing;

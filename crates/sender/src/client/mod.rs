@@ -1,10 +1,11 @@
 //! HTTP client of the API.
 
+mod answer;
 mod attempt;
 mod deliver;
 mod wire;
 
-pub use attempt::{Answer, Fault, Verdict};
+pub use answer::{Answer, Fault, Verdict};
 pub use deliver::{Answered, Retry};
 pub use wire::WireFormat;
 

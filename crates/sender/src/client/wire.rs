@@ -1,6 +1,6 @@
 //! The three request formats, and everything that differs between them: single readings, batches and NDJSON.
 
-use super::attempt::Answers;
+use super::answer::Answers;
 use crate::config::Config;
 use crate::endpoints::Endpoints;
 use crate::source::Outgoing;

@@ -5,7 +5,7 @@ use super::{
     program::Program,
     rank::{Entry, Ranks},
 };
-use crate::forest::{TreeData, path_length::PathLengths};
+use crate::forest::{TreeData, leaves::PathLengths};
 
 /// Maximum number of trees: the tables have thresholds × trees entries.
 pub(super) const MAX_TREES: usize = 128;

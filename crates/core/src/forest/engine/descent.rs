@@ -1,7 +1,7 @@
 //! Scores one reading by descending several classic trees at a time, so that their memory accesses overlap.
 
 use super::layout::{Layout, Root, TOGETHER};
-use crate::forest::{ForestData, path_length::PathLengths};
+use crate::forest::{ForestData, leaves::PathLengths};
 
 #[derive(Clone)]
 pub(super) struct Descent {

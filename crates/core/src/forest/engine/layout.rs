@@ -1,6 +1,6 @@
 //! The nodes of all trees in one array, siblings adjacent.
 
-use crate::forest::{Child, TreeData, path_length::PathLengths};
+use crate::forest::{Child, TreeData, leaves::PathLengths};
 
 /// Number of trees descended together.
 pub(super) const TOGETHER: usize = 8;

@@ -18,7 +18,7 @@ use descent::Descent;
 use planes::Planes;
 use select::RunProgram;
 
-use super::{ForestData, path_length::PathLengths};
+use super::{ForestData, leaves::PathLengths};
 
 /// Smaller batches are scored one by one.
 const MIN_BATCH: usize = 24;

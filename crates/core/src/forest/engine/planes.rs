@@ -4,7 +4,7 @@
 //! is so close to the plane that rounding could matter. So every decision is that of the reference.
 
 use super::layout::{Layout, Root, TOGETHER};
-use crate::forest::{ForestData, grow, path_length::PathLengths};
+use crate::forest::{ForestData, grow, leaves::PathLengths};
 
 /// Number of features processed at a time.
 const LANES: usize = 4;
