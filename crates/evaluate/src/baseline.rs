@@ -224,6 +224,26 @@ mod tests {
     }
 
     #[test]
+    fn training_on_two_turbines_is_training_on_one_with_a_gap() {
+        let settings = MonitorSettings { typical_interval: Some(600.0), ..MonitorSettings::unknown() };
+        let mut one = recording(800, 800);
+        let gap = jiff::SignedDuration::from_hours(24);
+        one.turbines[0].times[300..].iter_mut().for_each(|time| *time = *time + gap);
+        let mut two = one.clone();
+        let first = &mut two.turbines[0];
+        let second = Turbine {
+            times: first.times.split_off(300),
+            readings: first.readings.split_off(600),
+            labels: first.labels.split_off(300),
+            rows: first.rows.split_off(300),
+            name: "second".to_owned(),
+        };
+        two.turbines.push(second);
+        let fit = |normal| Baseline::Mahalanobis.fit(normal, &settings, AlarmTarget::default()).unwrap();
+        assert_eq!(fit(&two), fit(&one));
+    }
+
+    #[test]
     fn a_rate_that_cannot_be_set_leaves_the_ranking() {
         let unknown = MonitorSettings::unknown();
         let fitted =
