@@ -23,8 +23,8 @@ pub struct Args {
     #[arg(long, value_name = "COLUMN", value_parser = column)]
     pub turbine: Option<String>,
 
-    /// A CSV of normal running with the same columns, to fit the baselines to. Its label column may be missing; rows
-    /// labelled as faults are left out [default: none, and only "always on" is compared with]
+    /// A CSV of normal running with the same columns, to fit the baselines to. Rows labelled as faults are left out.
+    /// Without the label column all rows are normal, without the turbine column all are of one turbine [default: none, and only "always on" is compared with]
     #[arg(long, value_name = "FILE")]
     pub train: Option<PathBuf>,
 

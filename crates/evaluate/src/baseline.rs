@@ -228,7 +228,7 @@ mod tests {
         let settings = MonitorSettings { typical_interval: Some(600.0), ..MonitorSettings::unknown() };
         let mut one = recording(800, 800);
         let gap = jiff::SignedDuration::from_hours(24);
-        one.turbines[0].times[300..].iter_mut().for_each(|time| *time = *time + gap);
+        one.turbines[0].times[300..].iter_mut().for_each(|time| *time += gap);
         let mut two = one.clone();
         let first = &mut two.turbines[0];
         let second = Turbine {

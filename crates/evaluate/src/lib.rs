@@ -68,7 +68,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     }
 
     writeln!(out, "{}", table::terminal(&entries))?;
-    report::events(out, &entries[0])?;
+    report::events(out, &recording, &entries[0])?;
     report::legend(out, &entries)?;
     for path in [&csv, &png].into_iter().chain(&args.readings) {
         writeln!(out, "[evaluate] wrote {}", path.display())?;
@@ -89,8 +89,14 @@ fn baselines(
         return Ok(Baseline::ALL.map(|baseline| Entry::unavailable(baseline.name())).to_vec());
     };
     let flag = || format!("--train {}", path.display());
-    let has_labels = Recording::has_column(path, &args.label).with_context(flag)?;
-    let layout = Layout { label: layout.label.filter(|_| has_labels), ..layout };
+    let mut layout = layout;
+    for column in [&mut layout.label, &mut layout.turbine] {
+        if let Some(name) = column
+            && !Recording::has_column(path, name).with_context(flag)?
+        {
+            *column = None;
+        }
+    }
     let train = Recording::load(path, layout).with_context(flag)?;
     let normal = train.normal();
     if normal.len() < FEWEST_READINGS {

@@ -59,10 +59,13 @@ pub fn draw(drawing: Drawing<'_>, path: &Path) -> Result<(), ChartError> {
     let times = order.iter().flat_map(|&t| recording.turbines[t].times.iter().map(|&time| seconds(time)));
     let (start, end) = times.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at), high.max(at)));
     let interval = recording.typical_interval().unwrap_or(0.0);
+    let alarm = model.monitor().settings().alarm;
+    let scores = order.iter().flat_map(|&t| judged[t].iter().map(|judged| judged.verdict().score));
+    let highest = scores.fold(alarm.map_or(0.0, |alarm| alarm.raise_above), f64::max);
     let height = if order.len() == 1 { 380.0 } else { 220.0 };
     for t in order {
-        let panel =
-            Panel { turbine: &recording.turbines[t], judged: &judged[t], model, interval, period: (start, end) };
+        let (turbine, judged) = (&recording.turbines[t], &judged[t][..]);
+        let panel = Panel { turbine, judged, model, interval, period: (start, end), highest };
         picture.row(height, vec![(1.0, Box::new(panel.plot()))]);
     }
     let table = table::chart(entries);
@@ -75,8 +78,12 @@ struct Panel<'a> {
     turbine: &'a Turbine,
     judged: &'a [Judged],
     model: &'a Model,
+    /// Typical seconds between readings.
     interval: f64,
+    /// The times that the axis covers, as seconds since 1970.
     period: (f64, f64),
+    /// What the upright axis covers: the same for all turbines, so that they can be compared.
+    highest: f64,
 }
 
 impl Panel<'_> {
@@ -86,13 +93,11 @@ impl Panel<'_> {
             true => ("smoothed surprisal", "surprisal (decades)"),
             false => ("anomaly score", ""),
         };
-        let points = self.points();
-        let highest = points.iter().map(|point| point.1).fold(0.0, f64::max);
-        let y = Axis::number(unit).covering(0.0, highest / (STRIP.0 - 0.02));
+        let y = Axis::number(unit).covering(0.0, self.highest / (STRIP.0 - 0.02));
         let mut plot = Plot::new(self.turbine.name.clone(), Axis::time("time (UTC)").covering(start, end), y);
         let faults = self.spans(|i| self.turbine.labels[i]);
         plot.push(Band::new("labelled fault", faults).colored(style::WHITE.blend(style::ORANGE, 0.28)));
-        plot.push(Line::new(line, style::BLUE, points).width(1.2));
+        plot.push(Line::new(line, style::BLUE, self.points()).width(1.2));
         if let Some(AlarmRule { raise_above, .. }) = self.model.monitor().settings().alarm {
             let (from, to) = ((f64::NEG_INFINITY, raise_above), (f64::INFINITY, raise_above));
             plot.push(Rule::between(format!("alarm threshold {raise_above:.2}"), from, to));

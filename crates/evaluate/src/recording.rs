@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use turbine_core::dataset::{Columns, CsvRows, DatasetError};
 use turbine_core::feature::{Feature, FeatureSet};
@@ -90,8 +91,8 @@ impl Recording {
     /// # Errors
     /// If the file cannot be read.
     pub fn has_column(path: &Path, column: &str) -> anyhow::Result<bool> {
-        let csv = fs::read(path).context("cannot read the file; is the path right?")?;
-        Ok(reader(&csv).headers()?.iter().any(|name| name == column))
+        let file = fs::File::open(path).context("cannot read the file; is the path right?")?;
+        Ok(reader(file).headers()?.iter().any(|name| name == column))
     }
 
     /// Reads the text of a CSV. Rows without a usable cell in each column, or with a value that no sensor of the feature
@@ -223,7 +224,7 @@ fn out_of_range<'a>(features: &'a FeatureSet, values: &[f64]) -> Option<&'a str>
 }
 
 /// A reader that sees the same records as [`CsvRows`].
-fn reader(csv: &[u8]) -> csv::Reader<&[u8]> {
+fn reader<R: Read>(csv: R) -> csv::Reader<R> {
     csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(csv)
 }
 

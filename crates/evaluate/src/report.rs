@@ -127,9 +127,10 @@ pub fn baselines(
     Ok(())
 }
 
-/// The model's labelled events one by one, unless there are many.
-pub fn events(out: &mut impl Write, entry: &Entry) -> io::Result<()> {
-    let Some(alarms) = entry.alarms().filter(|alarms| alarms.events.len() <= MOST_EVENTS) else { return Ok(()) };
+/// The labelled events of one turbine and when the detector found them, unless there are many.
+pub fn events(out: &mut impl Write, recording: &Recording, entry: &Entry) -> io::Result<()> {
+    let few = entry.alarms().filter(|alarms| alarms.events.len() <= MOST_EVENTS && recording.turbines.len() == 1);
+    let Some(alarms) = few else { return Ok(()) };
     for event in &alarms.events {
         let found = match (event.delay(), event.lead()) {
             (Some(delay), Some(lead)) => format!("alarm after {}, {} before its end", duration(delay), duration(lead)),

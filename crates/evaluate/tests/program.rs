@@ -185,6 +185,18 @@ fn turbines_are_replayed_apart() {
 }
 
 #[test]
+fn training_readings_need_neither_label_nor_turbine() {
+    let folder = folder();
+    let train = normal().replace(",W1,", ",").replace("when,id,", "when,");
+    fs::write(folder.path().join("one.csv"), train).unwrap();
+    let figures = |train: &str| {
+        text(&evaluate(folder.path(), &[&ROLES[..], &["--turbine", "id", "--train", train]].concat()));
+        table(folder.path())
+    };
+    assert_eq!(figures("one.csv"), figures("n.csv"));
+}
+
+#[test]
 fn without_training_readings_the_fitted_baselines_are_empty_and_it_says_so() {
     let folder = folder();
     let text = text(&evaluate(folder.path(), &ROLES));
@@ -192,6 +204,20 @@ fn without_training_readings_the_fitted_baselines_are_empty_and_it_says_so() {
     for row in &table(folder.path())[2..] {
         assert!(row.iter().all(|(column, cell)| column == "Detector" || cell.is_empty()), "{row:?}");
     }
+}
+
+#[test]
+fn what_makes_the_figures_doubtful_is_said() {
+    let folder = folder();
+    let same = text(&evaluate(folder.path(), &[&ROLES[..], &["--train", "d.csv"]].concat()));
+    assert!(same.contains("fitted to 550 normal readings of d.csv; 50 labelled as faults are not used"), "{same}");
+    assert!(same.contains("--train is the recording itself"), "{same}");
+    assert!(!same.contains("first after a gap"), "{same}");
+    // Every 20th reading: 12,000 s apart, and the model expects one every 600 s.
+    let rows = (0..N_READINGS).step_by(20).map(|i| row(i, "W1", FAULT.contains(&i)));
+    fs::write(folder.path().join("d.csv"), HEADER.to_owned() + &rows.collect::<String>()).unwrap();
+    let sparse = text(&evaluate(folder.path(), &ROLES));
+    assert!(sparse.contains("12000 s apart") && sparse.contains("one every 600 s"), "{sparse}");
 }
 
 #[test]
