@@ -236,7 +236,7 @@ fn turbine_names<'a>(
 ) -> anyhow::Result<impl Iterator<Item = csv::Result<String>> + 'a> {
     let roles = layout.features.names().chain(layout.label).chain([layout.timestamp]);
     if roles.into_iter().any(|role| role == column) {
-        bail!("column {column:?} is named as the turbine and as something else too; it can be one only");
+        bail!("column {column:?} is selected as the turbine and in another role; remove one");
     }
     let mut reader = reader(csv);
     let header = reader.headers()?.clone();

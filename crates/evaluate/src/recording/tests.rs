@@ -74,8 +74,8 @@ fn what_gives_no_recording_is_named() {
         (Layout { label: Some("broken"), ..base }, "no column \"broken\"; the columns are t, id, b, a, fault"),
         (Layout { timestamp: "when", ..base }, "no column \"when\""),
         (Layout { turbine: Some("name"), ..base }, "no column \"name\""),
-        (Layout { turbine: Some("fault"), ..base }, "column \"fault\" is named as the turbine and"),
-        (Layout { label: Some("a"), ..base }, "column \"a\" is named as a feature and as the label"),
+        (Layout { turbine: Some("fault"), ..base }, "column \"fault\" is selected as the turbine and"),
+        (Layout { label: Some("a"), ..base }, "as a feature and as the label"),
     ];
     for (layout, expected) in cases {
         let error = Recording::parse(csv.as_bytes(), layout).unwrap_err().to_string();
