@@ -24,6 +24,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("privileges", &[]),
     ("pipeline", &["turbine-core"]),
     ("api", &["pipeline", "privileges", "turbine-core", "viz"]),
+    ("evaluate", &["turbine-core", "viz"]),
     ("sender", &["turbine-core"]),
     ("train", &["privileges", "turbine-core", "viz"]),
     ("viz", &["privileges", "turbine-core"]),
