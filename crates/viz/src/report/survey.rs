@@ -124,6 +124,7 @@ mod tests {
             prediction: Prediction { anomaly_score: 0.5, is_anomaly },
             turbine_id: None,
             model_version: "".into(),
+            watch: Default::default(),
         }
     }
 
