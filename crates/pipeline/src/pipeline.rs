@@ -182,18 +182,18 @@ impl Pipeline {
         if submission.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(commits) = self.0.commits.get() else {
-            return Err(self.model().err().unwrap_or(SubmitError::OtherFeatures));
-        };
-        let spare = (self.0.config.log_policy == LogPolicy::BestEffort).then(|| submission.clone());
+        let Some(commits) = self.0.commits.get() else { return Err(SubmitError::OtherFeatures) };
+        let spare = (self.0.config.log_policy == LogPolicy::BestEffort).then(|| Box::new(submission.clone()));
         let weight = weight(&submission);
-        match commits.submit(submission, weight, self.0.config.time_limit).await {
-            Ok(receipt) => receipt.ok_or(SubmitError::OtherFeatures),
-            Err(error) => match spare {
-                Some(submission) => Ok(self.0.answer_unlogged(submission)),
-                None if matches!(error, CommitError::Unknown(_)) => Err(SubmitError::Unknown(error)),
-                None => Err(SubmitError::NotLogged(error)),
-            },
+        let receipt = match commits.queue(submission, weight) {
+            Ok(queued) => queued.receipt(self.0.config.time_limit).await,
+            Err(refusal) => Err(refusal),
+        };
+        match (receipt, spare) {
+            (Ok(receipt), _) => receipt.ok_or(SubmitError::OtherFeatures),
+            (Err(_), Some(submission)) => Ok(self.0.answer_unlogged(*submission)),
+            (Err(error @ CommitError::Unknown(_)), None) => Err(SubmitError::Unknown(error)),
+            (Err(error), None) => Err(SubmitError::NotLogged(error)),
         }
     }
 

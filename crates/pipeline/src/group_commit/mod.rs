@@ -17,13 +17,12 @@ mod writer;
 mod tests;
 
 pub use error::CommitError;
+pub use ticket::Queued;
 
-use crate::late_timeout::late_timeout;
 use std::collections::VecDeque;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use ticket::{Ticket, Waiting};
+use ticket::Ticket;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
@@ -161,34 +160,12 @@ impl<C: Commit> GroupCommit<C> {
         GroupCommit(shared)
     }
 
-    /// Has `item` committed and gives its receipt, within `limit`.
+    /// Queues `item`; [`Queued::receipt`] has it committed.
     ///
     /// # Errors
-    /// A [`CommitError`], which says whether the item may still be committed.
-    pub async fn submit(&self, item: C::Item, weight: Weight, limit: Duration) -> Result<C::Receipt, CommitError> {
-        let (mut waiting, company) = self.0.push(item, weight)?;
-        let settled = late_timeout(limit, pin!(self.settled(&mut waiting, company))).await;
-        settled.unwrap_or_else(|_| waiting.give_up(limit))
-    }
-
-    async fn settled(&self, waiting: &mut Waiting<C>, company: bool) -> Result<C::Receipt, CommitError> {
-        if company && self.0.config.placement == Placement::Inline {
-            // The tasks that are ready submit theirs, so that one commit serves all of them.
-            tokio::task::yield_now().await;
-        }
-        loop {
-            if let Some(outcome) = waiting.outcome() {
-                return outcome;
-            }
-            match (WriterGuard::claim(&self.0), self.0.config.placement) {
-                (Some(writer), Placement::Inline) => writer.commit_once(),
-                (Some(writer), Placement::Blocking) => {
-                    drop(self.0.runtime.spawn_blocking(move || writer.commit_all()));
-                    waiting.changed().await;
-                }
-                (None, _) => waiting.changed().await,
-            }
-        }
+    /// If the item is refused; it is not committed.
+    pub fn queue(&self, item: C::Item, weight: Weight) -> Result<Queued<C>, CommitError> {
+        self.0.push(item, weight)
     }
 
     /// Commits what is queued, then gives `work` the committer to itself, on a blocking thread.
@@ -244,8 +221,7 @@ impl<C: Commit> Shared<C> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues an item. Says whether others are likely to join its batch.
-    fn push(self: &Arc<Self>, item: C::Item, weight: Weight) -> Result<(Waiting<C>, bool), CommitError> {
+    fn push(self: &Arc<Self>, item: C::Item, weight: Weight) -> Result<Queued<C>, CommitError> {
         let mut state = self.state();
         let queued_bytes = state.queued.bytes;
         let refusal = state.refusal().or_else(|| {
@@ -260,7 +236,7 @@ impl<C: Commit> Shared<C> {
         state.queue.push_back(Arc::clone(&ticket));
         let company = state.expects_company();
         drop(state);
-        Ok((Waiting::new(Arc::clone(self), ticket), company))
+        Ok(Queued::new(Arc::clone(self), ticket, company))
     }
 }
 

@@ -69,6 +69,12 @@ struct Bench {
     open: mpsc::Sender<()>,
 }
 
+impl GroupCommit<Numbers> {
+    async fn submit(&self, item: u32, weight: Weight, limit: Duration) -> Result<u32, CommitError> {
+        self.queue(item, weight)?.receipt(limit).await
+    }
+}
+
 impl Bench {
     fn new(placement: Placement, gated: bool) -> Self {
         let (committed, mood, begun) = (Arc::default(), Arc::new(Mutex::new(Mood::Commits)), Arc::default());

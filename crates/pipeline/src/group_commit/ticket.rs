@@ -1,6 +1,9 @@
 //! One submitted item on its way to a receipt.
 
-use super::{Commit, CommitError, Shared, Weight};
+use super::writer::WriterGuard;
+use super::{Commit, CommitError, Placement, Shared, Weight};
+use crate::late_timeout::late_timeout;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -58,24 +61,56 @@ impl<C: Commit> Ticket<C> {
     }
 }
 
-/// A task that waits for its receipt. Dropped before it has one, it withdraws the item if that is still queued.
-pub(super) struct Waiting<C: Commit> {
+/// An item that is queued. Dropped before it is being committed, it is withdrawn.
+#[must_use = "dropped, the item is withdrawn"]
+pub struct Queued<C: Commit> {
     shared: Arc<Shared<C>>,
     ticket: Arc<Ticket<C>>,
+    /// Whether others are likely to join its batch.
+    company: bool,
     /// The outcome was handed over.
     over: bool,
 }
 
-impl<C: Commit> Waiting<C> {
-    pub(super) fn new(shared: Arc<Shared<C>>, ticket: Arc<Ticket<C>>) -> Self {
-        Waiting { shared, ticket, over: false }
+impl<C: Commit> Queued<C> {
+    pub(super) fn new(shared: Arc<Shared<C>>, ticket: Arc<Ticket<C>>, company: bool) -> Self {
+        Queued { shared, ticket, company, over: false }
     }
 
-    pub(super) async fn changed(&self) {
-        self.ticket.changed.notified().await;
+    /// Has the item committed, and gives its receipt within `limit`.
+    ///
+    /// # Errors
+    /// A [`CommitError`], which says whether the item may still be committed.
+    pub async fn receipt(mut self, limit: Duration) -> Result<C::Receipt, CommitError> {
+        let settled = late_timeout(limit, pin!(self.settled())).await;
+        settled.unwrap_or_else(|_| self.give_up(limit))
     }
 
-    pub(super) fn outcome(&mut self) -> Option<Outcome<C>> {
+    async fn settled(&mut self) -> Outcome<C> {
+        let placement = self.shared.config.placement;
+        if self.company && placement == Placement::Inline {
+            // The tasks that are ready queue theirs, so that one commit serves all of them.
+            tokio::task::yield_now().await;
+        }
+        loop {
+            if let Some(outcome) = self.outcome() {
+                return outcome;
+            }
+            match (WriterGuard::claim(&self.shared), placement) {
+                (Some(writer), Placement::Inline) => {
+                    writer.commit_once();
+                    continue;
+                }
+                (Some(writer), Placement::Blocking) => {
+                    drop(self.shared.runtime.spawn_blocking(move || writer.commit_all()));
+                }
+                (None, _) => {}
+            }
+            self.ticket.changed.notified().await;
+        }
+    }
+
+    fn outcome(&mut self) -> Option<Outcome<C>> {
         let mut stage = self.ticket.stage();
         match std::mem::replace(&mut *stage, Stage::Over) {
             Stage::Settled(outcome) => {
@@ -90,7 +125,7 @@ impl<C: Commit> Waiting<C> {
     }
 
     /// The outcome after the time limit.
-    pub(super) fn give_up(mut self, limit: Duration) -> Outcome<C> {
+    fn give_up(&mut self, limit: Duration) -> Outcome<C> {
         if self.withdraw() {
             return Err(CommitError::TimedOut(limit));
         }
@@ -111,7 +146,7 @@ impl<C: Commit> Waiting<C> {
     }
 }
 
-impl<C: Commit> Drop for Waiting<C> {
+impl<C: Commit> Drop for Queued<C> {
     fn drop(&mut self) {
         // This task may have been the one that was woken to take the writer.
         if !self.over && self.withdraw() {

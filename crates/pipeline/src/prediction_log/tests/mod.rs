@@ -76,7 +76,7 @@ impl SharedLog {
 
     async fn append_within(&self, limit: Duration, records: &[PredictionRecord]) -> Result<(), CommitError> {
         let weight = Weight { rows: records.len() as u64, bytes: records.len() * line("a").len() };
-        self.commits.submit(records.to_vec(), weight, limit).await
+        self.commits.queue(records.to_vec(), weight)?.receipt(limit).await
     }
 
     fn accepting(&self) -> bool {
