@@ -128,6 +128,8 @@ fn over_time(folder: &Path, name: &str, span: f64) -> Result<(), ChartError> {
     let gap = vec![(at(silent.start) - width / 2.0, at(silent.end) - width / 2.0)];
     let mut lines = Plot::new("", Axis::time("time (UTC)"), Axis::whole("readings in 5 min").covering(0.0, 1.0));
     lines.push(Band::new("no readings", gap.clone()));
+    lines.push(Band::new("fault", vec![(at(170), at(230))]).colored(style::WHITE.blend(style::ORANGE, 0.25)));
+    lines.push(Band::new("alarm", vec![(at(185), at(235))]).colored(style::VERMILLION).between(0.96, 1.0));
     for (k, feature) in ["temperature", "humidity", "sound_volume"].into_iter().enumerate() {
         let points: Vec<_> = (0..buckets).map(|i| (at(i), height(i, k))).collect();
         lines.push(Line::new("", style::WHITE.blend(style::SERIES[k], 0.35), points.clone()).width(1.0));

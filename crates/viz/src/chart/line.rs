@@ -133,12 +133,26 @@ impl Layer for Rule {
 pub struct Band {
     label: String,
     spans: Vec<(f64, f64)>,
+    color: Color,
+    /// Lower and upper edge as shares of the plot's height.
+    height: (f64, f64),
 }
 
 impl Band {
-    /// Shades each span (from, to) of the horizontal axis.
+    /// Shades each span (from, to) of the horizontal axis in grey, over the whole height of the plot.
     pub fn new(label: impl Into<String>, spans: Vec<(f64, f64)>) -> Self {
-        Self { label: label.into(), spans }
+        Self { label: label.into(), spans, color: SHADED, height: (0.0, 1.0) }
+    }
+
+    /// The band in this colour.
+    pub fn colored(self, color: Color) -> Self {
+        Self { color, ..self }
+    }
+
+    /// The band as a strip between two shares of the plot's height, 0 = bottom, 1 = top, so that it can lie over other
+    /// bands without hiding them.
+    pub fn between(self, lower: f64, upper: f64) -> Self {
+        Self { height: (lower, upper), ..self }
     }
 }
 
@@ -151,13 +165,16 @@ impl Layer for Band {
         self.spans.iter().try_for_each(|&(from, to)| {
             let (left, right) = (axes.x_at(from), axes.x_at(to));
             // Do not cover the axis line.
-            canvas.rect(Rect { x: left, w: right - left, h: axes.plot.h - 0.5, ..axes.plot }, SHADED)
+            let room = axes.plot.h - 0.5;
+            let (lower, upper) = self.height;
+            let (y, h) = (axes.plot.y + room * (1.0 - upper), room * (upper - lower));
+            canvas.rect(Rect { x: left, y, w: right - left, h }, self.color)
         })
     }
 
     fn legend(&self) -> Vec<Entry> {
         let label = if self.spans.is_empty() { "" } else { &self.label };
-        entry(Key::Square, SHADED, label)
+        entry(Key::Square, self.color, label)
     }
 }
 
@@ -189,5 +206,42 @@ impl Layer for Remark {
 
     fn legend(&self) -> Vec<Entry> {
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::chart::{Axis, Picture, Plot};
+    use std::fs::File;
+    use std::io::BufReader;
+
+    /// How many pixels of a picture with this band have exactly its colour, and the row of the first.
+    fn painted(band: Band, color: Color) -> (usize, usize) {
+        let axis = || Axis::number("").covering(0.0, 10.0);
+        let mut picture = Picture::new("");
+        picture.row(200.0, vec![(1.0, Box::new(Plot::new("", axis(), axis()).with(band)))]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("band.png");
+        picture.save(&path).unwrap();
+        let mut reader = png::Decoder::new(BufReader::new(File::open(path).unwrap())).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        let is_painted = |pixel: &[u8]| pixel == color.rgb;
+        let count = pixels.chunks_exact(3).filter(|pixel| is_painted(pixel)).count();
+        let first = pixels.chunks_exact(3).position(is_painted).unwrap();
+        (count, first / reader.info().width as usize)
+    }
+
+    #[test]
+    fn a_strip_has_its_share_of_the_height_and_its_colour() {
+        let band = || Band::new("", vec![(2.0, 4.0), (6.0, 7.0)]).colored(style::VERMILLION);
+        let (whole, top) = painted(band(), style::VERMILLION);
+        let (strip, below) = painted(band().between(0.25, 0.5), style::VERMILLION);
+        // A quarter of the height, from half way down; its two edges may be blended.
+        assert!((strip as f64 / whole as f64 - 0.25).abs() < 0.02, "{strip} of {whole}");
+        // The plot is about 150 logical pixels high, 300 of the file.
+        assert!((100..200).contains(&(below - top)), "{top} {below}");
     }
 }
