@@ -136,12 +136,13 @@ pub struct Band {
     color: Color,
     /// Lower and upper edge as shares of the plot's height.
     height: (f64, f64),
+    always_in_legend: bool,
 }
 
 impl Band {
     /// Shades each span (from, to) of the horizontal axis in grey, over the whole height of the plot.
     pub fn new(label: impl Into<String>, spans: Vec<(f64, f64)>) -> Self {
-        Self { label: label.into(), spans, color: SHADED, height: (0.0, 1.0) }
+        Self { label: label.into(), spans, color: SHADED, height: (0.0, 1.0), always_in_legend: false }
     }
 
     /// The band in this colour.
@@ -153,6 +154,11 @@ impl Band {
     /// bands without hiding them.
     pub fn between(self, lower: f64, upper: f64) -> Self {
         Self { height: (lower, upper), ..self }
+    }
+
+    /// The band with a legend entry also if it has no span: for the first of several plots, whose legend explains all.
+    pub fn always_in_legend(self) -> Self {
+        Self { always_in_legend: true, ..self }
     }
 }
 
@@ -173,7 +179,7 @@ impl Layer for Band {
     }
 
     fn legend(&self) -> Vec<Entry> {
-        let label = if self.spans.is_empty() { "" } else { &self.label };
+        let label = if self.spans.is_empty() && !self.always_in_legend { "" } else { &self.label };
         entry(Key::Square, self.color, label)
     }
 }
