@@ -37,7 +37,7 @@ pub fn over_time(drawing: &Drawing, path: &Path) -> Result<(), ChartError> {
     let height = match highest.len() {
         1 => 380.0,
         2 | 3 => 220.0,
-        _ => 150.0,
+        _ => 185.0,
     };
     for (i, ((id, turbine), trace)) in highest.iter().zip(traces.iter()).enumerate() {
         let (is_first, is_last) = (i == 0, i + 1 == highest.len());
@@ -51,6 +51,7 @@ pub fn over_time(drawing: &Drawing, path: &Path) -> Result<(), ChartError> {
 
 fn title(drawn: usize, all: usize) -> String {
     match all - drawn {
+        0 if all == 1 => "Smoothed surprisal over time".to_owned(),
         0 => "Smoothed surprisal of each turbine over time".to_owned(),
         more => {
             let more = count(more as u64);
@@ -101,7 +102,7 @@ impl Panel<'_> {
             .with(Band::new(label(keys.gaps, "no readings"), self.trace.gaps()).always_in_legend())
             .with(
                 Band::new(label(keys.alarms, "alarm"), self.trace.alarms())
-                    .colored(style::WHITE.blend(style::VERMILLION, 0.35))
+                    .colored(style::VERMILLION.with_alpha(0.38))
                     .always_in_legend(),
             )
             .with(Line::new(label(keys.line, "smoothed surprisal"), style::BLUE, self.trace.points()).width(1.2));

@@ -42,3 +42,49 @@ impl Threshold {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::survey::TurbineSurvey;
+    use super::super::trace::record;
+    use super::*;
+    use turbine_core::prediction::PredictionRecord;
+    use turbine_core::simulation::training_set;
+    use turbine_core::training::{TrainingParams, train};
+
+    fn threshold(model: Option<&Model>, versions: &[&str]) -> Threshold {
+        let mut survey = TurbineSurvey::default();
+        for (version, at) in versions.iter().zip(0..) {
+            let record = record("T1", at, Some(1.0), false);
+            survey.add(&PredictionRecord { model_version: (*version).into(), ..record });
+        }
+        Threshold::of(model, survey.newest_model())
+    }
+
+    #[test]
+    fn it_is_known_for_the_readings_that_the_model_scored() {
+        let model = train(&training_set(500, 0.05, 7), &TrainingParams::default()).unwrap().model;
+        let raise_above = model.monitor().settings().alarm.unwrap().raise_above;
+        let version = model.version().as_ref();
+        let known = |since| Threshold::Known { raise_above, since };
+        assert_eq!(threshold(Some(&model), &[version, version]), known(None));
+        assert_eq!(threshold(Some(&model), &["other", "other", version, version]), known(Some(2.0)));
+    }
+
+    #[test]
+    fn it_is_unknown_without_the_model_that_scored_the_newest_readings() {
+        let model = train(&training_set(500, 0.05, 7), &TrainingParams::default()).unwrap().model;
+        let version = model.version().as_ref();
+        // (model, versions in the log, parts of the reason)
+        let cases: [(Option<&Model>, &[&str], &[&str]); 3] = [
+            (Some(&model), &[version, "other"], &["by the model other", version]),
+            (None, &["other"], &["by the model other", "--model"]),
+            (None, &[""], &["does not say which model"]),
+        ];
+        for (model, versions, expected) in cases {
+            let Threshold::Unknown(why) = threshold(model, versions) else { panic!("{versions:?}: known") };
+            assert!(expected.iter().all(|part| why.contains(part)), "{why}");
+        }
+    }
+}

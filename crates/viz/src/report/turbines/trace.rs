@@ -10,7 +10,7 @@ use turbine_core::reading::TurbineId;
 /// Columns of the time axis, of which a line keeps the lowest and the highest point: about one for each pixel of the file.
 const COLUMNS: usize = 1_600;
 /// The least width of an alarm, in columns.
-const LEAST_BAND: f64 = 3.0;
+const LEAST_BAND: f64 = 4.0;
 
 /// A point of a line: seconds since 1970, decades.
 type Point = (f64, f64);
@@ -142,11 +142,22 @@ impl Trace {
         points
     }
 
-    /// The times without readings.
+    /// The times without readings, also before the first and after the last one.
     pub fn gaps(&self) -> Vec<(f64, f64)> {
-        let columns: Vec<&Column> = self.columns.iter().flatten().collect();
-        let between = columns.windows(2).map(|pair| (pair[0].last, pair[1].first));
-        between.filter(|&(from, to)| self.is_gap(from, to)).collect()
+        let readings = self.columns.iter().flatten().map(|column| (column.first, column.last));
+        let mut last = self.start;
+        let mut gaps = Vec::new();
+        for (from, to) in readings.chain([(self.end(), self.end())]) {
+            if self.is_gap(last, from) {
+                gaps.push((last, from));
+            }
+            last = to;
+        }
+        gaps
+    }
+
+    fn end(&self) -> f64 {
+        self.start + self.width * COLUMNS as f64
     }
 
     fn is_gap(&self, from: f64, to: f64) -> bool {
@@ -157,8 +168,12 @@ impl Trace {
     /// widened so that they are seen.
     pub fn alarms(&self) -> Vec<(f64, f64)> {
         let still_on = self.alarm_since.zip(self.newest).map(|(since, newest)| (since, seconds(newest)));
-        let least = self.width * LEAST_BAND;
-        self.alarms.iter().copied().chain(still_on).map(|(from, to)| (from, to.max(from + least))).collect()
+        let (least, end) = (self.width * LEAST_BAND, self.end());
+        let widened = |(from, to): (f64, f64)| {
+            let to = to.max(from + least).min(end);
+            (from.min(to - least), to)
+        };
+        self.alarms.iter().copied().chain(still_on).map(widened).collect()
     }
 }
 
@@ -202,6 +217,13 @@ mod tests {
     }
 
     #[test]
+    fn silence_before_the_first_and_after_the_last_reading_is_a_gap() {
+        let rows = [1_000, 1_060].map(|at| record("T1", at, Some(1.0), false));
+        assert_eq!(trace(600.0, (0, 3_200), &rows).gaps(), [(0.0, 1_000.0), (1_060.0, 3_200.0)]);
+        assert_eq!(trace(600.0, (500, 1_600), &rows).gaps(), []);
+    }
+
+    #[test]
     fn a_long_line_keeps_every_extreme_in_its_order() {
         // 160,000 s of readings a second: 100 a column. One reading is high, one low, in the same column.
         let height = |at: i64| match at {
@@ -223,9 +245,10 @@ mod tests {
         let on = [false, true, true, false, false, true, true];
         let rows: Vec<_> = (0..).zip(on).map(|(i, on)| record("T1", 1_000 * i, Some(1.0), on)).collect();
         assert_eq!(trace(1e9, (0, 6_000), &rows).alarms(), [(1_000.0, 3_000.0), (5_000.0, 6_000.0)]);
-        // One reading in alarm at the end of 1,600 s: three columns of 1 s.
-        let last = record("T1", 1_600, Some(1.0), true);
-        assert_eq!(trace(1e9, (0, 1_600), &[last]).alarms(), [(1_600.0, 1_603.0)]);
+        // One reading in alarm in 1,600 s, at their beginning or end: four columns of 1 s within them.
+        for (at, band) in [(0, (0.0, 4.0)), (1_600, (1_596.0, 1_600.0))] {
+            assert_eq!(trace(1e9, (0, 1_600), &[record("T1", at, Some(1.0), true)]).alarms(), [band]);
+        }
     }
 
     #[test]
