@@ -250,4 +250,13 @@ mod tests {
         // The plot is about 150 logical pixels high, 300 of the file.
         assert!((100..200).contains(&(below - top)), "{top} {below}");
     }
+
+    #[test]
+    fn a_band_without_spans_has_a_legend_entry_only_if_asked_for() {
+        let entries = |band: Band| band.legend().len();
+        assert_eq!(entries(Band::new("alarm", vec![(1.0, 2.0)])), 1);
+        assert_eq!(entries(Band::new("alarm", vec![])), 0);
+        assert_eq!(entries(Band::new("alarm", vec![]).always_in_legend()), 1);
+        assert_eq!(entries(Band::new("", vec![(1.0, 2.0)]).always_in_legend()), 0);
+    }
 }

@@ -1,12 +1,12 @@
 //! The picture of the turbines in time.
 
-use super::super::Drawing;
-use super::super::over_time::covered;
 use super::MOST_PANELS;
 use super::survey::Turbine;
 use super::threshold::Threshold;
 use super::trace::{Trace, seconds};
 use crate::chart::{Axis, Band, ChartError, Line, Picture, Plot, Rule, count, style};
+use crate::report::Drawing;
+use crate::report::over_time::covered;
 use jiff::Timestamp;
 use std::path::Path;
 use turbine_core::reading::TurbineId;
@@ -33,7 +33,8 @@ pub fn over_time(drawing: &Drawing, path: &Path) -> Result<(), ChartError> {
         Threshold::Unknown(_) => 0.0,
     };
     let peak = highest.iter().filter_map(|(_, turbine)| turbine.peak).fold(raise_above, f64::max);
-    let (has_gaps, has_alarms) = (traces.iter().any(|trace| !trace.gaps().is_empty()), survey.alarms() > 0);
+    let has_gaps = traces.iter().any(|trace| !trace.gaps().is_empty());
+    let has_alarms = traces.iter().any(|trace| !trace.alarms().is_empty());
     let height = match highest.len() {
         1 => 380.0,
         2 | 3 => 220.0,
