@@ -173,7 +173,15 @@ impl Trace {
             let to = to.max(from + least).min(end);
             (from.min(to - least), to)
         };
-        self.alarms.iter().copied().chain(still_on).map(widened).collect()
+        let mut bands: Vec<(f64, f64)> = Vec::new();
+        for (from, to) in self.alarms.iter().copied().chain(still_on).map(widened) {
+            match bands.last_mut() {
+                // Translucent bands would be darker where they overlap.
+                Some((_, end)) if from <= *end => *end = end.max(to),
+                _ => bands.push((from, to)),
+            }
+        }
+        bands
     }
 }
 
@@ -249,6 +257,10 @@ mod tests {
         for (at, band) in [(0, (0.0, 4.0)), (1_600, (1_596.0, 1_600.0))] {
             assert_eq!(trace(1e9, (0, 1_600), &[record("T1", at, Some(1.0), true)]).alarms(), [band]);
         }
+        // Alarms at 100 s and 102 s: 100 to 104 and 102 to 106, one band.
+        let rows =
+            [(100, true), (101, false), (102, true), (103, false)].map(|(at, on)| record("T1", at, Some(1.0), on));
+        assert_eq!(trace(1e9, (0, 1_600), &rows).alarms(), [(100.0, 106.0)]);
     }
 
     #[test]
