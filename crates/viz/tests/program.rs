@@ -64,8 +64,18 @@ fn dimensions(path: &Path) -> (u32, u32) {
     (number(16), number(20))
 }
 
+/// The colour of every pixel.
+fn colours(path: &Path) -> Vec<[u8; 3]> {
+    let file = std::io::BufReader::new(fs::File::open(path).unwrap());
+    let mut reader = png::Decoder::new(file).read_info().unwrap();
+    let mut channels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut channels).unwrap();
+    assert_eq!(reader.info().color_type, png::ColorType::Rgb);
+    channels.chunks_exact(3).map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect()
+}
+
 #[test]
-fn defaults_draw_three_pictures_and_print_a_summary() {
+fn a_log_without_surprisal_gives_three_pictures_and_a_summary() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &log(&["temperature", "humidity", "sound_volume"], 300));
     let lines = lines(&viz(folder.path(), &[]));
@@ -77,9 +87,85 @@ fn defaults_draw_three_pictures_and_print_a_summary() {
         assert_eq!(width, 1800, "{name}");
         assert!((600..=1600).contains(&height), "{name}: {height}");
     }
-    assert_eq!(lines.len(), 4);
+    assert!(lines[4].starts_with("[viz] left out turbines_over_time.png: "), "{}", lines[4]);
+    assert_eq!(lines.len(), 5);
     // The log and three pictures: no temporary file is left.
     assert_eq!(fs::read_dir(folder.path().join("outputs")).unwrap().count(), 4);
+}
+
+/// A row per minute and turbine (`""` = none named) from 10:00 on, of which rows 20 to 29 of the first turbine are in alarm.
+fn watched_log(turbines: &[&str], rows: usize, version: &str) -> String {
+    let mut text =
+        "timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score,turbine_id,model_version,surprisal,\
+                    smoothed_surprisal,in_alarm\n"
+            .to_owned();
+    for i in 0..rows {
+        for (k, turbine) in turbines.iter().enumerate() {
+            let in_alarm = k == 0 && (20..30).contains(&i);
+            let decades = if in_alarm { 3.5 } else { 0.5 - 0.01 * k as f64 };
+            let (hour, minute, on) = (10 + i / 60, i % 60, u8::from(in_alarm));
+            text += &format!(
+                "2026-03-01T{hour:02}:{minute:02}:00Z,25,60,0.5,0,0.42,{turbine},{version},{decades},{decades},{on}\n"
+            );
+        }
+    }
+    text
+}
+
+#[test]
+fn turbines_are_drawn_over_time() {
+    let names: Vec<String> = (0..20).map(|i| format!("WT-{i:02}")).collect();
+    let mut many: Vec<&str> = names.iter().map(String::as_str).collect();
+    many.push("");
+    // (turbines, least and most height of the picture): a page grows with up to 8 panels.
+    let cases: [(&[&str], u32, u32); 4] =
+        [(&[""], 900, 1_200), (&["WT-01"], 900, 1_200), (&many[..3], 1_500, 1_900), (&many, 3_300, 3_900)];
+    for (turbines, least, most) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        write_log(folder.path(), &watched_log(turbines, 90, "m1"));
+        let lines = lines(&viz(folder.path(), &[]));
+        assert_eq!(lines[0], format!("[viz] rows={} anomalies=0 rate=0.00%", 90 * turbines.len()));
+        assert_eq!(lines[1], format!("[viz] turbines={} alarms=1", turbines.len()));
+        assert!(lines[5].ends_with("turbines_over_time.png"), "{}", lines[5]);
+        let (width, height) = dimensions(&folder.path().join("outputs/turbines_over_time.png"));
+        assert!(width == 1_800 && (least..=most).contains(&height), "{} turbines: {width}×{height}", turbines.len());
+    }
+}
+
+#[test]
+fn only_alarms_of_the_period_are_counted_and_shaded() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &watched_log(&["T1"], 90, "m1"));
+    let alarms = |period: &[&str]| {
+        let lines = lines(&viz(folder.path(), period));
+        let shaded = colours(&folder.path().join("outputs/turbines_over_time.png"));
+        // Vermillion, 38 % over white: 255 − 0.38 · (255 − 213), 255 − 0.38 · (255 − 94), 255 − 0.38 · 255.
+        let shaded =
+            shaded.iter().filter(|&&[r, g, b]| r.abs_diff(239) < 3 && g.abs_diff(194) < 3 && b.abs_diff(158) < 3);
+        (lines[1].clone(), shaded.count())
+    };
+    let (line, shaded) = alarms(&[]);
+    assert_eq!(line, "[viz] turbines=1 alarms=1");
+    // 10 of 89 minutes of a plot of about 1,600 × 500 pixels.
+    assert!((60_000..130_000).contains(&shaded), "{shaded}");
+    // The alarm is cleared at 10:30.
+    assert_eq!(alarms(&["--from", "2026-03-01T10:30:00Z"]), ("[viz] turbines=1 alarms=0".to_owned(), 0));
+    assert_eq!(alarms(&["--from", "2026-03-01T10:25:00Z"]).0, "[viz] turbines=1 alarms=1");
+}
+
+#[test]
+fn the_threshold_is_drawn_if_the_model_scored_the_newest_readings() {
+    use turbine_core::training::{TrainingParams, train};
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = turbine_core::simulation::training_set(500, 0.05, 7);
+    let model = train(&dataset, &TrainingParams::default()).unwrap().model;
+    model.save(&folder.path().join("m.json")).unwrap();
+    let drawn = |version: &str| {
+        write_log(folder.path(), &watched_log(&["T1"], 90, version));
+        lines(&viz(folder.path(), &["--model", "m.json"]));
+        fs::read(folder.path().join("outputs/turbines_over_time.png")).unwrap()
+    };
+    assert_ne!(drawn(model.version()), drawn("m000000000000"));
 }
 
 #[test]

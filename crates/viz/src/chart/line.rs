@@ -136,12 +136,13 @@ pub struct Band {
     color: Color,
     /// Lower and upper edge as shares of the plot's height.
     height: (f64, f64),
+    always_in_legend: bool,
 }
 
 impl Band {
     /// Shades each span (from, to) of the horizontal axis in grey, over the whole height of the plot.
     pub fn new(label: impl Into<String>, spans: Vec<(f64, f64)>) -> Self {
-        Self { label: label.into(), spans, color: SHADED, height: (0.0, 1.0) }
+        Self { label: label.into(), spans, color: SHADED, height: (0.0, 1.0), always_in_legend: false }
     }
 
     /// The band in this colour.
@@ -153,6 +154,11 @@ impl Band {
     /// bands without hiding them.
     pub fn between(self, lower: f64, upper: f64) -> Self {
         Self { height: (lower, upper), ..self }
+    }
+
+    /// The band with a legend entry also if it has no span: for the first of several plots, whose legend explains all.
+    pub fn always_in_legend(self) -> Self {
+        Self { always_in_legend: true, ..self }
     }
 }
 
@@ -173,7 +179,7 @@ impl Layer for Band {
     }
 
     fn legend(&self) -> Vec<Entry> {
-        let label = if self.spans.is_empty() { "" } else { &self.label };
+        let label = if self.spans.is_empty() && !self.always_in_legend { "" } else { &self.label };
         entry(Key::Square, self.color, label)
     }
 }
@@ -243,5 +249,14 @@ mod tests {
         assert!((strip as f64 / whole as f64 - 0.25).abs() < 0.02, "{strip} of {whole}");
         // The plot is about 150 logical pixels high, 300 of the file.
         assert!((100..200).contains(&(below - top)), "{top} {below}");
+    }
+
+    #[test]
+    fn a_band_without_spans_has_a_legend_entry_only_if_asked_for() {
+        let entries = |band: Band| band.legend().len();
+        assert_eq!(entries(Band::new("alarm", vec![(1.0, 2.0)])), 1);
+        assert_eq!(entries(Band::new("alarm", vec![])), 0);
+        assert_eq!(entries(Band::new("alarm", vec![]).always_in_legend()), 1);
+        assert_eq!(entries(Band::new("", vec![(1.0, 2.0)]).always_in_legend()), 0);
     }
 }

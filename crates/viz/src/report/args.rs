@@ -11,8 +11,8 @@ use std::path::PathBuf;
 /// The default model file of training.
 const DEFAULT_MODEL: &str = "models/turbine_iforest.json";
 
-/// Draws the prediction log: anomalies over time per feature, predicted anomalies over time, and the readings as a
-/// bubble chart.
+/// Draws the prediction log: anomalies over time per feature, predicted anomalies over time, the readings as a bubble
+/// chart, and each turbine's smoothed surprisal and alarms over time.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "viz", version)]
 pub struct Args {
@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, env = "OUTPUTS_DIR", value_name = "FOLDER", default_value = "outputs")]
     pub outputs: PathBuf,
 
-    /// Model whose training readings define normal. Without a model for the log's features, the logged readings predicted
+    /// Model whose training readings define normal, and whose alarm threshold is drawn if it scored the newest readings. Without a model for the log's features, the logged readings predicted
     /// normal do [default: models/turbine_iforest.json if it exists]
     #[arg(long, env = "MODEL_PATH", value_name = "FILE")]
     pub model: Option<PathBuf>,

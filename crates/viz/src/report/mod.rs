@@ -1,4 +1,4 @@
-//! The program `viz`: reads a prediction log, writes three pictures and prints a summary.
+//! The program `viz`: reads a prediction log, writes its pictures and prints a summary.
 
 mod args;
 mod bucket;
@@ -8,6 +8,7 @@ mod over_time;
 mod sample;
 mod scatter;
 mod survey;
+mod turbines;
 
 pub use args::Args;
 pub use bucket::Bucket;
@@ -24,6 +25,10 @@ use survey::Survey;
 use turbine_core::feature::FeatureSet;
 use turbine_core::model::Model;
 use turbine_core::prediction::LogReader;
+use turbines::{Threshold, Traces, TurbineSurvey};
+
+/// Left out if the log has no smoothed surprisal.
+const TURBINES: &str = "turbines_over_time.png";
 
 /// The data of the pictures.
 struct Drawing {
@@ -32,6 +37,9 @@ struct Drawing {
     normal: Normal,
     counts: Counts,
     sample: Sample,
+    turbines: TurbineSurvey,
+    traces: Traces,
+    threshold: Threshold,
 }
 
 /// Reads the log, draws its pictures, and prints to `out` what was read and written.
@@ -46,8 +54,13 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     let log = args.log();
     let mut reader = LogReader::open(&log)?;
     let mut survey = Survey::new(reader.features().len(), period);
+    let mut turbines = TurbineSurvey::default();
     for record in reader.by_ref() {
-        survey.add(&record?);
+        let record = record?;
+        survey.add(&record);
+        if period.contains(record.timestamp) {
+            turbines.add(&record);
+        }
     }
     survey.skipped = reader.skipped();
     let Some(span) = survey.span() else { bail!(nothing_to_draw(&log, &survey)) };
@@ -60,16 +73,18 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     let buckets = Buckets::over(span, args.bucket)?;
     let mut counts = Counts::new(buckets, features.len());
     let mut sample = Sample::new(&survey, features.len());
+    let mut traces = Traces::new(&turbines, span);
     // Without the rows appended since the first pass.
     for record in LogReader::open(&log)?.take(survey.records) {
         let record = record?;
         if period.contains(record.timestamp) {
             counts.add(&record, &normal);
             sample.add(&record);
+            traces.add(&record);
         }
     }
 
-    report(&survey, out)?;
+    report(&survey, &turbines, out)?;
     if buckets.len() <= 2 && args.bucket.is_none() {
         let width = buckets.width();
         writeln!(
@@ -78,16 +93,26 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
             buckets.len()
         )?;
     }
-    let drawing = Drawing { features, survey, normal, counts, sample };
+    let threshold = Threshold::of(model.as_ref(), turbines.newest_model());
+    let drawing = Drawing { features, survey, normal, counts, sample, turbines, traces, threshold };
     fs::create_dir_all(&args.outputs)
         .with_context(|| format!("cannot create the folder {}; name another with --outputs", args.outputs.display()))?;
     type Draw = fn(&Drawing, &Path) -> Result<(), crate::chart::ChartError>;
-    let pictures: [(&str, Draw); 3] = [
+    let pictures: [(&str, Draw); 4] = [
         ("anomalies_over_time.png", over_time::deviations),
         ("anomalies_over_time_from_log.png", over_time::predicted),
         ("bubble_scatter_pred.png", scatter::bubbles),
+        (TURBINES, turbines::over_time),
     ];
     for (name, draw) in pictures {
+        if name == TURBINES && !drawing.turbines.is_watched() {
+            writeln!(
+                out,
+                "[viz] left out {TURBINES}: the log has no smoothed surprisal (it is of an older version, or the model is \
+                 not calibrated)"
+            )?;
+            continue;
+        }
         let path = args.outputs.join(name);
         draw(&drawing, &path)?;
         writeln!(out, "[viz] wrote {}", path.display())?;
@@ -95,10 +120,13 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn report(survey: &Survey, out: &mut impl Write) -> anyhow::Result<()> {
+fn report(survey: &Survey, turbines: &TurbineSurvey, out: &mut impl Write) -> anyhow::Result<()> {
     let (rows, anomalies) = (survey.rows(), survey.anomalies.rows);
     let rate = anomalies as f64 / rows as f64 * 100.0;
     writeln!(out, "[viz] rows={rows} anomalies={anomalies} rate={rate:.2}%")?;
+    if turbines.is_watched() {
+        writeln!(out, "[viz] turbines={} alarms={}", turbines.watched(), turbines.alarms())?;
+    }
     if survey.outside > 0 {
         writeln!(out, "[viz] outside={} (rows before --from or not before --to)", survey.outside)?;
     }

@@ -69,7 +69,8 @@ pub fn predicted(drawing: &Drawing, path: &Path) -> Result<(), ChartError> {
     picture.save(path)
 }
 
-fn covered(drawing: &Drawing) -> String {
+/// What the pictures cover, in a sentence.
+pub fn covered(drawing: &Drawing) -> String {
     let survey = &drawing.survey;
     let (rows, anomalies) = (count(survey.rows()), count(survey.anomalies.rows));
     let share = survey.anomalies.rows as f64 / survey.rows() as f64 * 100.0;

@@ -115,7 +115,7 @@ fn widen(span: &mut Option<(Timestamp, Timestamp)>, at: Timestamp) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use turbine_core::prediction::Prediction;
+    use turbine_core::prediction::{Prediction, Watch};
 
     fn record(second: i64, value: f64, is_anomaly: bool) -> PredictionRecord {
         PredictionRecord {
@@ -124,7 +124,7 @@ mod tests {
             prediction: Prediction { anomaly_score: 0.5, is_anomaly },
             turbine_id: None,
             model_version: "".into(),
-            watch: Default::default(),
+            watch: Watch::default(),
         }
     }
 
