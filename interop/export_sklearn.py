@@ -11,6 +11,11 @@ Loading a pickle runs the code in it: export only files you trust.
 
 The model scores and labels exactly as scikit-learn does: with its path lengths, its threshold and its rounding of inputs
 to 32 bits. Needs scikit-learn and joblib only.
+
+As exported, the model knows no surprisals and raises no alarms. Calibrate it by normal readings that the forest was not
+fitted to:
+
+    cargo run --release -p train -- --import models/turbine_iforest.json --data normal.csv --timestamp time
 """
 
 import argparse

@@ -3,7 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 /// Names that readings and the prediction log use themselves; no feature may have one.
-pub const RESERVED_NAMES: [&str; 5] = ["timestamp", "turbine_id", "is_anomaly", "anomaly_score", "model_version"];
+pub const RESERVED_NAMES: [&str; 10] = [
+    "timestamp",
+    "turbine_id",
+    "is_anomaly",
+    "anomaly_score",
+    "model_version",
+    "surprisal",
+    "smoothed_surprisal",
+    "in_alarm",
+    "duplicate",
+    "why",
+];
 
 /// Maximum number of features of a model.
 pub const MAX_FEATURES: usize = 64;

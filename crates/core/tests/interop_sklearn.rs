@@ -7,8 +7,13 @@ use std::{
     process::Command,
 };
 
+use jiff::Timestamp;
 use serde::Deserialize;
+use turbine_core::dataset::Dataset;
 use turbine_core::model::Model;
+use turbine_core::monitor::{AlarmTarget, TurbineState};
+use turbine_core::simulation;
+use turbine_core::training::{TrainingParams, calibrate, train};
 
 #[derive(Deserialize)]
 struct Expected {
@@ -56,4 +61,62 @@ fn a_model_exported_now_scores_as_scikit_learn_does() {
         Command::new(&python).arg("-B").arg(interop().join("make_golden.py")).arg(folder.path()).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     check(folder.path(), 10_000);
+}
+
+/// Readings of the turbine that the golden model was fitted to, one in twenty labelled as an anomaly.
+fn readings_of(model: &Model, n: usize) -> Dataset {
+    let simulated = simulation::training_set(n, 0.05, 11);
+    let labels = simulated.labels().unwrap().to_vec();
+    Dataset::new(model.features().clone(), simulated.readings().to_vec(), Some(labels))
+}
+
+#[test]
+fn an_imported_forest_is_calibrated_by_normal_readings() {
+    let folder = interop().join("golden");
+    let imported = Model::load(&folder.join("model.json")).unwrap();
+    assert!(!imported.detector().is_calibrated() && imported.monitor().settings().alarm.is_none());
+    let dataset = readings_of(&imported, 2_000);
+    let normal = dataset.normal();
+    let times = (0..dataset.len() as i64).map(|i| Timestamp::from_second(i * 60).unwrap()).collect();
+    let model = calibrate(&imported, &dataset.with_times(times), &TrainingParams::recorded()).unwrap();
+
+    // Written and read back, it scores and labels as scikit-learn does, as before.
+    let written = tempfile::tempdir().unwrap();
+    model.save(&written.path().join("model.json")).unwrap();
+    fs::copy(folder.join("expected.json"), written.path().join("expected.json")).unwrap();
+    check(written.path(), 240);
+    assert_eq!((model.threshold(), model.golden().tolerance), (imported.threshold(), imported.golden().tolerance));
+    assert_ne!(model.version(), imported.version());
+
+    let detector = model.detector();
+    assert_eq!(detector.forest_calibration().unwrap().held_out(), normal.len() as u64);
+    let surprisals = normal.readings().chunks(3).map(|row| detector.detect(detector.forest_score(row), row).surprisal);
+    let surprising = surprisals.filter(|surprisal| surprisal.unwrap() > 1.0).count() as f64;
+    assert!((surprising / normal.len() as f64 - 0.1).abs() < 0.01, "{surprising} of {} above one in ten", normal.len());
+    let settings = model.monitor().settings();
+    assert_eq!(settings.typical_interval, Some(60.0));
+    assert!(settings.alarm.unwrap().expected_per_day.is_some());
+    let why = model.explain_reading(&TurbineState::default(), Timestamp::UNIX_EPOCH, &[45.0, 60.0, 0.5]).unwrap();
+    assert_eq!(why[0].feature, 0, "{why:?}");
+
+    // It can be calibrated again by other readings.
+    let again = calibrate(&model, &readings_of(&model, 1_000), &TrainingParams::recorded()).unwrap();
+    assert_eq!(again.monitor().settings().typical_interval, None);
+}
+
+#[test]
+fn what_cannot_be_calibrated_is_refused() {
+    let imported = Model::load(&interop().join("golden/model.json")).unwrap();
+    let own = train(&simulation::training_set(1_000, 0.05, 1), &TrainingParams::default()).unwrap().model;
+    let recorded = TrainingParams::recorded();
+    let rate = TrainingParams { alarm: AlarmTarget::FalseAlarmsPerDay(1.0), ..recorded.clone() };
+    let cases = [
+        (&own, 1_000, &recorded, "trained by this program"),
+        (&imported, 40, &recorded, "too few"),
+        (&imported, 1_000, &rate, "need the time between readings"),
+    ];
+    for (model, readings, params, expected) in cases {
+        let error = calibrate(model, &readings_of(model, readings), params).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }

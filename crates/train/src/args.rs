@@ -1,14 +1,17 @@
 //! Flags and environment variables. The doc comments are the help text.
 
+use anyhow::bail;
 use clap::{Parser, ValueEnum};
 use privileges::RunAsOwner;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use turbine_core::detector::DetectorKind;
 use turbine_core::forest::ForestParams;
+use turbine_core::monitor::{AlarmTarget, DEFAULT_SPAN, MOST_SPAN, Sensitivity};
 use turbine_core::threshold::{ThresholdMethod, check_contamination};
-use turbine_core::training::{SIMULATED_INTERVAL, TrainingParams};
+use turbine_core::training::TrainingParams;
 
-/// Trains an isolation forest on simulated readings or those of a CSV, and draws its evaluation.
+/// Trains a detector on simulated readings or those of a CSV, and draws its evaluation.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "train", version, allow_negative_numbers = true)]
 pub struct Args {
@@ -20,14 +23,33 @@ pub struct Args {
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "data", value_parser = column)]
     pub features: Option<Vec<String>>,
 
-    /// Label column: 1 or true for an anomaly, 0 or false for a normal reading; used for the evaluation, never to fit the
-    /// forest
+    /// Label column: 1 or true for a fault, 0 or false for a normal reading. Rows labelled as faults are used for the
+    /// evaluation only: the model is fitted to the others
     #[arg(long, value_name = "COLUMN", requires = "data", value_parser = column)]
     pub label: Option<String>,
 
-    /// Column with the time of each reading; not a feature
+    /// Column with the time of each reading; not a feature. With it, readings are smoothed and evaluated in the order of
+    /// time. Without it, the typical interval between readings is unknown: a silent turbine is not reported, and the rate
+    /// of false alarms is not known
     #[arg(long, value_name = "COLUMN", requires = "data", value_parser = column)]
     pub timestamp: Option<String>,
+
+    /// Detector [default: forest for the simulated turbine, forest+neighbours with --data]
+    #[arg(long, value_enum)]
+    pub detector: Option<DetectorArg>,
+
+    /// How readily alarms are raised [default: quiet for the simulated turbine, balanced with --data]
+    #[arg(long, value_enum, conflicts_with = "false_alarms_per_day")]
+    pub sensitivity: Option<SensitivityArg>,
+
+    /// Number of false alarms per day and turbine to set the alarm to, above 0, instead of --sensitivity. With --data it
+    /// needs --timestamp
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub false_alarms_per_day: Option<f64>,
+
+    /// Number of readings over which surprisals are smoothed before an alarm is raised; 1 = no smoothing
+    #[arg(long, value_name = "SPAN", default_value_t = DEFAULT_SPAN, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_SPAN)))]
+    pub smoothing: u32,
 
     /// Share of the training readings to flag, above 0 and at most 0.5
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
@@ -41,11 +63,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(2..=i64::from(i32::MAX)))]
     pub sample_size: u32,
 
-    /// Number of features per split, less one: 0 = classic isolation forest, features − 1 = fully extended. A classic
-    /// forest splits along the axes only, while the sensors of one machine are correlated: on a recorded bearing fault
-    /// full extension raised ROC AUC from 0.93 to 0.97 [default: 0 for the simulated turbine, features − 1 with --data]
-    #[arg(long, value_name = "N")]
-    pub extension_level: Option<u32>,
+    /// Number of features per split, less one: 0 = classic isolation forest, features − 1 = fully extended. Above 0 it
+    /// needs --detector forest
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub extension_level: u32,
 
     /// Method that chooses the threshold
     #[arg(long, value_enum, default_value_t = ThresholdArg::Contamination)]
@@ -58,6 +79,12 @@ pub struct Args {
     /// Number of threads, 0 = one per core; the model does not depend on it
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
     pub threads: u16,
+
+    /// Model file of a forest fitted by scikit-learn (see interop/README.md) to calibrate by the normal readings of
+    /// --data, instead of training: it then raises alarms. Its scores and its threshold stay as they are. Use readings that
+    /// the forest was not fitted to, else false alarms are more frequent than expected
+    #[arg(long, value_name = "FILE", requires = "data", conflicts_with_all = TRAINING_ONLY)]
+    pub import: Option<PathBuf>,
 
     /// Model file to write
     #[arg(long, env = "MODEL_PATH", value_name = "FILE", default_value = "models/turbine_iforest.json")]
@@ -72,6 +99,40 @@ pub struct Args {
     pub run_as: RunAsOwner,
 }
 
+/// The flags that an imported forest has no use for.
+const TRAINING_ONLY: [&str; 9] = [
+    "features",
+    "detector",
+    "contamination",
+    "n_estimators",
+    "sample_size",
+    "extension_level",
+    "threshold",
+    "seed",
+    "threads",
+];
+
+/// What scores a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DetectorArg {
+    /// Isolation forest; judges each reading by itself
+    Forest,
+    /// Classic isolation forest, and the distance to the nearest training readings; for sensors that move together
+    #[value(name = "forest+neighbours")]
+    ForestAndNeighbours,
+}
+
+/// How readily alarms are raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SensitivityArg {
+    /// Finds most faults, with most false alarms
+    Sensitive,
+    /// Between the two
+    Balanced,
+    /// Fewest false alarms; small faults are missed
+    Quiet,
+}
+
 /// Method that chooses the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ThresholdArg {
@@ -82,13 +143,33 @@ pub enum ThresholdArg {
 }
 
 impl Args {
-    pub(crate) fn params(&self, n_features: usize) -> TrainingParams {
-        let default_level = if self.data.is_some() { n_features - 1 } else { 0 };
+    /// Refuses flags that contradict each other.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        if self.extension_level > 0 && self.params().detector == DetectorKind::ForestAndNeighbours {
+            bail!(
+                "--extension-level {} does not go with --detector forest+neighbours, whose forest is classic: leave --extension-level out, or add --detector forest",
+                self.extension_level
+            );
+        }
+        if self.false_alarms_per_day.is_some() && self.data.is_some() && self.timestamp.is_none() {
+            bail!(
+                "--false-alarms-per-day needs the time between readings: name their column with --timestamp, or use --sensitivity"
+            );
+        }
+        Ok(())
+    }
+
+    pub(crate) fn params(&self) -> TrainingParams {
+        let defaults = if self.data.is_some() { TrainingParams::recorded() } else { TrainingParams::default() };
         TrainingParams {
+            detector: self.detector.map_or(defaults.detector, |detector| match detector {
+                DetectorArg::Forest => DetectorKind::Forest,
+                DetectorArg::ForestAndNeighbours => DetectorKind::ForestAndNeighbours,
+            }),
             forest: ForestParams {
                 n_estimators: self.n_estimators as usize,
                 sample_size: self.sample_size as usize,
-                extension_level: self.extension_level.map_or(default_level, |level| level as usize),
+                extension_level: self.extension_level as usize,
                 seed: self.seed,
             },
             contamination: self.contamination,
@@ -96,13 +177,33 @@ impl Args {
                 ThresholdArg::Contamination => ThresholdMethod::Contamination,
                 ThresholdArg::BestF1 => ThresholdMethod::BestF1,
             },
+            alarm: match (self.false_alarms_per_day, self.sensitivity) {
+                (Some(rate), _) => AlarmTarget::FalseAlarmsPerDay(rate),
+                (None, Some(sensitivity)) => AlarmTarget::Sensitivity(sensitivity.into()),
+                (None, None) => defaults.alarm,
+            },
+            smoothing_span: self.smoothing,
             threads: NonZeroUsize::new(self.threads.into())
                 .or_else(|| std::thread::available_parallelism().ok())
                 .unwrap_or(NonZeroUsize::MIN),
-            interval: if self.data.is_some() { None } else { Some(SIMULATED_INTERVAL) },
-            ..TrainingParams::default()
+            ..defaults
         }
     }
+}
+
+impl From<SensitivityArg> for Sensitivity {
+    fn from(sensitivity: SensitivityArg) -> Self {
+        match sensitivity {
+            SensitivityArg::Sensitive => Sensitivity::Sensitive,
+            SensitivityArg::Balanced => Sensitivity::Balanced,
+            SensitivityArg::Quiet => Sensitivity::Quiet,
+        }
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "a rate is a number such as 0.5".to_owned())?;
+    if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err("it must be above 0 and finite".to_owned()) }
 }
 
 fn column(text: &str) -> Result<String, String> {
@@ -131,17 +232,35 @@ mod tests {
 
     #[test]
     fn defaults_are_the_default_training() {
-        let params = Args::try_parse_from(["train", "--threads", "1"]).unwrap().params(3);
-        assert_eq!(params, TrainingParams::default());
+        let params = |line: &[&str]| Args::try_parse_from(line).unwrap().params();
+        assert_eq!(params(&["train", "--threads", "1"]), TrainingParams::default());
+        assert_eq!(params(&["train", "--threads", "1", "--data", "d.csv"]), TrainingParams::recorded());
     }
 
     #[test]
-    fn recorded_data_defaults_to_the_fully_extended_forest() {
-        let level = |line: &[&str]| Args::try_parse_from(line).unwrap().params(3).forest.extension_level;
-        assert_eq!(level(&["train"]), 0);
-        assert_eq!(level(&["train", "--data", "d.csv"]), 2);
-        assert_eq!(level(&["train", "--data", "d.csv", "--extension-level", "0"]), 0);
-        assert_eq!(level(&["train", "--extension-level", "1"]), 1);
+    fn detector_and_alarm_follow_the_flags() {
+        let params = |line: &[&str]| Args::try_parse_from([&["train"], line].concat()).unwrap().params();
+        let (forest, both) = (DetectorKind::Forest, DetectorKind::ForestAndNeighbours);
+        let quiet = AlarmTarget::Sensitivity(Sensitivity::Quiet);
+        let balanced = AlarmTarget::Sensitivity(Sensitivity::Balanced);
+        let sensitive = AlarmTarget::Sensitivity(Sensitivity::Sensitive);
+        let cases: [(&[&str], _, _, u32); 7] = [
+            (&[], forest, quiet, 5),
+            (&["--detector", "forest+neighbours"], both, quiet, 5),
+            (&["--sensitivity", "balanced", "--smoothing", "1"], forest, balanced, 1),
+            (&["--data", "d.csv"], both, balanced, 5),
+            (&["--data", "d.csv", "--detector", "forest", "--smoothing", "1000"], forest, balanced, 1_000),
+            (&["--data", "d.csv", "--sensitivity", "sensitive"], both, sensitive, 5),
+            (&["--false-alarms-per-day", "0.5"], forest, AlarmTarget::FalseAlarmsPerDay(0.5), 5),
+        ];
+        for (line, detector, alarm, smoothing_span) in cases {
+            let found = params(line);
+            assert_eq!(
+                (found.detector, found.alarm, found.smoothing_span),
+                (detector, alarm, smoothing_span),
+                "{line:?}"
+            );
+        }
     }
 
     #[test]
@@ -153,7 +272,7 @@ mod tests {
     #[test]
     fn an_invalid_value_is_named_with_the_remedy() {
         // (arguments, parts of the error message)
-        let cases: [(&[&str], &[&str]); 9] = [
+        let cases: [(&[&str], &[&str]); 17] = [
             (&["--contamination", "0.7"], &["--contamination", "0.7", "at most 0.5"]),
             (&["--contamination", "NaN"], &["--contamination", "NaN", "above 0"]),
             (&["--contamination", "five"], &["five", "such as 0.05"]),
@@ -163,6 +282,17 @@ mod tests {
             (&["--features", "a"], &["--data"]),
             (&["--data", "d.csv", "--features", "a,,b"], &["--features", "empty"]),
             (&["--seed", "-1"], &["--seed", "-1"]),
+            (&["--detector", "neighbours"], &["neighbours", "forest, forest+neighbours"]),
+            (&["--sensitivity", "loud"], &["loud", "sensitive, balanced, quiet"]),
+            (&["--false-alarms-per-day", "0"], &["--false-alarms-per-day", "'0'", "above 0"]),
+            (&["--false-alarms-per-day", "NaN"], &["--false-alarms-per-day", "NaN", "above 0"]),
+            (
+                &["--false-alarms-per-day", "1", "--sensitivity", "quiet"],
+                &["--false-alarms-per-day", "--sensitivity", "cannot be used with"],
+            ),
+            (&["--smoothing", "0"], &["--smoothing", "'0'", "1..=1000"]),
+            (&["--import", "m.json"], &["--data"]),
+            (&["--import", "m.json", "--data", "d.csv", "--detector", "forest"], &["--import", "--detector"]),
         ];
         for (line, expected) in cases {
             let error = Args::try_parse_from(std::iter::once(&"train").chain(line)).unwrap_err().to_string();

@@ -3,6 +3,7 @@
 use crate::Args;
 use anyhow::Context;
 use std::fs::File;
+use std::path::Path;
 use turbine_core::dataset::{Columns, Dataset};
 use turbine_core::feature::FeatureSet;
 use turbine_core::simulation;
@@ -19,18 +20,15 @@ pub fn load(args: &Args) -> anyhow::Result<(Dataset, String)> {
         let source = format!("{} simulated readings{}, seed {}", count(readings as u64), labelled(&dataset), args.seed);
         return Ok((dataset, source));
     };
+    let features = args.features.as_ref().map(|names| FeatureSet::from_names(names.iter().cloned()));
+    read(path, features.transpose().context("--features")?, args)
+}
+
+/// The rows of a CSV, and their description for the console. Without `features`, all columns that have no other role.
+pub fn read(path: &Path, features: Option<FeatureSet>, args: &Args) -> anyhow::Result<(Dataset, String)> {
     let shown = path.display();
     let file = File::open(path).with_context(|| format!("cannot read --data {shown}; is the path right?"))?;
-    let columns = Columns {
-        features: args
-            .features
-            .as_ref()
-            .map(|names| FeatureSet::from_names(names.iter().cloned()))
-            .transpose()
-            .context("--features")?,
-        label: args.label.clone(),
-        timestamp: args.timestamp.clone(),
-    };
+    let columns = Columns { features, label: args.label.clone(), timestamp: args.timestamp.clone() };
     let (dataset, skipped) = Dataset::from_csv(file, &columns).with_context(|| format!("--data {shown}"))?;
     let mut source = format!("{} readings of {shown}{}", count(dataset.len() as u64), labelled(&dataset));
     if skipped.total() > 0 {

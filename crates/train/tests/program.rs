@@ -129,13 +129,21 @@ fn the_model_file_depends_on_the_seed_and_not_on_the_threads() {
 fn a_labelled_csv_is_trained_on_and_evaluated() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("d.csv"), csv()).unwrap();
-    let arguments = ["--data", "d.csv", "--features", "b,a", "--label", "fault", "--extension-level", "1"];
+    let arguments = ["--data", "d.csv", "--features", "b,a", "--label", "fault", "--detector", "forest"];
+    let arguments = [&arguments[..], &["--extension-level", "1"]].concat();
     let text = text(&train(folder.path(), &arguments));
     assert!(text.contains("200 readings of d.csv, 10 labelled anomalous"), "{text}");
     assert!(text.contains("3 rows skipped") && text.contains("b: 2") && text.contains("a: 1"), "{text}");
     let model = Model::load(&folder.path().join("models/turbine_iforest.json")).unwrap();
     assert_eq!(model.features().names().collect::<Vec<_>>(), ["b", "a"]);
     assert_eq!(model.params().extension_level, 1);
+    // Of 140 readings of Train, those labelled as faults are left out.
+    let rows = model.training().rows;
+    assert!(
+        text.contains(&format!("fitted to: {rows} readings of Train; {} labelled as faults left out", 140 - rows)),
+        "{text}"
+    );
+    assert!((126..140).contains(&rows), "{rows}");
     assert_drawn(folder.path());
     assert!(metrics(folder.path())[1][5].parse::<f64>().unwrap() > 0.95, "{text}");
 }
@@ -184,17 +192,29 @@ fn invalid_input_is_explained() {
     fs::write(folder.path().join("d.csv"), csv()).unwrap();
     fs::write(folder.path().join("short.csv"), "a\n1\n2\n3\n").unwrap();
     // (arguments, parts of the error message)
-    let cases: [(&[&str], &[&str]); 11] = [
+    let cases: [(&[&str], &[&str]); 14] = [
         (&["--data", "none.csv"], &["--data none.csv", "path"]),
         (&["--data", "d.csv", "--features", "a,c"], &["\"c\"", "when, a, b, flat, fault"]),
         (&["--data", "d.csv", "--label", "anomaly"], &["\"anomaly\"", "when, a, b, flat, fault"]),
-        (&["--data", "d.csv", "--features", "a,flat"], &["\"flat\"", "leave it out with --features"]),
+        (
+            &["--data", "d.csv", "--features", "a,flat", "--detector", "forest"],
+            &["\"flat\"", "leave it out with --features"],
+        ),
         (&["--data", "d.csv", "--features", "a,a"], &["--features", "\"a\"", "twice"]),
         (&["--data", "d.csv", "--features", "a,b", "--label", "b"], &["\"b\"", "label"]),
         (&["--data", "d.csv", "--features", "a", "--threshold", "best-f1"], &["--threshold best-f1", "--label"]),
         (&["--data", "short.csv"], &["short.csv", "3 usable readings", "at least 50"]),
         (&["--contamination", "0.7"], &["--contamination", "0.7", "at most 0.5"]),
         (&["--extension-level", "3"], &["--extension-level 3", "from 0 to 2"]),
+        (
+            &["--data", "d.csv", "--features", "a,b", "--extension-level", "1"],
+            &["--extension-level 1", "--detector forest+neighbours", "add --detector forest"],
+        ),
+        (
+            &["--data", "d.csv", "--features", "a,b", "--false-alarms-per-day", "1"],
+            &["--false-alarms-per-day", "--timestamp", "--sensitivity"],
+        ),
+        (&["--data", "d.csv", "--import", "none.json"], &["--import none.json", "no such file"]),
         (&["--model", "d.csv/m.json"], &["d.csv/m.json", "cannot write"]),
     ];
     for (arguments, expected) in cases {

@@ -88,7 +88,7 @@ fn unusable_models(good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("garbage", b"\x80\x04\x95pickle".to_vec()),
         ("truncated", good[..good.len() / 2].to_vec()),
         ("foreign", br#"{"model_type":"IsolationForest","trees":[]}"#.to_vec()),
-        ("newer", edited("\"format_version\":1", "\"format_version\":2")),
+        ("newer", edited("\"format_version\":2", "\"format_version\":3")),
         ("edited threshold", edited("\"threshold\":0.", "\"threshold\":1.")),
         ("edited mean", edited("\"scaler\":{\"mean\":[2", "\"scaler\":{\"mean\":[3")),
     ]

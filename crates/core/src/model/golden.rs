@@ -77,6 +77,15 @@ impl GoldenSet {
         };
         GoldenSet { tolerance: 0.0, readings: ranked.iter().map(golden).collect() }
     }
+
+    /// The same readings and scores for a detector that was calibrated afterwards.
+    pub(crate) fn calibrated(&self, detector: &Detector) -> Self {
+        let calibrated = |reading: &GoldenReading| GoldenReading {
+            detection: GoldenDetection::of(&reading.values, &reading.values, detector),
+            ..reading.clone()
+        };
+        GoldenSet { tolerance: self.tolerance, readings: self.readings.iter().map(calibrated).collect() }
+    }
 }
 
 impl GoldenDetection {

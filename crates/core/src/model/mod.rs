@@ -72,6 +72,10 @@ pub struct Model {
 }
 
 impl Model {
+    pub(crate) fn parts(&self) -> &ModelParts {
+        &self.parts
+    }
+
     /// The features it reads, in order.
     pub fn features(&self) -> &FeatureSet {
         &self.parts.features

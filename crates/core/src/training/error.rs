@@ -31,6 +31,9 @@ pub enum TrainingError {
         "extension_level is {0}; with neighbours the forest is classic: 0. Leave it out, or choose the forest alone"
     )]
     ExtensionLevel(usize),
+    /// A model that was trained here is calibrated by readings that it was not fitted to.
+    #[error("the model was trained by this program, which calibrated it; train anew to fit it to other readings")]
+    NotImported,
     /// The alarm cannot be set as asked for.
     #[error(transparent)]
     Alarm(#[from] AlarmError),

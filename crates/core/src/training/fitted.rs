@@ -7,6 +7,7 @@ use crate::monitor::{AlarmRule, Monitor, MonitorSettings, TurbineState};
 use crate::scaler::ScalerError;
 use crate::threshold::{self, ThresholdMethod};
 use jiff::Timestamp;
+use std::borrow::Cow;
 
 /// The part of a model that is fitted: enough to score, without proof or record. Learning curves fit many of these.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +19,7 @@ pub struct Fitted {
 }
 
 impl Fitted {
-    /// Fits to `dataset`, of a recording to its normal readings, as far as scoring needs.
+    /// Fits to `dataset`, as far as scoring needs; without the readings labelled as faults where `params` or times say so.
     ///
     /// # Errors
     /// [`TrainingError::Constant`], [`TrainingError::Forest`], [`TrainingError::ExtensionLevel`], or
@@ -36,14 +37,7 @@ impl Fitted {
         if params.detector == DetectorKind::ForestAndNeighbours && params.forest.extension_level != 0 {
             return Err(TrainingError::ExtensionLevel(params.forest.extension_level));
         }
-        let normal;
-        let dataset = if dataset.times().is_some() {
-            // Readings that are labelled as faults would be learnt as normal.
-            normal = dataset.normal();
-            &normal
-        } else {
-            dataset
-        };
+        let dataset = &*rows_to_fit(dataset, params);
         if dataset.len() < 2 {
             return Err(TrainingError::TooFew(dataset.len()));
         }
@@ -99,26 +93,47 @@ impl Fitted {
 
     /// The monitor of a model that was fitted, calibrated, to the normal readings of `dataset`.
     pub(super) fn monitor(&self, dataset: &Dataset, params: &TrainingParams) -> Result<Monitor, TrainingError> {
-        let interval = match dataset.times() {
-            Some(times) => typical_interval(times),
-            None => params.interval,
-        };
-        let mut settings = MonitorSettings {
-            smoothing_span: params.smoothing_span,
-            typical_interval: interval,
-            alarm: None,
-            longest_unchanged: longest_unchanged(dataset),
-        };
-        let Some(held_out) = &self.held_out else { return Ok(Monitor::new(settings)?) };
-        let surprisals = held_out.surprisals(&self.detector);
-        let normal = dataset.normal();
-        // Where there are no times, no reading comes after a gap.
-        let typical_interval = interval.filter(|_| normal.times().is_some());
-        let smoother = Monitor::new(MonitorSettings { typical_interval, ..settings.clone() })?;
-        let smoothed = smoothed_surprisals(&surprisals, normal.times(), &smoother);
-        settings.alarm = Some(AlarmRule::fit(&smoothed, params.alarm, params.smoothing_span, interval)?);
-        Ok(Monitor::new(settings)?)
+        let surprisals = self.held_out.as_ref().map(|held_out| held_out.surprisals(&self.detector));
+        monitor(dataset, surprisals.as_deref(), params)
     }
+}
+
+/// The readings of `dataset` that a model is fitted to and calibrated by. Readings labelled as faults in a recording would
+/// be learnt as normal.
+pub(super) fn rows_to_fit<'a>(dataset: &'a Dataset, params: &TrainingParams) -> Cow<'a, Dataset> {
+    if params.leave_out_faults || dataset.times().is_some() {
+        Cow::Owned(dataset.normal())
+    } else {
+        Cow::Borrowed(dataset)
+    }
+}
+
+/// The monitor of a model, by the surprisals of the normal readings of `dataset`. Without surprisals it raises no alarm.
+pub(super) fn monitor(
+    dataset: &Dataset,
+    surprisals: Option<&[f64]>,
+    params: &TrainingParams,
+) -> Result<Monitor, TrainingError> {
+    let interval = match dataset.times() {
+        Some(times) => typical_interval(times),
+        None => params.interval,
+    };
+    // How long a value stays is not known of readings that are in no known order.
+    let longest_unchanged = if interval.is_some() { longest_unchanged(dataset) } else { Vec::new() };
+    let mut settings = MonitorSettings {
+        smoothing_span: params.smoothing_span,
+        typical_interval: interval,
+        alarm: None,
+        longest_unchanged,
+    };
+    let Some(surprisals) = surprisals else { return Ok(Monitor::new(settings)?) };
+    let normal = dataset.normal();
+    // Where there are no times, no reading comes after a gap.
+    let typical_interval = interval.filter(|_| normal.times().is_some());
+    let smoother = Monitor::new(MonitorSettings { typical_interval, ..settings.clone() })?;
+    let smoothed = smoothed_surprisals(surprisals, normal.times(), &smoother);
+    settings.alarm = Some(AlarmRule::fit(&smoothed, params.alarm, params.smoothing_span, interval)?);
+    Ok(Monitor::new(settings)?)
 }
 
 /// The smoothed values of each reading; the readings themselves where they have no order.

@@ -77,7 +77,7 @@ fn recording_with(fault: std::ops::Range<i64>) -> Dataset {
 }
 
 fn forest_and_neighbours() -> TrainingParams {
-    TrainingParams { detector: DetectorKind::ForestAndNeighbours, ..TrainingParams::default() }
+    TrainingParams { interval: Some(SIMULATED_INTERVAL), ..TrainingParams::recorded() }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The learning dashboard: ROC, F1 against the threshold, learning curves.
 
-use super::NEEDS_LABELS;
+use super::{NEEDS_LABELS, note_of_recording};
 use crate::learning::{LearningCurves, LearningPoint};
 use turbine_core::dataset::Dataset;
 use turbine_core::evaluation::{f1_curve, roc_curve};
@@ -16,7 +16,8 @@ const MIN_STEP: f64 = 1e-3;
 pub fn picture(trained: &Trained, curves: &LearningCurves) -> Picture<'static> {
     let labelled = trained.evaluation.is_some();
     let mut picture = Picture::new("How the model learned");
-    picture.note("Each point of the lower curves is a newly fitted forest at its own threshold.");
+    note_of_recording(&mut picture, trained);
+    picture.note("Each point of the lower curves is a newly fitted model at its own threshold.");
     let panels: Vec<Box<dyn Panel>> = vec![
         if labelled { Box::new(roc(trained)) } else { Box::new(Notice::new("ROC, Test", NEEDS_LABELS)) },
         Box::new(over_thresholds(trained, labelled)),

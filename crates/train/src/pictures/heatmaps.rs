@@ -1,7 +1,7 @@
 //! Correlation and confusion matrices.
 
-use super::NEEDS_LABELS;
 use super::correlation::correlation;
+use super::{NEEDS_LABELS, note_of_recording};
 use turbine_core::evaluation::Confusion;
 use turbine_core::training::Trained;
 use viz::chart::{Heatmap, Notice, Panel, Picture};
@@ -28,6 +28,7 @@ pub fn picture(trained: &Trained) -> Picture<'static> {
         }
     };
     let mut picture = Picture::new("Features and verdicts");
+    note_of_recording(&mut picture, trained);
     if trained.evaluation.is_some() {
         picture.note("Percentages in the confusion matrices are of the actual class.");
     }

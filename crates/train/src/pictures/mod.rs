@@ -14,6 +14,10 @@ use turbine_core::dataset::Dataset;
 use turbine_core::training::Trained;
 use viz::chart::{ChartError, Picture};
 
+/// Added to the notes of a recording's pictures.
+const OF_THE_FIRST_PART: &str =
+    "Figures of a model fitted to Train, the first 70 % in time; the saved model is fitted to all normal readings.";
+
 /// The text of a panel that needs labels.
 const NEEDS_LABELS: &str = "Needs labels: name their column with --label.";
 
@@ -42,8 +46,16 @@ pub fn draw(
         .collect()
 }
 
+fn note_of_recording(picture: &mut Picture<'static>, trained: &Trained) {
+    if trained.is_recording() {
+        picture.note(OF_THE_FIRST_PART);
+    }
+}
+
 fn metrics(trained: &Trained, table: &MetricsTable) -> Picture<'static> {
-    let mut picture = Picture::new("Metrics of the model");
+    let title = if trained.is_recording() { "Metrics of a model fitted to Train" } else { "Metrics of the model" };
+    let mut picture = Picture::new(title);
+    note_of_recording(&mut picture, trained);
     picture.note(match trained.evaluation {
         Some(_) => format!("At the threshold {:.4}; ROC_AUC at all thresholds.", trained.threshold),
         None => format!("No labels, so no metrics. {NEEDS_LABELS}"),

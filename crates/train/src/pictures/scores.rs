@@ -1,6 +1,7 @@
 //! Distribution of the anomaly score.
 
 use super::density::density;
+use super::note_of_recording;
 use turbine_core::training::Trained;
 use viz::chart::{Axis, Line, Picture, Plot, Rule, count, style};
 
@@ -22,6 +23,7 @@ pub fn picture(trained: &Trained) -> Picture<'static> {
         plot.push(Line::new(label, color, density(scores, range)).filled());
     }
     let mut picture = Picture::new("Anomaly scores");
+    note_of_recording(&mut picture, trained);
     picture.note("Readings to the right of the threshold are flagged.");
     picture.row(360.0, vec![(1.0, Box::new(plot))]);
     picture
