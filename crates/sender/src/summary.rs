@@ -95,14 +95,14 @@ fn write_alarms(f: &mut fmt::Formatter<'_>, alarms: &AlarmFigures, origin: &str)
     )?;
     write!(
         f,
-        "\n[sender] alarms_raised={} outside_events={} normal_time_in_alarm={}",
+        "\n[sender] alarms_raised={} alarms_false={} normal_time_in_alarm={}",
         alarms.raised,
         alarms.raised_outside_events,
         figure(alarms.normal_in_alarm()),
     )?;
     match alarms.raised_at_point_anomalies {
         0 => Ok(()),
-        at => write!(f, " (outside events, {at} raised at point anomalies)"),
+        at => write!(f, " (of the false ones, {at} at point anomalies)"),
     }
 }
 
@@ -185,12 +185,12 @@ mod tests {
         (alarms.raised, alarms.raised_outside_events) = (4, 3);
         let missed = "events_injected=2 events_found=0 mean_lead_readings=n/a mean_lead_seconds=n/a (from an event's \
                       beginning to the alarm)";
-        let raised = "alarms_raised=4 outside_events=3 normal_time_in_alarm=n/a";
+        let raised = "alarms_raised=4 alarms_false=3 normal_time_in_alarm=n/a";
         assert_eq!(event_lines(false, alarms), [missed, raised].map(|line| format!("[sender] {line}")));
         alarms.raised_at_point_anomalies = 2;
         let [events, alarms] = &event_lines(true, alarms)[..] else { panic!("two lines") };
         assert!(events.starts_with("[sender] events_labelled=2 events_found=0 "), "{events}");
-        assert!(alarms.ends_with("=n/a (outside events, 2 raised at point anomalies)"), "{alarms}");
+        assert!(alarms.ends_with("=n/a (of the false ones, 2 at point anomalies)"), "{alarms}");
     }
 
     #[test]

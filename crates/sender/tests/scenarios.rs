@@ -62,7 +62,7 @@ fn labelled_events_are_compared_with_the_alarms_in_every_format() {
                       event's beginning to the alarm)";
         assert_eq!(run.lines("[sender] events"), [events], "{format:?}");
         // Raised at 1, 5, 14 and 20. Of 28 − 9 normal readings, 1, 14 and 20 are in alarm: 3/19.
-        let alarms = "[sender] alarms_raised=4 outside_events=2 normal_time_in_alarm=0.1579";
+        let alarms = "[sender] alarms_raised=4 alarms_false=2 normal_time_in_alarm=0.1579";
         assert_eq!(run.lines("[sender] alarms"), [alarms], "{format:?}");
         assert!(!run.stdout.contains("[sender] no alarms"), "{}", run.stdout);
     }
@@ -116,7 +116,7 @@ fn a_scenario_sends_its_events_and_counts_those_found() {
     assert_eq!(temperatures, (0..500).map(|i| sent(i)[0]).collect::<Vec<_>>());
     let events = run.lines("[sender] events_injected=5 events_found=1 mean_lead_readings=3.0 mean_lead_seconds=");
     assert_eq!(events.len(), 1, "{}", run.stdout);
-    let alarms = "[sender] alarms_raised=1 outside_events=0 normal_time_in_alarm=0.0000";
+    let alarms = "[sender] alarms_raised=1 alarms_false=0 normal_time_in_alarm=0.0000";
     assert_eq!(run.lines("[sender] alarms"), [alarms]);
     // The point anomalies are counted beside them: there are none, and readings of events are not among them.
     assert_eq!(run.lines("[sender] injected=0 detected=0 missed=0 false_alarms=0 ").len(), 1, "{}", run.stdout);
@@ -154,7 +154,7 @@ fn a_day_without_a_fault_has_only_false_alarms() {
     let run = Run::of(api.address, &[&simulation("daily")[..], &["--quiet"]].concat());
     run.assert_counts(500, 0, 0, 0, 0);
     assert_eq!(run.lines("[sender] events_injected=0 events_found=0 mean_lead_readings=n/a ").len(), 1);
-    let alarms = "[sender] alarms_raised=5 outside_events=5 normal_time_in_alarm=0.0100";
+    let alarms = "[sender] alarms_raised=5 alarms_false=5 normal_time_in_alarm=0.0100";
     assert_eq!(run.lines("[sender] alarms"), [alarms]);
 }
 

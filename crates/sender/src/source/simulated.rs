@@ -30,7 +30,7 @@ pub struct Events {
 #[derive(Debug)]
 enum Turbine {
     Plain(Simulator),
-    WithEvents { simulator: ScenarioSimulator, gap_since: Option<Timestamp> },
+    WithEvents { simulator: Box<ScenarioSimulator>, gap_since: Option<Timestamp> },
 }
 
 impl Turbine {
@@ -40,7 +40,7 @@ impl Turbine {
             None => Turbine::Plain(simulator),
             Some(Events { scenario, readings }) => {
                 let cycle_length = Scenario::cycle_length(readings);
-                let simulator = ScenarioSimulator::new(scenario, simulator, cycle_length, seed);
+                let simulator = Box::new(ScenarioSimulator::new(scenario, simulator, cycle_length, seed));
                 Turbine::WithEvents { simulator, gap_since: None }
             }
         })

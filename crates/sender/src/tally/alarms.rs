@@ -28,7 +28,7 @@ pub struct AlarmFigures {
     pub readings: u64,
     /// Those whose answers say whether an alarm is on.
     pub judged: u64,
-    /// Events that have begun.
+    /// Events that have begun; one without readings, once it is over.
     pub events: u64,
     /// Events with the alarm on at one of their readings or at one of the five after them.
     pub found: u64,
