@@ -29,7 +29,7 @@ pub struct Events {
 
 #[derive(Debug)]
 enum Turbine {
-    Plain(Simulator),
+    Plain(Box<Simulator>),
     WithEvents { simulator: Box<ScenarioSimulator>, gap_since: Option<Timestamp> },
 }
 
@@ -37,7 +37,7 @@ impl Turbine {
     fn new(profile: Profile, anomaly_rate: f64, events: Option<Events>, seed: u64) -> Result<Self, AnomalyRateError> {
         let simulator = Simulator::new(profile, anomaly_rate, seed)?;
         Ok(match events {
-            None => Turbine::Plain(simulator),
+            None => Turbine::Plain(Box::new(simulator)),
             Some(Events { scenario, readings }) => {
                 let cycle_length = Scenario::cycle_length(readings);
                 let simulator = Box::new(ScenarioSimulator::new(scenario, simulator, cycle_length, seed));

@@ -263,6 +263,12 @@ mod tests {
     }
 
     #[test]
+    fn an_alarm_belongs_to_an_event_up_to_the_fifth_reading_after_it() {
+        let figures = ["eennnnN", "eennnnnN"].map(of);
+        assert_eq!(figures.map(|figures| (figures.found, figures.raised_outside_events)), [(1, 0), (0, 1)]);
+    }
+
+    #[test]
     fn a_gap_is_an_event_found_by_an_alarm_soon_after() {
         // The gap began 40 s before the first reading after it, and the alarm is 10 s later.
         let figures = of("nngNnnnnnnnngn");
