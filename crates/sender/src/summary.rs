@@ -50,12 +50,13 @@ impl fmt::Display for Report {
         let quantile = |q| latency.quantile(q).map_or_else(|| "n/a".to_owned(), ms);
         let (p50, p90, p99, max) = (quantile(0.5), quantile(0.9), quantile(0.99), quantile(1.0));
         write!(f, "\n[sender] latency_ms p50={p50} p90={p90} p99={p99} max={max}")?;
+        let origin = if *is_recorded { "labelled" } else { "injected" };
         if confusion.total() > 0 {
-            let injected = confusion.true_positives + confusion.false_negatives;
+            let anomalies = confusion.true_positives + confusion.false_negatives;
             let sample = if scores.is_partial() { " (of a sample)" } else { "" };
             write!(
                 f,
-                "\n[sender] injected={injected} detected={} missed={} false_alarms={} precision={} recall={} \
+                "\n[sender] {origin}={anomalies} detected={} missed={} false_alarms={} precision={} recall={} \
                  roc_auc={}{sample}",
                 confusion.true_positives,
                 confusion.false_negatives,
@@ -66,7 +67,7 @@ impl fmt::Display for Report {
             )?;
         }
         if alarms.readings > 0 {
-            write_alarms(f, alarms, if *is_recorded { "labelled" } else { "injected" })?;
+            write_alarms(f, alarms, origin)?;
         }
         match aborted_by {
             Some(error) => write!(f, "\n[sender] stopped early: {error}"),
@@ -156,6 +157,15 @@ mod tests {
              [sender] injected=4 detected=3 missed=1 false_alarms=2 precision=0.6000 recall=0.7500 roc_auc=0.5000\n\
              [sender] stopped early: cannot write to standard output: full"
         );
+    }
+
+    #[test]
+    fn recorded_anomalies_are_labelled_and_not_injected() {
+        let mut report = report();
+        report.is_recorded = true;
+        report.tally.confusion.add(true, true);
+        let text = report.to_string();
+        assert!(text.contains("\n[sender] labelled=1 detected=1 ") && !text.contains("injected"), "{text}");
     }
 
     #[test]
