@@ -15,6 +15,12 @@ const MAX_TURBINES: u64 = 10_000;
 /// Maximum number of readings per NDJSON request without `--batch`.
 const NDJSON_BATCH: usize = 1_000;
 
+const SERVICE: &str = "Service";
+const STREAM: &str = "Stream";
+const SIMULATION: &str = "Simulated turbines";
+const REPLAY: &str = "Recorded turbines";
+const OUTPUT: &str = "Output";
+
 /// Streams simulated or recorded turbine readings to the API, prints a line for each, and a summary at the end.
 ///
 /// Readings are due on a fixed schedule, reading i at start + i · interval, and latency counts from the due moment. Each
@@ -24,13 +30,13 @@ const NDJSON_BATCH: usize = 1_000;
 #[command(version)]
 pub struct Config {
     /// URL of /predict; the API's other URLs are derived from it
-    #[arg(long, env = "API_URL", value_name = "URL", default_value = "http://localhost:5000/predict")]
+    #[arg(long, env = "API_URL", help_heading = SERVICE, value_name = "URL", default_value = "http://localhost:5000/predict")]
     pub api_url: Endpoints,
 
     /// API key, if the service requires one
     #[arg(
         long,
-        env = "API_KEY",
+        env = "API_KEY", help_heading = SERVICE,
         value_name = "KEY",
         hide_env_values = true,
         default_value = "",
@@ -39,63 +45,68 @@ pub struct Config {
     pub api_key: ApiKey,
 
     /// Number of readings to send; 0 = endless, or the whole file
-    #[arg(long, env = "SENDER_COUNT", value_name = "N", default_value_t = 0)]
+    #[arg(long, env = "SENDER_COUNT", help_heading = STREAM, value_name = "N", default_value_t = 0)]
     pub count: u64,
 
     /// Seconds between readings; 0 = as fast as possible
-    #[arg(long, env = "SENDER_INTERVAL_SEC", value_name = "SECONDS", default_value = "0.5", value_parser = interval, allow_negative_numbers = true)]
+    #[arg(long, env = "SENDER_INTERVAL_SEC", help_heading = STREAM, value_name = "SECONDS", default_value = "0.5", value_parser = interval, allow_negative_numbers = true)]
     pub interval: Duration,
 
     /// Seconds to wait for an answer before a request counts as failed
-    #[arg(long, env = "SENDER_TIMEOUT_SEC", value_name = "SECONDS", default_value = "3", value_parser = timeout, allow_negative_numbers = true)]
+    #[arg(long, env = "SENDER_TIMEOUT_SEC", help_heading = SERVICE, value_name = "SECONDS", default_value = "3", value_parser = timeout, allow_negative_numbers = true)]
     pub timeout: Duration,
 
     /// Retries of a request when the service is unreachable or overloaded; after them its readings count as unsent
-    #[arg(long, env = "SENDER_RETRIES", value_name = "N", default_value_t = 8)]
+    #[arg(long, env = "SENDER_RETRIES", help_heading = SERVICE, value_name = "N", default_value_t = 8)]
     pub retries: u32,
 
-    /// Share of the simulated readings that are anomalies
-    #[arg(long, env = "SENDER_ANOM_RATE", value_name = "RATE", default_value = "0.05", value_parser = rate, allow_negative_numbers = true)]
+    /// Share of the simulated readings that are point anomalies; with --scenario, outside its events
+    #[arg(long, env = "SENDER_ANOM_RATE", help_heading = SIMULATION, value_name = "RATE", default_value = "0.05", value_parser = rate, allow_negative_numbers = true)]
     pub anom_rate: f64,
 
     /// Distribution of the simulated readings
-    #[arg(long, env = "SENDER_PROFILE", value_enum, default_value_t = Profile::Stream)]
+    #[arg(long, env = "SENDER_PROFILE", help_heading = SIMULATION, value_enum, default_value_t = Profile::Stream)]
     pub profile: Profile,
 
+    /// Events in the stream of each turbine, again and again with normal running between; the summary says how many of
+    /// them the service's alarms found
+    #[arg(long, env = "SENDER_SCENARIO", help_heading = SIMULATION, value_enum)]
+    pub scenario: Option<Scenario>,
+
     /// Random seed
-    #[arg(long, env = "SENDER_SEED", default_value_t = 42)]
+    #[arg(long, env = "SENDER_SEED", help_heading = SIMULATION, default_value_t = 42)]
     pub seed: u64,
 
     /// Stream the rows of this CSV instead of simulating; it needs a column for each feature of the model
-    #[arg(long, env = "SENDER_REPLAY", value_name = "FILE", conflicts_with_all = ["profile", "anom_rate"])]
+    #[arg(long, env = "SENDER_REPLAY", help_heading = REPLAY, value_name = "FILE", conflicts_with_all = ["profile", "anom_rate", "scenario"])]
     pub replay: Option<PathBuf>,
 
-    /// Column of the replayed file that labels anomalies (1 or true)
-    #[arg(long, env = "SENDER_LABEL", value_name = "COLUMN", requires = "replay")]
+    /// Column of the replayed file that labels faults (1 or true); rows in a run that are labelled are one event
+    #[arg(long, env = "SENDER_LABEL", help_heading = REPLAY, value_name = "COLUMN", requires = "replay")]
     pub label: Option<String>,
 
     /// Column of the replayed file with the time of each reading; default: the time it is sent
-    #[arg(long, env = "SENDER_TIMESTAMP", value_name = "COLUMN", requires = "replay")]
+    #[arg(long, env = "SENDER_TIMESTAMP", help_heading = REPLAY, value_name = "COLUMN", requires = "replay")]
     pub timestamp: Option<String>,
 
     /// Number of turbines, WT-01, WT-02 …, to which the readings belong in turn
-    #[arg(long, env = "SENDER_TURBINES", value_name = "N", default_value = "1", value_parser = turbines)]
+    #[arg(long, env = "SENDER_TURBINES", help_heading = STREAM, value_name = "N", default_value = "1", value_parser = turbines)]
     pub turbines: NonZeroU64,
 
     /// Readings per request; it is sent when the last of them is due
-    #[arg(long, env = "SENDER_BATCH", value_name = "N", value_parser = value_parser!(u64).range(1..=MAX_BATCH))]
+    #[arg(long, env = "SENDER_BATCH", help_heading = STREAM, value_name = "N", value_parser = value_parser!(u64).range(1..=MAX_BATCH))]
     pub batch: Option<u64>,
 
     /// Send as NDJSON; without --batch, a request holds all readings that are due, at most 1,000
-    #[arg(long, env = "SENDER_NDJSON")]
+    #[arg(long, env = "SENDER_NDJSON", help_heading = STREAM)]
     pub ndjson: bool,
 
     /// Maximum number of requests in flight
-    #[arg(long, env = "SENDER_CONCURRENCY", value_name = "N", default_value_t = 1, value_parser = value_parser!(u64).range(1..=1_000))]
+    #[arg(long, env = "SENDER_CONCURRENCY", help_heading = STREAM, value_name = "N", default_value_t = 1, value_parser = value_parser!(u64).range(1..=1_000))]
     pub concurrency: u64,
 
     /// Print no line for answered readings
-    #[arg(long, short, env = "SENDER_QUIET")]
+    #[arg(long, short, env = "SENDER_QUIET", help_heading = OUTPUT)]
     pub quiet: bool,
 }
 
@@ -137,6 +148,36 @@ impl From<Profile> for simulation::Profile {
         match profile {
             Profile::Stream => simulation::Profile::Stream,
             Profile::Training => simulation::Profile::Training,
+        }
+    }
+}
+
+/// What happens to the simulated turbines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// A few readings are far out
+    Spike,
+    /// One sensor slowly leaves its normal range and comes back
+    Drift,
+    /// One sensor repeats its last value
+    Stuck,
+    /// One sensor's noise grows
+    Noise,
+    /// No readings for a while
+    Dropout,
+    /// A normal daily cycle and no fault: any alarm is false
+    Daily,
+}
+
+impl From<Scenario> for simulation::Scenario {
+    fn from(scenario: Scenario) -> Self {
+        match scenario {
+            Scenario::Spike => simulation::Scenario::Spike,
+            Scenario::Drift => simulation::Scenario::Drift,
+            Scenario::Stuck => simulation::Scenario::Stuck,
+            Scenario::Noise => simulation::Scenario::Noise,
+            Scenario::Dropout => simulation::Scenario::Dropout,
+            Scenario::Daily => simulation::Scenario::Daily,
         }
     }
 }

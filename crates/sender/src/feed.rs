@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::config::DeliverySize;
 use crate::schedule::Schedule;
-use crate::source::{Outgoing, ReadingSource};
+use crate::source::{Outgoing, ReadingSource, Turn};
 use std::mem;
 use std::time::Instant;
 
@@ -92,10 +92,18 @@ impl<S: ReadingSource> Feed<S> {
         if self.left == Some(0) {
             return Ok(None);
         }
-        let Some(due) = self.schedule.next() else { return Ok(None) };
-        let Some(reading) = self.source.next_reading(self.clock.time_at(due)).transpose()? else { return Ok(None) };
-        self.left = self.left.map(|left| left - 1);
-        Ok(Some((due, reading)))
+        // A silent turn takes its place in the schedule and sends nothing.
+        for due in self.schedule.by_ref() {
+            match self.source.next_turn(self.clock.time_at(due)).transpose()? {
+                Some(Turn::Reading(reading)) => {
+                    self.left = self.left.map(|left| left - 1);
+                    return Ok(Some((due, reading)));
+                }
+                Some(Turn::Silent) => {}
+                None => break,
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -111,13 +119,27 @@ mod tests {
     impl<I: Iterator<Item = Result<Outgoing, E>>, E> ReadingSource for Iter<I> {
         type Error = E;
 
-        fn next_reading(&mut self, _due: jiff::Timestamp) -> Option<Result<Outgoing, E>> {
-            self.0.next()
+        fn next_turn(&mut self, _due: jiff::Timestamp) -> Option<Result<Turn, E>> {
+            Some(self.0.next()?.map(Turn::Reading))
+        }
+    }
+
+    /// Turns 2 to 4 of every ten are silent.
+    struct Gaps(usize);
+
+    impl ReadingSource for Gaps {
+        type Error = ();
+
+        fn next_turn(&mut self, _due: jiff::Timestamp) -> Option<Result<Turn, ()>> {
+            let turn = self.0;
+            self.0 += 1;
+            let is_silent = (2..=4).contains(&(turn % 10));
+            Some(Ok(if is_silent { Turn::Silent } else { Turn::Reading(outgoing(turn)) }))
         }
     }
 
     fn outgoing(i: usize) -> Outgoing {
-        Outgoing { json: i.to_string(), values: Vec::new(), is_anomaly: None }
+        Outgoing { json: i.to_string(), ..Outgoing::default() }
     }
 
     /// The deliveries of 7 readings at 1 ms intervals.
@@ -157,6 +179,19 @@ mod tests {
         let mut feed = Feed::new(source, schedule, None, DeliverySize { max: 10, wait: false });
         let first = feed.next().await.unwrap().unwrap();
         assert_eq!((first.readings, first.due), (vec![outgoing(0)], start));
+    }
+
+    #[tokio::test]
+    async fn a_silent_turn_takes_its_time_and_does_not_count() {
+        let start = Instant::now();
+        let schedule = Schedule::new(start, Duration::from_millis(1));
+        let mut feed = Feed::new(Gaps(0), schedule, Some(4), DeliverySize { max: 1, wait: false });
+        let mut sent = Vec::new();
+        while let Some(delivery) = feed.next().await.unwrap() {
+            sent.push((delivery.readings[0].json.clone(), (delivery.due - start).as_millis()));
+        }
+        let expected = [("0", 0), ("1", 1), ("5", 5), ("6", 6)];
+        assert_eq!(sent, expected.map(|(json, ms)| (json.to_owned(), ms)));
     }
 
     #[tokio::test]

@@ -94,13 +94,21 @@ mod tests {
 
     fn answered() -> Answered {
         let verdicts = [
-            Verdict::Scored { prediction: Prediction { anomaly_score: 0.42484, is_anomaly: false }, duplicate: false },
-            Verdict::Scored { prediction: Prediction { anomaly_score: 0.7, is_anomaly: true }, duplicate: true },
+            Verdict::Scored {
+                prediction: Prediction { anomaly_score: 0.42484, is_anomaly: false },
+                duplicate: false,
+                in_alarm: Some(false),
+            },
+            Verdict::Scored {
+                prediction: Prediction { anomaly_score: 0.7, is_anomaly: true },
+                duplicate: true,
+                in_alarm: None,
+            },
             Verdict::Refused { status: 400, error: "a is missing".to_owned() },
             Verdict::Unsent { error: "cannot connect".to_owned() },
         ];
         let at = Instant::now();
-        let reading = |i| Outgoing { json: format!(r#"{{"a":{i}.5}}"#), values: vec![], is_anomaly: None };
+        let reading = |i| Outgoing { json: format!(r#"{{"a":{i}.5}}"#), ..Outgoing::default() };
         Answered {
             delivery: Delivery { number: 0, readings: (1..=4).map(reading).collect(), due: at },
             answers: verdicts.map(|verdict| Answer { verdict, at }).to_vec(),

@@ -8,6 +8,8 @@ use turbine_core::feature::FeatureSet;
 const MIN_SHIFT: f64 = 0.25;
 /// Minimum shift to report, in standard errors of the mean: few readings may show less by chance.
 const MIN_STANDARD_ERRORS: f64 = 4.0;
+/// Features that a note names; the others are counted.
+const NAMED_SHIFTS: usize = 3;
 
 /// Compares the means of the normal readings so far with those of the training data. Unlabelled readings count as
 /// normal.
@@ -57,6 +59,19 @@ impl ShiftWatch {
         self.readings
     }
 
+    /// One line that names the features with the largest shifts; `None` if there are no shifts.
+    pub fn note(&self) -> Option<String> {
+        let mut shifts: Vec<Shift> = self.shifts().collect();
+        shifts.sort_by(|a, b| b.in_standard_deviations().abs().total_cmp(&a.in_standard_deviations().abs()));
+        let named: Vec<String> = shifts.iter().take(NAMED_SHIFTS).map(Shift::to_string).collect();
+        let others = match shifts.len() - named.len() {
+            0 => String::new(),
+            1 => "; 1 other feature is shifted too".to_owned(),
+            others => format!("; {others} other features are shifted too"),
+        };
+        (!named.is_empty()).then(|| format!("{}{others}; expect more false alarms", named.join("; ")))
+    }
+
     /// The features whose shift is both relevant and significant.
     pub fn shifts(&self) -> impl Iterator<Item = Shift> + '_ {
         let n = self.readings as f64;
@@ -85,8 +100,7 @@ impl fmt::Display for Shift {
         let side = if shift > 0.0 { "above" } else { "below" };
         write!(
             f,
-            "{name} averages {mean:.decimals$}, {:.1} standard deviations {side} the training mean {:.decimals$}; expect \
-             more false alarms",
+            "{name} averages {mean:.decimals$}, {:.1} standard deviations {side} the training mean {:.decimals$}",
             shift.abs(),
             training.mean
         )
@@ -115,10 +129,9 @@ mod tests {
             watch.add(&[0.55 + 0.1 * f64::from(i % 2), 61.0, 7.0], Some(false));
             watch.add(&[9.0, 9.0, 9.0], Some(true));
         }
-        let lines: Vec<String> = watch.shifts().map(|shift| shift.to_string()).collect();
         let expected =
             "a averages 0.60, 1.0 standard deviations above the training mean 0.50; expect more false alarms";
-        assert_eq!(lines, [expected]);
+        assert_eq!(watch.note().as_deref(), Some(expected));
         assert_eq!(watch.readings(), 100);
     }
 
@@ -127,9 +140,8 @@ mod tests {
         let mut watch = watch();
         // (40 − 60) / 10 = −2; 64 readings: significant above 4 / √64 = 0.5.
         (0..64).for_each(|_| watch.add(&[0.5, 40.0, 7.0], None));
-        let lines: Vec<String> = watch.shifts().map(|shift| shift.to_string()).collect();
         let expected = "b averages 40, 2.0 standard deviations below the training mean 60; expect more false alarms";
-        assert_eq!(lines, [expected]);
+        assert_eq!(watch.note().as_deref(), Some(expected));
     }
 
     #[test]
@@ -142,5 +154,29 @@ mod tests {
         // Significant above 4 / √25 = 0.8.
         (0..16).for_each(|_| watch.add(&[0.6, 70.0, 7.0], None));
         assert_eq!(watch.shifts().count(), 2);
+    }
+
+    #[test]
+    fn many_shifts_make_one_line_with_the_largest_first() {
+        let names: Vec<String> = (0..6).map(|i| format!("s{i}")).collect();
+        let features = FeatureSet::from_names(names).unwrap();
+        let training = vec![Some(Moments { mean: 0.0, std: 1.0 }); 6];
+        let model = ModelInfo { features: features.clone(), training, version: String::new() };
+        let note = |values: [f64; 6]| {
+            let mut watch = ShiftWatch::new(&model, &features);
+            (0..100).for_each(|_| watch.add(&values, None));
+            watch.note().unwrap_or_default()
+        };
+        let far = |name: &str, mean: &str, far: &str, side: &str| {
+            format!("{name} averages {mean}, {far} standard deviations {side} the training mean 0.0")
+        };
+        let two = [far("s5", "-2.0", "2.0", "below"), far("s0", "1.0", "1.0", "above")].join("; ");
+        assert_eq!(note([1.0, 0.0, 0.0, 0.0, 0.0, -2.0]), two.clone() + "; expect more false alarms");
+        let three = far("s3", "3.0", "3.0", "above") + "; " + &two;
+        let four = "; 1 other feature is shifted too; expect more false alarms";
+        assert_eq!(note([1.0, 0.5, 0.0, 3.0, 0.0, -2.0]), three.clone() + four);
+        let six = "; 3 other features are shifted too; expect more false alarms";
+        assert_eq!(note([1.0, 0.5, 0.5, 3.0, 0.5, -2.0]), three + six);
+        assert_eq!(note([0.0; 6]), "");
     }
 }

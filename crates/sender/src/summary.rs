@@ -1,7 +1,7 @@
 //! The summary at the end.
 
 use crate::error::SenderError;
-use crate::tally::Tally;
+use crate::tally::{AlarmFigures, Tally};
 use std::fmt;
 use std::time::Duration;
 use turbine_core::dataset::SkippedRows;
@@ -15,6 +15,10 @@ pub struct Report {
     pub skipped: SkippedRows,
     /// From the start to the last answer.
     pub elapsed: Duration,
+    /// Whether the readings are recorded ones, whose faults are labelled and not injected.
+    pub is_recorded: bool,
+    /// Events and alarms.
+    pub alarms: AlarmFigures,
     /// The error that ended the stream early.
     pub aborted_by: Option<SenderError>,
 }
@@ -27,10 +31,10 @@ impl Report {
 }
 
 impl fmt::Display for Report {
-    /// Two to five lines.
+    /// Two to seven lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { tally, skipped, elapsed, aborted_by } = self;
-        let Tally { sent, failed, unsent, retries, duplicates, latency, confusion, scores } = tally;
+        let Report { tally, skipped, elapsed, is_recorded, alarms, aborted_by } = self;
+        let Tally { sent, failed, unsent, retries, duplicates, latency, confusion, scores, .. } = tally;
         let seconds = elapsed.as_secs_f64();
         let rate = if seconds > 0.0 { *sent as f64 / seconds } else { 0.0 };
         write!(
@@ -46,12 +50,13 @@ impl fmt::Display for Report {
         let quantile = |q| latency.quantile(q).map_or_else(|| "n/a".to_owned(), ms);
         let (p50, p90, p99, max) = (quantile(0.5), quantile(0.9), quantile(0.99), quantile(1.0));
         write!(f, "\n[sender] latency_ms p50={p50} p90={p90} p99={p99} max={max}")?;
+        let origin = if *is_recorded { "labelled" } else { "injected" };
         if confusion.total() > 0 {
-            let injected = confusion.true_positives + confusion.false_negatives;
+            let anomalies = confusion.true_positives + confusion.false_negatives;
             let sample = if scores.is_partial() { " (of a sample)" } else { "" };
             write!(
                 f,
-                "\n[sender] injected={injected} detected={} missed={} false_alarms={} precision={} recall={} \
+                "\n[sender] {origin}={anomalies} detected={} missed={} false_alarms={} precision={} recall={} \
                  roc_auc={}{sample}",
                 confusion.true_positives,
                 confusion.false_negatives,
@@ -61,10 +66,44 @@ impl fmt::Display for Report {
                 figure(scores.roc_auc()),
             )?;
         }
+        if alarms.readings > 0 {
+            write_alarms(f, alarms, origin)?;
+        }
         match aborted_by {
             Some(error) => write!(f, "\n[sender] stopped early: {error}"),
             None => Ok(()),
         }
+    }
+}
+
+/// Two lines; `origin` says how the events came about.
+fn write_alarms(f: &mut fmt::Formatter<'_>, alarms: &AlarmFigures, origin: &str) -> fmt::Result {
+    let events = alarms.events;
+    if alarms.judged == 0 {
+        return write!(
+            f,
+            "\n[sender] events_{origin}={events}\n[sender] no alarms to count: the model in service is not calibrated"
+        );
+    }
+    let mean = |mean: Option<f64>, decimals| mean.map_or_else(|| "n/a".to_owned(), |mean| format!("{mean:.decimals$}"));
+    write!(
+        f,
+        "\n[sender] events_{origin}={events} events_found={} mean_lead_readings={} mean_lead_seconds={} (from an event's \
+         beginning to the alarm)",
+        alarms.found,
+        mean(alarms.mean_lead_readings(), 1),
+        mean(alarms.mean_lead_seconds(), 2),
+    )?;
+    write!(
+        f,
+        "\n[sender] alarms_raised={} alarms_false={} normal_time_in_alarm={}",
+        alarms.raised,
+        alarms.raised_outside_events,
+        figure(alarms.normal_in_alarm()),
+    )?;
+    match alarms.raised_at_point_anomalies {
+        0 => Ok(()),
+        at => write!(f, " (of the false ones, {at} at point anomalies)"),
     }
 }
 
@@ -82,6 +121,8 @@ mod tests {
             tally: Tally::new(1),
             skipped: SkippedRows::default(),
             elapsed: Duration::from_millis(2_500),
+            is_recorded: false,
+            alarms: AlarmFigures::default(),
             aborted_by: None,
         }
     }
@@ -119,6 +160,15 @@ mod tests {
     }
 
     #[test]
+    fn recorded_anomalies_are_labelled_and_not_injected() {
+        let mut report = report();
+        report.is_recorded = true;
+        report.tally.confusion.add(true, true);
+        let text = report.to_string();
+        assert!(text.contains("\n[sender] labelled=1 detected=1 ") && !text.contains("injected"), "{text}");
+    }
+
+    #[test]
     fn a_refused_or_unsent_reading_or_an_early_end_is_incomplete() {
         let spoil: [fn(&mut Report); 3] = [
             |report| report.tally.failed = 1,
@@ -130,5 +180,35 @@ mod tests {
             spoil(&mut report);
             assert!(!report.is_complete());
         }
+    }
+
+    /// The lines after those of every stream.
+    fn event_lines(is_recorded: bool, alarms: AlarmFigures) -> Vec<String> {
+        let text = Report { is_recorded, alarms, ..report() }.to_string();
+        text.lines().skip(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn events_add_a_line_for_them_and_one_for_the_alarms() {
+        let mut alarms = AlarmFigures::default();
+        (alarms.readings, alarms.judged, alarms.events) = (40, 40, 2);
+        (alarms.raised, alarms.raised_outside_events) = (4, 3);
+        let missed = "events_injected=2 events_found=0 mean_lead_readings=n/a mean_lead_seconds=n/a (from an event's \
+                      beginning to the alarm)";
+        let raised = "alarms_raised=4 alarms_false=3 normal_time_in_alarm=n/a";
+        assert_eq!(event_lines(false, alarms), [missed, raised].map(|line| format!("[sender] {line}")));
+        alarms.raised_at_point_anomalies = 2;
+        let [events, alarms] = &event_lines(true, alarms)[..] else { panic!("two lines") };
+        assert!(events.starts_with("[sender] events_labelled=2 events_found=0 "), "{events}");
+        assert!(alarms.ends_with("=n/a (of the false ones, 2 at point anomalies)"), "{alarms}");
+    }
+
+    #[test]
+    fn a_model_without_alarms_is_named() {
+        let mut alarms = AlarmFigures::default();
+        (alarms.readings, alarms.events) = (40, 2);
+        let lines =
+            ["[sender] events_injected=2", "[sender] no alarms to count: the model in service is not calibrated"];
+        assert_eq!(event_lines(false, alarms), lines);
     }
 }

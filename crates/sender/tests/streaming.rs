@@ -89,9 +89,9 @@ fn every_row_of_a_file_arrives_once_in_every_format() {
         assert_eq!(run.lines("[sender] skipped"), ["[sender] skipped rows by column: b: 1, a: 1"]);
         // 10 anomalies in each of the two full hundreds, all of 90 to 99 and so flagged (> 50). Flagged normals: 51 to 89
         // are 39 in each full hundred; the half hundred ends at 49. Precision 20/98, all anomalies above all normals.
-        let detection = "[sender] injected=20 detected=20 missed=0 false_alarms=78 precision=0.2041 recall=1.0000 \
+        let detection = "[sender] labelled=20 detected=20 missed=0 false_alarms=78 precision=0.2041 recall=1.0000 \
                          roc_auc=1.0000";
-        assert_eq!(run.lines("[sender] injected"), [detection], "{format:?}");
+        assert_eq!(run.lines("[sender] labelled"), [detection], "{format:?}");
         assert_eq!(run.lines("[sender] latency_ms p50=").len(), 1);
     }
 }
@@ -104,8 +104,8 @@ fn missed_anomalies_and_false_alarms_are_counted_apart() {
     run.assert_counts(6, 0, 0, 0, 0);
     // Flagged: 60 (right), 70 (wrong). Pairs: 60, 40, 30 each above 20 and 10, below 70: 6 of 9.
     let detection =
-        "[sender] injected=3 detected=1 missed=2 false_alarms=1 precision=0.5000 recall=0.3333 roc_auc=0.6667";
-    assert_eq!(run.lines("[sender] injected"), [detection]);
+        "[sender] labelled=3 detected=1 missed=2 false_alarms=1 precision=0.5000 recall=0.3333 roc_auc=0.6667";
+    assert_eq!(run.lines("[sender] labelled"), [detection]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn recorded_times_and_turbines_are_sent() {
     );
     assert_eq!(sent.last().unwrap()["turbine_id"], "WT-01");
     run.assert_counts(3, 0, 0, 1, 0);
-    assert!(run.lines("[sender] injected").is_empty(), "no labels");
+    assert!(run.lines("[sender] labelled").is_empty() && run.lines("[sender] injected").is_empty(), "no labels");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Simulates labelled readings of the default turbine, for training and for the sender.
 
 mod profile;
+mod scenario;
 
 pub use profile::Profile;
+pub use scenario::{Scenario, ScenarioSimulator, Step};
 
 use crate::dataset::Dataset;
 use crate::feature::FeatureSet;

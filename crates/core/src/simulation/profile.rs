@@ -55,7 +55,11 @@ impl Profile {
     pub(super) fn rounded(self, value: f64) -> f64 {
         match self {
             Profile::Training => value,
-            Profile::Stream => (value * 1000.0).round() / 1000.0,
+            Profile::Stream => to_three_decimals(value),
         }
     }
+}
+
+pub(super) fn to_three_decimals(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }

@@ -13,6 +13,8 @@ pub enum Verdict {
         prediction: Prediction,
         /// Whether the service had logged the reading before and only repeated its answer.
         duplicate: bool,
+        /// Whether the turbine's alarm is on after the reading; `None` if the service has no alarms.
+        in_alarm: Option<bool>,
     },
     /// The service refused it for good.
     Refused {
@@ -77,8 +79,8 @@ impl Answers {
     }
 
     /// Records that the next reading was scored.
-    pub(super) fn score(&mut self, prediction: Prediction, duplicate: bool) {
-        self.push(Verdict::Scored { prediction, duplicate });
+    pub(super) fn score(&mut self, prediction: Prediction, duplicate: bool, in_alarm: Option<bool>) {
+        self.push(Verdict::Scored { prediction, duplicate, in_alarm });
     }
 
     /// Records that the next reading was refused.

@@ -27,6 +27,17 @@ struct Scored {
     is_anomaly: bool,
     #[serde(default)]
     duplicate: bool,
+    surprisal: Option<f64>,
+    in_alarm: Option<bool>,
+}
+
+impl Scored {
+    fn record(self, answers: &mut Answers) {
+        let Scored { anomaly_score, is_anomaly, duplicate, surprisal, in_alarm } = self;
+        // Without a surprisal the model is not calibrated, and the service's `false` says nothing.
+        let in_alarm = in_alarm.filter(|&on| on || surprisal.is_some());
+        answers.score(Prediction { anomaly_score, is_anomaly }, duplicate, in_alarm);
+    }
 }
 
 #[derive(Deserialize)]
@@ -41,6 +52,8 @@ struct Line {
     anomaly_score: Option<f64>,
     #[serde(default)]
     duplicate: bool,
+    surprisal: Option<f64>,
+    in_alarm: Option<bool>,
     error: Option<String>,
     #[serde(default)]
     faults: Vec<IgnoredAny>,
@@ -96,18 +109,13 @@ impl WireFormat {
     pub(super) fn decode(self, body: &mut Vec<u8>, complete: bool, answers: &mut Answers) -> Result<(), String> {
         match self {
             WireFormat::Single | WireFormat::Batch if !complete => {}
-            WireFormat::Single => {
-                let Scored { anomaly_score, is_anomaly, duplicate } = parse(body)?;
-                answers.score(Prediction { anomaly_score, is_anomaly }, duplicate);
-            }
+            WireFormat::Single => parse::<Scored>(body)?.record(answers),
             WireFormat::Batch => {
                 let BatchAnswer { predictions } = parse(body)?;
                 if predictions.len() != answers.expected() {
                     return Err(format!("{} readings got {} predictions", answers.expected(), predictions.len()));
                 }
-                for Scored { anomaly_score, is_anomaly, duplicate } in predictions {
-                    answers.score(Prediction { anomaly_score, is_anomaly }, duplicate);
-                }
+                predictions.into_iter().for_each(|scored| scored.record(answers));
             }
             WireFormat::Ndjson => {
                 let end =
@@ -124,9 +132,14 @@ impl WireFormat {
 
 fn decode_line(text: &[u8], answers: &mut Answers) -> Result<(), String> {
     match parse(text)? {
-        Line { is_anomaly: Some(is_anomaly), anomaly_score: Some(anomaly_score), duplicate, .. } => {
-            answers.score(Prediction { anomaly_score, is_anomaly }, duplicate);
-        }
+        Line {
+            is_anomaly: Some(is_anomaly),
+            anomaly_score: Some(anomaly_score),
+            duplicate,
+            surprisal,
+            in_alarm,
+            ..
+        } => Scored { anomaly_score, is_anomaly, duplicate, surprisal, in_alarm }.record(answers),
         Line { error: Some(error), faults, status, .. } => {
             // Without a fault in the reading, the error is the service's own and transient.
             answers.refuse(status.unwrap_or(if faults.is_empty() { 503 } else { 400 }), error);

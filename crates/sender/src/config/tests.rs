@@ -27,7 +27,7 @@ fn defaults_follow_the_contract() {
     assert_eq!(config.timeout, Duration::from_secs(3));
     assert_eq!((config.anom_rate, config.profile, config.seed), (0.05, Profile::Stream, 42));
     assert_eq!((config.concurrency, config.retries, config.turbines.get()), (1, 8, 1));
-    assert_eq!(config.api_key.authorization(), None);
+    assert_eq!((config.scenario, config.api_key.authorization()), (None, None));
 }
 
 #[test]
@@ -41,6 +41,7 @@ fn every_flag_has_its_variable() {
         ("retries", "SENDER_RETRIES"),
         ("anom-rate", "SENDER_ANOM_RATE"),
         ("profile", "SENDER_PROFILE"),
+        ("scenario", "SENDER_SCENARIO"),
         ("seed", "SENDER_SEED"),
         ("replay", "SENDER_REPLAY"),
         ("label", "SENDER_LABEL"),
@@ -60,6 +61,13 @@ fn every_flag_has_its_variable() {
 }
 
 #[test]
+fn every_flag_is_in_a_group_of_the_help() {
+    let command = Config::command();
+    let ungrouped = command.get_arguments().filter(|arg| arg.get_long().is_some() && arg.get_help_heading().is_none());
+    assert_eq!(ungrouped.map(clap::Arg::get_id).collect::<Vec<_>>(), Vec::<&clap::Id>::new());
+}
+
+#[test]
 fn invalid_values_are_refused_by_name() {
     let cases = [
         ("--interval -1", "--interval", "it must be 0 to 86400 seconds"),
@@ -76,6 +84,7 @@ fn invalid_values_are_refused_by_name() {
         ("--concurrency 0", "--concurrency", "0 is not in 1..=1000"),
         ("--count -3", "-3", "unexpected argument"),
         ("--profile loud", "--profile", "[possible values: stream, training]"),
+        ("--scenario fire", "--scenario", "[possible values: spike, drift, stuck, noise, dropout, daily]"),
         ("--api-url http://localhost:5000", "--api-url", "it must end in /predict"),
         ("--api-key two+words", "--api-key", "printable ASCII characters without spaces"),
     ];
@@ -90,6 +99,7 @@ fn contradicting_flags_are_refused() {
     let cases = [
         ("--replay x.csv --profile training", "--replay <FILE>' cannot be used with '--profile"),
         ("--replay x.csv --anom-rate 0.1", "--replay <FILE>' cannot be used with '--anom-rate"),
+        ("--replay x.csv --scenario drift", "--replay <FILE>' cannot be used with '--scenario"),
         ("--label is_fault", "--replay <FILE>"),
         ("--timestamp time", "--replay <FILE>"),
     ];

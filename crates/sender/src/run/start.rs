@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::error::SenderError;
 use crate::lines::Lines;
 use crate::model_info::ModelInfo;
-use crate::source::{Fleet, Replay, Simulated, Source};
+use crate::source::{Events, Fleet, Replay, Simulated, Source};
 use std::io::Write;
 
 /// Requests health and model info, and opens the source. A simulation can start without knowing the model; a replay
@@ -58,7 +58,9 @@ fn open(config: &Config, model: Option<&ModelInfo>) -> Result<Source, SenderErro
             Ok(Source::Replay(Box::new(replay)))
         }
         _ => {
-            let simulated = Simulated::new(config.profile.into(), config.anom_rate, config.seed, fleet)?;
+            let readings = (config.count > 0).then(|| config.count.div_ceil(config.turbines.get()));
+            let events = config.scenario.map(|scenario| Events { scenario: scenario.into(), readings });
+            let simulated = Simulated::new(config.profile.into(), config.anom_rate, events, config.seed, fleet)?;
             Ok(Source::Simulated(simulated))
         }
     }

@@ -7,7 +7,7 @@ use crate::feed::Delivery;
 use crate::lines::Lines;
 use crate::model_info::ModelInfo;
 use crate::shift::ShiftWatch;
-use crate::source::Source;
+use crate::source::{Phase, Source};
 use crate::summary::Report;
 use crate::tally::Tally;
 use std::io::{self, Write};
@@ -30,6 +30,7 @@ pub(super) struct Stream<'a, W> {
     shift: Option<ShiftWatch>,
     first_comparison: bool,
     aborted_by: Option<SenderError>,
+    is_recorded: bool,
 }
 
 impl<'a, W: Write> Stream<'a, W> {
@@ -48,6 +49,7 @@ impl<'a, W: Write> Stream<'a, W> {
             shift: None,
             first_comparison: config.is_endless(),
             aborted_by: None,
+            is_recorded: config.replay.is_some(),
         }
     }
 
@@ -80,7 +82,7 @@ impl<'a, W: Write> Stream<'a, W> {
         self.lines.answered(done)?;
         if let Some(shift) = &mut self.shift {
             for (reading, answer) in done.delivery.readings.iter().zip(&done.answers) {
-                if matches!(answer.verdict, Verdict::Scored { .. }) {
+                if matches!(answer.verdict, Verdict::Scored { .. }) && reading.phase != Some(Phase::Event) {
                     shift.add(&reading.values, reading.is_anomaly);
                 }
             }
@@ -129,9 +131,10 @@ impl<'a, W: Write> Stream<'a, W> {
         }
     }
 
+    /// One line, whatever the number of features.
     fn note_shifts(&mut self) -> io::Result<()> {
         let Some(shift) = &self.shift else { return Ok(()) };
-        shift.shifts().try_for_each(|shift| self.lines.note(format_args!("note: {shift}")))
+        shift.note().map_or(Ok(()), |shifts| self.lines.note(format_args!("note: {shifts}")))
     }
 
     /// Prints the summary. Readings still unanswered count as unsent.
@@ -142,10 +145,13 @@ impl<'a, W: Write> Stream<'a, W> {
             self.tally.unsent += unanswered;
         }
         self.note_shifts()?;
+        let alarms = std::mem::take(&mut self.tally.alarms).finish();
         let report = Report {
+            alarms,
             skipped: source.map_or_else(SkippedRows::default, Source::skipped),
             elapsed: self.last_answer - self.start,
             tally: self.tally,
+            is_recorded: self.is_recorded,
             aborted_by: self.aborted_by,
         };
         self.lines.report(&report)?;

@@ -1,6 +1,6 @@
 //! The rows of a CSV as readings.
 
-use super::{Fleet, Outgoing};
+use super::{Fleet, Outgoing, Phase, encode};
 use crate::error::SenderError;
 use jiff::Timestamp;
 use std::fs::File;
@@ -54,10 +54,11 @@ impl Replay {
             Ok(row) => row,
             Err(problem) => return Some(Err(replay_error(&self.path, self.rows.features(), problem))),
         };
-        let (_, turbine_id) = self.fleet.next_turbine();
-        let raw =
-            RawReading::from_values(self.rows.features(), &values).at(timestamp.unwrap_or(due)).of_turbine(turbine_id);
-        Some(Ok(Outgoing::new(&raw, values, label)))
+        let (turbine, turbine_id) = self.fleet.next_turbine();
+        let time = timestamp.unwrap_or(due);
+        let json = encode(&RawReading::from_values(self.rows.features(), &values).at(time).of_turbine(turbine_id));
+        let phase = label.map(|is_fault| if is_fault { Phase::Event } else { Phase::Normal });
+        Some(Ok(Outgoing { json, values, is_anomaly: label, phase, turbine, time }))
     }
 }
 
@@ -100,6 +101,11 @@ mod tests {
             ]
         );
         assert_eq!(sent.iter().map(|outgoing| outgoing.is_anomaly).collect::<Vec<_>>(), [Some(false), Some(true)]);
+        assert_eq!(
+            sent.iter().map(|outgoing| outgoing.phase).collect::<Vec<_>>(),
+            [Some(Phase::Normal), Some(Phase::Event)]
+        );
+        assert_eq!((sent[1].turbine, sent[1].time.to_string().as_str()), (1, "2026-01-01T00:30:00Z"));
         assert_eq!(replay.skipped().by_column().collect::<Vec<_>>(), [("a", 1), ("b", 1)]);
     }
 
@@ -108,7 +114,7 @@ mod tests {
         let due = "2026-02-01T00:00:00Z".parse().unwrap();
         let sent = replay("a,b\n1,2\n", None, None, 1).unwrap().next_row(due).unwrap().unwrap();
         let json = r#"{"b":2.0,"a":1.0,"timestamp":"2026-02-01T00:00:00Z","turbine_id":"WT-01"}"#;
-        assert_eq!((sent.json.as_str(), sent.is_anomaly), (json, None));
+        assert_eq!((sent.json.as_str(), sent.is_anomaly, sent.phase, sent.time), (json, None, None, due));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Counts and statistics of the answers, in bounded memory.
 
+mod alarms;
 mod latency;
 mod scores;
 
+pub use alarms::{AlarmFigures, AlarmTally};
 pub use latency::LatencyHistogram;
 pub use scores::ScoreSample;
 
@@ -29,6 +31,8 @@ pub struct Tally {
     pub confusion: Confusion,
     /// Scores and labels of the same readings.
     pub scores: ScoreSample,
+    /// Alarms against events, of all readings with a known phase.
+    pub alarms: AlarmTally,
 }
 
 impl Tally {
@@ -43,14 +47,17 @@ impl Tally {
             latency: LatencyHistogram::default(),
             confusion: Confusion::default(),
             scores: ScoreSample::new(ScoreSample::CAPACITY, seed),
+            alarms: AlarmTally::default(),
         }
     }
 
     /// Adds a delivery and its answers, one per reading.
     pub fn add(&mut self, delivery: &Delivery, answers: &[Answer]) {
+        let verdicts = answers.iter().map(|answer| &answer.verdict);
+        self.alarms.add(delivery.number, delivery.readings.iter().zip(verdicts));
         for (reading, answer) in delivery.readings.iter().zip(answers) {
             match &answer.verdict {
-                Verdict::Scored { prediction, duplicate } => {
+                Verdict::Scored { prediction, duplicate, .. } => {
                     self.sent += 1;
                     self.duplicates += u64::from(*duplicate);
                     self.latency.record(answer.at.saturating_duration_since(delivery.due));
@@ -76,11 +83,15 @@ mod tests {
     #[test]
     fn answers_are_counted_by_verdict() {
         let due = Instant::now();
-        let reading = |is_anomaly| Outgoing { json: String::new(), values: Vec::new(), is_anomaly };
+        let reading = |is_anomaly| Outgoing { is_anomaly, ..Outgoing::default() };
         let labels = [Some(true), Some(false), None, Some(true), Some(false), Some(true)];
         let delivery = Delivery { number: 0, readings: labels.map(reading).to_vec(), due };
         let scored = |anomaly_score, is_anomaly, ms| Answer {
-            verdict: Verdict::Scored { prediction: Prediction { anomaly_score, is_anomaly }, duplicate: ms == 20 },
+            verdict: Verdict::Scored {
+                prediction: Prediction { anomaly_score, is_anomaly },
+                duplicate: ms == 20,
+                in_alarm: None,
+            },
             at: due + Duration::from_millis(ms),
         };
         let at = due + Duration::from_secs(9);
