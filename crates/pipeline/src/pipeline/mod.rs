@@ -155,7 +155,7 @@ impl Pipeline {
             Err(reason) => shared.slot.set_problem(Some(reason)),
         }
         let shared = Arc::new(shared);
-        tokio::spawn(silence::watch(Arc::downgrade(&shared)));
+        silence::watch(&shared);
         Ok(Pipeline(shared))
     }
 

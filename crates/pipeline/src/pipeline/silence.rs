@@ -19,8 +19,8 @@ struct Silences {
 }
 
 impl Silences {
-    /// Compares with the turbines that are silent now. One that fell silent and one that is forgotten leave without being
-    /// heard: `is_known` says which turbines are left.
+    /// Compares with the turbines that are silent now. A turbine that was forgotten was not heard:
+    /// `is_known` says which are left.
     fn update(
         &mut self,
         silent: HashSet<Option<TurbineId>>,
@@ -35,30 +35,35 @@ impl Silences {
     }
 }
 
-/// Looks for silent turbines until the pipeline is dropped. Those that are silent at the beginning are no news.
-pub(super) async fn watch(shared: Weak<Shared>) {
+/// Looks for silent turbines, beginning now, until the pipeline is dropped. Those that are silent already are no news.
+pub(super) fn watch(shared: &Arc<Shared>) {
+    let (silences, _) = shared.look_for_silence(None);
+    tokio::spawn(keep_watching(Arc::downgrade(shared), silences));
+}
+
+async fn keep_watching(shared: Weak<Shared>, mut silences: Option<Silences>) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut silences: Option<Silences> = None;
     loop {
         ticks.tick().await;
         let Some(shared) = shared.upgrade() else { return };
         let (silent, events) = shared.look_for_silence(silences.take());
-        silences = Some(silent);
+        silences = silent;
         events.into_iter().for_each(|event| shared.notice(event));
     }
 }
 
 impl Shared {
-    fn look_for_silence(self: &Arc<Self>, before: Option<Silences>) -> (Silences, Vec<Event>) {
-        let Some(model) = self.slot.model() else { return (before.unwrap_or_default(), Vec::new()) };
+    /// Compares with what was found before, if anything was: without a model it is not known which turbines are silent.
+    fn look_for_silence(&self, before: Option<Silences>) -> (Option<Silences>, Vec<Event>) {
+        let Some(model) = self.slot.model() else { return (before, Vec::new()) };
         let fleet = self.fleet.read();
         let silent = fleet.silent(model.monitor(), Timestamp::now()).cloned().collect();
         match before {
-            None => (Silences { silent }, Vec::new()),
+            None => (Some(Silences { silent }), Vec::new()),
             Some(mut silences) => {
                 let events = silences.update(silent, |id| fleet.turbine(id).is_some());
-                (silences, events)
+                (Some(silences), events)
             }
         }
     }
