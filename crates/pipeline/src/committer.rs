@@ -72,7 +72,7 @@ impl Commit for Committer {
         let models: Vec<Arc<Model>> = submissions.iter().map(|submission| Arc::clone(&submission.model)).collect();
         let judged: Vec<Option<Vec<Judged>>> = {
             let fleet = self.fleet.read();
-            let mut judge = Judge::new(&fleet, self.arrivals.from_now());
+            let mut judge = Judge::new(&fleet, self.arrivals.until_now());
             let fits = |submission: &Submission| submission.model.features().names().eq(self.features.names());
             let judged =
                 submissions.into_iter().map(|submission| fits(&submission).then(|| judge.all(submission))).collect();
@@ -206,10 +206,10 @@ pub(crate) struct Arrivals(Timestamp);
 impl Arrivals {
     /// Times from now on.
     pub(crate) fn begin() -> Self {
-        Arrivals(Timestamp::UNIX_EPOCH).from_now()
+        Arrivals(Timestamp::UNIX_EPOCH).until_now()
     }
 
-    fn from_now(self) -> Self {
+    fn until_now(self) -> Self {
         let now = Timestamp::now();
         // What follows the microsecond is noise in a log.
         Arrivals(Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now).max(self.0))
