@@ -19,6 +19,8 @@ pub enum Route {
     ModelReload,
     /// The state of the turbines.
     Turbines,
+    /// Alarms, running and past.
+    Alarms,
     /// Counters.
     Metrics,
     /// The description of this interface, for programs.
@@ -31,7 +33,7 @@ pub enum Route {
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 13;
 
     /// All of them, in the order of their declaration.
     pub const EVERY: [Route; Route::COUNT] = [
@@ -43,6 +45,7 @@ impl Route {
         Route::ModelInfo,
         Route::ModelReload,
         Route::Turbines,
+        Route::Alarms,
         Route::Metrics,
         Route::OpenApi,
         Route::Docs,
@@ -60,6 +63,7 @@ impl Route {
             Route::ModelInfo => "/model/info",
             Route::ModelReload => "/model/reload",
             Route::Turbines => "/turbines",
+            Route::Alarms => "/alarms",
             Route::Metrics => "/metrics",
             Route::OpenApi => "/openapi.json",
             Route::Docs => "/docs",

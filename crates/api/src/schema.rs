@@ -147,6 +147,42 @@ pub fn turbines() -> Schema {
     ArrayBuilder::new().items(turbine.build()).description(Some("The turbines of this page.")).build().into()
 }
 
+/// The schema of the list of alarms.
+pub fn alarms() -> Schema {
+    let text = |text: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(text));
+    let of = |kinds: [Type; 2]| ObjectBuilder::new().schema_type(SchemaType::from_iter(kinds));
+    let date_time = || Some(SchemaFormat::KnownFormat(KnownFormat::DateTime));
+    let properties = [
+        ("id", text("Turbine and time of the reading that raised it.")),
+        (
+            "turbine_id",
+            of([Type::String, Type::Null]).description(Some("The turbine; null for readings that name none.")),
+        ),
+        ("raised", text("The time of the reading that raised it.").format(date_time())),
+        (
+            "cleared",
+            of([Type::String, Type::Null])
+                .format(date_time())
+                .description(Some("The time of the reading that cleared it; null while it is running.")),
+        ),
+        (
+            "peak",
+            ObjectBuilder::new()
+                .schema_type(Type::Number)
+                .minimum(Some(0))
+                .description(Some("The highest smoothed surprisal so far, in decades.")),
+        ),
+        ("peaked", text("The time of the reading at that peak.").format(date_time())),
+        ("model_version", text("The model that raised it.")),
+    ];
+    let alarm = properties
+        .into_iter()
+        .fold(ObjectBuilder::new(), |alarm, (name, property)| alarm.property(name, property.build()).required(name))
+        .property("why", why())
+        .required("why");
+    ArrayBuilder::new().items(alarm.build()).description(Some("The alarms, newest first.")).build().into()
+}
+
 /// The schema of an explanation.
 pub fn why() -> Schema {
     let number = |text: &str| ObjectBuilder::new().schema_type(Type::Number).description(Some(text));

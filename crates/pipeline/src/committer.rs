@@ -1,8 +1,9 @@
 //! One batch: from scored readings to rows of the log, and from those to the turbines' state.
 
+use crate::alarms::{Alarm, Alarms};
 use crate::counters::Counters;
 use crate::events::{Event, Events};
-use crate::fleet::{Fingerprint, Fleet, Snapshot, Verdict};
+use crate::fleet::{Fingerprint, Fleet, Folded, Snapshot, Verdict};
 use crate::group_commit::Commit;
 use crate::prediction_log::{LogFault, RecordLog};
 use crate::submission::{Answered, Submission};
@@ -44,6 +45,9 @@ pub(crate) struct Committer {
     pub(crate) log_path: PathBuf,
     pub(crate) features: FeatureSet,
     pub(crate) fleet: SharedFleet,
+    pub(crate) alarms: Alarms,
+    /// Rows are answered before they are in the log: alarms are written when maintenance has written the rows.
+    pub(crate) rows_are_buffered: bool,
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Events,
     pub(crate) rows_since_snapshot: u64,
@@ -68,7 +72,7 @@ impl Commit for Committer {
         let models: Vec<Arc<Model>> = submissions.iter().map(|submission| Arc::clone(&submission.model)).collect();
         let judged: Vec<Option<Vec<Judged>>> = {
             let fleet = self.fleet.read();
-            let mut judge = Judge::new(&fleet, self.arrivals.from_now());
+            let mut judge = Judge::new(&fleet, self.arrivals.until_now());
             let fits = |submission: &Submission| submission.model.features().names().eq(self.features.names());
             let judged =
                 submissions.into_iter().map(|submission| fits(&submission).then(|| judge.all(submission))).collect();
@@ -84,14 +88,18 @@ impl Commit for Committer {
         if !rows.is_empty() {
             self.log.append(&rows)?;
         }
-        let mut fleet = self.fleet.write();
-        for (judged, model) in new() {
-            fleet.fold(&judged.answered.record, judged.fingerprint, model.monitor());
+        let events = self.fold(new());
+        if !self.rows_are_buffered {
+            self.alarms.flush();
         }
-        drop(fleet);
         rows.iter().for_each(|record| self.counters.count(record));
         self.counters.duplicates.inc_by((judged.iter().flatten().flatten().count() - rows.len()) as u64);
         self.events.tell(|| Event::Logged(rows.iter().map(|&record| record.clone()).collect()));
+        for event in events {
+            self.counters.notice(&event);
+            event.log();
+            self.events.tell(|| event);
+        }
         self.rows_since_snapshot += rows.len() as u64;
         if self.rows_since_snapshot >= SNAPSHOT_ROWS {
             self.write_snapshot();
@@ -101,11 +109,14 @@ impl Commit for Committer {
     }
 
     fn maintain(&mut self) -> Result<(), LogFault> {
-        self.log.maintain()
+        self.log.maintain()?;
+        self.alarms.flush();
+        Ok(())
     }
 
     fn close(&mut self) -> Result<(), LogFault> {
         self.log.close()?;
+        self.alarms.flush();
         if let Some(save) = self.snapshot() {
             save();
         }
@@ -118,22 +129,50 @@ impl Committer {
     pub(crate) fn begin_anew(&mut self, features: &FeatureSet, fleet: Fleet) -> Result<(), LogFault> {
         self.log.begin_anew(features)?;
         self.features = features.clone();
+        self.alarms.begin_anew();
         *self.fleet.write() = fleet;
         self.rows_since_snapshot = 0;
         Ok(())
     }
 
+    /// Takes rows that are in the log into the turbines' state. Alarms that they raise or clear are listed from now on, and
+    /// written by the next flush.
+    fn fold<'a>(&mut self, rows: impl Iterator<Item = (&'a Judged, &'a Arc<Model>)>) -> Vec<Event> {
+        let history = self.alarms.history().clone();
+        let mut history = history.write();
+        let mut noticed = Vec::new();
+        let mut fleet = self.fleet.write();
+        for (judged, model) in rows {
+            let record = &judged.answered.record;
+            let folded = fleet.fold(record, judged.fingerprint, model.monitor());
+            if folded.is_news() {
+                noticed.push((folded, record, model));
+            }
+        }
+        drop(fleet);
+        let events = noticed.into_iter().flat_map(|(folded, record, model)| news(folded, record, model));
+        let events: Vec<Event> = events.collect();
+        for event in &events {
+            if let Event::AlarmRaised(alarm) | Event::AlarmCleared(alarm) = event {
+                self.alarms.add(&mut history, alarm);
+            }
+        }
+        events
+    }
+
     fn write_snapshot(&mut self) {
-        self.rows_since_snapshot = 0;
         if let Some(save) = self.snapshot() {
+            self.rows_since_snapshot = 0;
             tokio::task::spawn_blocking(save);
         }
     }
 
-    /// The state as it is now, to be saved; nothing if the log is in no state to be read on from.
+    /// The state as it is now, to be saved; nothing if the log is in no state to be read on from, or alarms are still to be
+    /// written: a start from the snapshot would not write them.
     fn snapshot(&self) -> Option<impl FnOnce() + Send + 'static> {
         let position = self.log.position()?;
-        let snapshot = Snapshot::of(&self.fleet.read(), &self.features, position);
+        let alarm_rows = self.alarms.settled_rows()?;
+        let snapshot = Snapshot::of(&self.fleet.read(), &self.features, position, alarm_rows);
         let log_path = self.log_path.clone();
         Some(move || {
             if let Err(error) = snapshot.save(&log_path) {
@@ -144,6 +183,21 @@ impl Committer {
     }
 }
 
+/// What a row changed, as events.
+fn news(folded: Folded, record: &PredictionRecord, model: &Model) -> Vec<Event> {
+    let named = |place: usize| model.features().names().nth(place).unwrap_or_default().to_owned();
+    let turbine_id = || record.turbine_id.clone();
+    let stuck = folded.step.newly_stuck.iter();
+    let stuck = stuck.map(|place| Event::SensorStuck { turbine_id: turbine_id(), feature: named(place) });
+    let released = folded.step.released.iter();
+    let released = released.map(|place| Event::SensorReleased { turbine_id: turbine_id(), feature: named(place) });
+    let alarms = folded.alarms.into_iter().map(|alarm| {
+        let alarm = Arc::new(Alarm::explained(alarm, model));
+        if alarm.cleared.is_some() { Event::AlarmCleared(alarm) } else { Event::AlarmRaised(alarm) }
+    });
+    stuck.chain(released).chain(alarms).collect()
+}
+
 /// The times of readings whose sender gave none: when they were received, each later than the one before, so that each
 /// steps its turbine's state.
 #[derive(Debug, Clone, Copy)]
@@ -152,10 +206,10 @@ pub(crate) struct Arrivals(Timestamp);
 impl Arrivals {
     /// Times from now on.
     pub(crate) fn begin() -> Self {
-        Arrivals(Timestamp::UNIX_EPOCH).from_now()
+        Arrivals(Timestamp::UNIX_EPOCH).until_now()
     }
 
-    fn from_now(self) -> Self {
+    fn until_now(self) -> Self {
         let now = Timestamp::now();
         // What follows the microsecond is noise in a log.
         Arrivals(Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now).max(self.0))

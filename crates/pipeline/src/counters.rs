@@ -5,6 +5,7 @@ mod turbines;
 #[cfg(test)]
 mod tests;
 
+use crate::events::Event;
 pub use crate::prediction_log::registered;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
 use turbine_core::model::Model;
@@ -29,6 +30,12 @@ pub struct Counters {
     pub(crate) reloads: IntCounter,
     pub(crate) refused_reloads: IntCounter,
     pub(crate) turbines_known: IntGauge,
+    pub(crate) alarms_active: IntGauge,
+    pub(crate) turbines_silent: IntGauge,
+    pub(crate) sensors_stuck: IntGauge,
+    alarms_raised: IntCounter,
+    stuck: IntCounter,
+    silences: IntCounter,
     pub(crate) log_accepting: IntGauge,
     pub(crate) log_queue_rows: IntGauge,
 }
@@ -53,6 +60,12 @@ impl Counters {
             reloads: counter("turbine_model_reloads_total", "Models that went into service after the start."),
             refused_reloads: counter("turbine_model_reloads_refused_total", "Model files that were refused."),
             turbines_known: gauge("turbine_turbines_known", "Turbines whose state is kept."),
+            alarms_active: gauge("turbine_alarms_active", "Turbines whose alarm is on."),
+            turbines_silent: gauge("turbine_turbines_silent", "Turbines that sent nothing for ten typical intervals."),
+            sensors_stuck: gauge("turbine_sensors_stuck", "Sensors whose value does not change, of all turbines."),
+            alarms_raised: counter("turbine_alarms_raised_total", "Alarms raised."),
+            stuck: counter("turbine_sensors_stuck_total", "Times that a sensor became stuck."),
+            silences: counter("turbine_silences_total", "Times that a turbine fell silent."),
             log_accepting: gauge("turbine_log_accepting", "1 if the prediction log takes rows, 0 if not."),
             log_queue_rows: gauge("turbine_log_queue_rows", "Rows that wait to be written."),
         }
@@ -63,6 +76,16 @@ impl Counters {
         self.predictions.inc();
         self.scores.observe(record.prediction.anomaly_score);
         self.turbines.count(record.turbine_id.as_ref(), record.prediction.is_anomaly);
+    }
+
+    /// Counts an event.
+    pub(crate) fn notice(&self, event: &Event) {
+        match event {
+            Event::AlarmRaised(_) => self.alarms_raised.inc(),
+            Event::SensorStuck { .. } => self.stuck.inc(),
+            Event::TurbineSilent { .. } => self.silences.inc(),
+            _ => {}
+        }
     }
 
     /// Notes the model in service.

@@ -1,13 +1,18 @@
 //! What happened, for those who follow the service: each event is told once it is in the log.
 
+use crate::alarms::Alarm;
 use std::sync::Arc;
 use tokio::sync::broadcast;
 use turbine_core::prediction::PredictionRecord;
+use turbine_core::reading::TurbineId;
 
 /// Events that a follower may be behind; then it misses the oldest ones and is told how many.
 const CAPACITY: usize = 1024;
 
-/// Something that happened.
+/// Sensors with at least this share of an alarm are named in the log line.
+const NAMED_SHARE: f64 = 0.05;
+
+/// Something that happened. A turbine without a name stands for all readings that name none.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// Predictions were logged, in this order.
@@ -17,6 +22,66 @@ pub enum Event {
         /// Its version.
         version: Arc<str>,
     },
+    /// An alarm was raised.
+    AlarmRaised(Arc<Alarm>),
+    /// An alarm was cleared.
+    AlarmCleared(Arc<Alarm>),
+    /// The value of a sensor has not changed for far longer than ever in training.
+    SensorStuck {
+        /// The turbine.
+        turbine_id: Option<TurbineId>,
+        /// The feature.
+        feature: String,
+    },
+    /// The value of a sensor that was stuck changed.
+    SensorReleased {
+        /// The turbine.
+        turbine_id: Option<TurbineId>,
+        /// The feature.
+        feature: String,
+    },
+    /// More than ten typical intervals have passed without a reading.
+    TurbineSilent {
+        /// The turbine.
+        turbine_id: Option<TurbineId>,
+    },
+    /// A turbine that was silent sent a reading.
+    TurbineHeard {
+        /// The turbine.
+        turbine_id: Option<TurbineId>,
+    },
+}
+
+impl Event {
+    /// Writes the line that an operator should see, if there is one.
+    pub(crate) fn log(&self) {
+        let name = |id: &Option<TurbineId>| id.as_ref().map_or("-", TurbineId::as_str).to_owned();
+        match self {
+            Event::AlarmRaised(alarm) => {
+                let named = alarm.why.iter().filter(|why| why.share >= NAMED_SHARE);
+                let sensors: Vec<String> =
+                    named.map(|why| format!("{} {:.0} %", why.feature, 100.0 * why.share)).collect();
+                let (turbine, sensors) = (name(&alarm.turbine_id), sensors.join(", "));
+                tracing::warn!(turbine, alarm = alarm.id, sensors, surprisal = alarm.peak, "alarm raised");
+            }
+            Event::AlarmCleared(alarm) => {
+                tracing::info!(turbine = name(&alarm.turbine_id), alarm = alarm.id, peak = alarm.peak, "alarm cleared");
+            }
+            Event::SensorStuck { turbine_id, feature } => {
+                tracing::warn!(turbine = name(turbine_id), feature, "sensor stuck: its value does not change");
+            }
+            Event::SensorReleased { turbine_id, feature } => {
+                tracing::info!(turbine = name(turbine_id), feature, "sensor no longer stuck");
+            }
+            Event::TurbineSilent { turbine_id } => {
+                tracing::warn!(turbine = name(turbine_id), "turbine silent: no readings");
+            }
+            Event::TurbineHeard { turbine_id } => {
+                tracing::info!(turbine = name(turbine_id), "turbine no longer silent");
+            }
+            Event::Logged(_) | Event::Model { .. } => {}
+        }
+    }
 }
 
 /// Where events are told.

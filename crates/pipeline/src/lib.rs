@@ -6,6 +6,7 @@
 //!
 //! The log is the truth: what the service remembers of a turbine is a fold over its rows ([`fleet`]).
 
+pub mod alarms;
 pub mod counters;
 pub mod decode;
 pub mod events;

@@ -1,5 +1,6 @@
 //! What the service answers to.
 
+mod alarms;
 mod answer;
 mod health;
 mod metrics;
@@ -37,6 +38,7 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(model_info::model_info))
         .routes(routes!(reload::reload))
         .routes(routes!(turbines::turbines))
+        .routes(routes!(alarms::alarms))
         .routes(routes!(metrics::metrics))
         .split_for_parts();
     let docs = SwaggerUi::new(Route::Docs.path()).config(Config::from(Route::OpenApi.path()));

@@ -3,6 +3,7 @@
 //! [`Fleet::fold`] is the only way in which anything changes, and it is given a row only once the row is in the log. So a
 //! restart that reads the log from its beginning ends in the same state, and a reading that was refused leaves no trace.
 
+mod alarm;
 mod restore;
 mod snapshot;
 mod turbine;
@@ -11,6 +12,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use alarm::LoggedAlarm;
 pub use restore::{Restored, restore};
 pub use snapshot::Snapshot;
 pub use turbine::{Turbine, TurbineStatus};
@@ -44,6 +46,34 @@ pub struct Fleet {
     model_version: Arc<str>,
 }
 
+/// What a row changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Folded {
+    /// What it changed of its own turbine.
+    pub step: Step,
+    /// The alarms that it raised or cleared, in this order: that of a turbine that was forgotten for a new one, and that of
+    /// its own turbine.
+    pub alarms: Vec<LoggedAlarm>,
+}
+
+impl Folded {
+    /// Whether anybody needs to be told.
+    pub(crate) fn is_news(&self) -> bool {
+        !(self.alarms.is_empty() && self.step.newly_stuck.is_empty() && self.step.released.is_empty())
+    }
+}
+
+/// How many turbines need attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Census {
+    /// Turbines whose alarm is on.
+    pub(crate) in_alarm: usize,
+    /// Turbines that are silent.
+    pub(crate) silent: usize,
+    /// Sensors that are stuck, of all turbines.
+    pub(crate) stuck_sensors: usize,
+}
+
 impl Fleet {
     /// A fleet of which nothing is known yet.
     pub fn new(config: FleetConfig) -> Self {
@@ -55,26 +85,43 @@ impl Fleet {
     }
 
     /// Takes in one row of the log, and remembers its fingerprint if the reading may come again. Says what the row changed.
-    pub fn fold(&mut self, record: &PredictionRecord, fingerprint: Option<Fingerprint>, monitor: &Monitor) -> Step {
+    pub fn fold(&mut self, record: &PredictionRecord, fingerprint: Option<Fingerprint>, monitor: &Monitor) -> Folded {
         self.remember(record, fingerprint);
         let model_version = Arc::clone(&self.model_version);
         if let Some(turbine) = self.turbines.get_mut(&record.turbine_id) {
-            return turbine.fold(record, model_version, monitor);
+            let (step, alarm) = turbine.fold(record, model_version, monitor);
+            return Folded { step, alarms: alarm.into_iter().collect() };
         }
         let mut turbine = Turbine::default();
-        let step = turbine.fold(record, model_version, monitor);
-        self.turbines.push(record.turbine_id.clone(), turbine);
-        step
+        let (step, alarm) = turbine.fold(record, model_version, monitor);
+        let forgotten = self.turbines.push(record.turbine_id.clone(), turbine);
+        let forgotten = forgotten.and_then(|(id, turbine)| turbine.forgotten_alarm(&id));
+        Folded { step, alarms: forgotten.into_iter().chain(alarm).collect() }
+    }
+
+    /// The alarms that are running.
+    pub fn alarms(&self) -> impl Iterator<Item = LoggedAlarm> {
+        self.turbines.iter().filter_map(|(id, turbine)| turbine.alarm(id))
+    }
+
+    /// The turbines that are silent at this time.
+    pub(crate) fn silent(&self, monitor: &Monitor, now: Timestamp) -> impl Iterator<Item = &Option<TurbineId>> {
+        self.turbines.iter().filter(move |(_, turbine)| monitor.is_silent(turbine.state(), now)).map(|(id, _)| id)
+    }
+
+    /// Counts the turbines that need attention at this time.
+    pub(crate) fn census(&self, monitor: &Monitor, now: Timestamp) -> Census {
+        let states = || self.turbines.iter().map(|(_, turbine)| turbine.state());
+        Census {
+            in_alarm: states().filter(|state| state.alarm().is_some()).count(),
+            silent: self.silent(monitor, now).count(),
+            stuck_sensors: states().map(|state| monitor.stuck(state).iter().count()).sum(),
+        }
     }
 
     /// What is known of a turbine.
     pub(crate) fn turbine(&self, id: &Option<TurbineId>) -> Option<&Turbine> {
         self.turbines.peek(id)
-    }
-
-    /// Every turbine, the one with the newest row first.
-    pub(crate) fn turbines(&self) -> impl Iterator<Item = (&Option<TurbineId>, &Turbine)> {
-        self.turbines.iter()
     }
 
     /// Takes in one row for the comparison with repeated readings only.

@@ -1,6 +1,6 @@
 //! The fleet at the start of a service: its snapshot, if that fits the log, and the rows behind it.
 
-use super::{Fleet, FleetConfig, Snapshot};
+use super::{Fleet, FleetConfig, LoggedAlarm, Snapshot};
 use std::path::Path;
 use turbine_core::model::Model;
 use turbine_core::monitor::Monitor;
@@ -14,6 +14,10 @@ pub struct Restored {
     pub rows_read: u64,
     /// Whether a snapshot spared reading the rows before it.
     pub from_snapshot: bool,
+    /// Rows of the file of alarms that the snapshot vouches for; 0 without one.
+    pub alarm_rows: u64,
+    /// The alarms that were raised or cleared behind them, in order.
+    pub alarms: Vec<LoggedAlarm>,
 }
 
 /// If the last rows name too few turbines to fill the window of repeated readings, so many are read.
@@ -22,12 +26,12 @@ const MOST_ROWS_FOR_WINDOW: usize = 1_000_000;
 /// Folds the log at `path`, which was opened for records of the model's features.
 ///
 /// The log does not say which readings named their own time: all rows of named turbines are compared with repeated
-/// readings.
+/// readings. `alarm_rows` says how many rows the file of alarms has: a snapshot that goes with more is not used.
 ///
 /// # Errors
 /// If the log cannot be read.
-pub fn restore(path: &Path, model: &Model, config: FleetConfig) -> Result<Restored, LogError> {
-    let snapshot = Snapshot::load(path, model.features(), config).unwrap_or_else(|problem| {
+pub fn restore(path: &Path, model: &Model, config: FleetConfig, alarm_rows: u64) -> Result<Restored, LogError> {
+    let snapshot = Snapshot::load(path, model.features(), config, alarm_rows).unwrap_or_else(|problem| {
         let file = Snapshot::path(path);
         tracing::warn!("the snapshot {} is not used: {problem}; the log is read instead", file.display());
         None
@@ -58,7 +62,8 @@ fn restore_from(
         Some(window_from) => LogReader::open_from(path, window_from.min(state_from))?,
         None => LogReader::open(path)?,
     };
-    fold(reader, fleet, Some(state_from), model.monitor())
+    let restored = fold(reader, fleet, Some(state_from), model.monitor())?;
+    Ok(Restored { alarm_rows: snapshot.alarm_rows(), ..restored })
 }
 
 /// Folds the rows that end behind `state_from`, all without one.
@@ -69,6 +74,7 @@ fn fold(
     monitor: &Monitor,
 ) -> Result<Restored, LogError> {
     let mut rows_read = 0;
+    let mut alarms = Vec::new();
     while let Some(record) = reader.next() {
         let record = record?;
         rows_read += 1;
@@ -77,8 +83,8 @@ fn fold(
         if state_from.is_some() && reader.position() <= state_from {
             fleet.remember(&record, fingerprint);
         } else {
-            fleet.fold(&record, fingerprint, monitor);
+            alarms.append(&mut fleet.fold(&record, fingerprint, monitor).alarms);
         }
     }
-    Ok(Restored { fleet, rows_read, from_snapshot: state_from.is_some() })
+    Ok(Restored { fleet, rows_read, from_snapshot: state_from.is_some(), alarm_rows: 0, alarms })
 }

@@ -13,7 +13,7 @@ use turbine_core::prediction::{LogPosition, log_files};
 use turbine_core::reading::TurbineId;
 
 /// The newest format that is read, and the one that is written.
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 
 /// How many bytes before the position are compared with the log: more than the longest row of most logs.
 const COMPARED: u64 = 1024;
@@ -28,6 +28,8 @@ pub struct Snapshot {
     position: LogPosition,
     /// What stands in the log before the position.
     before: String,
+    /// Rows of the file of alarms up to there.
+    alarm_rows: u64,
     /// The turbine with the oldest row first.
     turbines: Vec<(Option<TurbineId>, Turbine)>,
 }
@@ -51,6 +53,8 @@ pub(super) enum SnapshotError {
     OtherSettings(&'static str),
     #[error("it does not fit the log, which was changed or replaced")]
     OtherLog,
+    #[error("it goes with {expected} rows of alarms, and the file of alarms has {found}")]
+    FewerAlarms { expected: u64, found: u64 },
 }
 
 impl Snapshot {
@@ -59,8 +63,8 @@ impl Snapshot {
         log.with_file_name("turbines.snapshot")
     }
 
-    /// The state of `fleet` after the row that ends at `position` of the log.
-    pub fn of(fleet: &Fleet, features: &FeatureSet, position: LogPosition) -> Self {
+    /// The state of `fleet` after the row that ends at `position` of the log, when the file of alarms had so many rows.
+    pub fn of(fleet: &Fleet, features: &FeatureSet, position: LogPosition, alarm_rows: u64) -> Self {
         let turbines = fleet.turbines.iter().rev().map(|(id, turbine)| (id.clone(), turbine.clone())).collect();
         Snapshot {
             format_version: FORMAT_VERSION,
@@ -68,6 +72,7 @@ impl Snapshot {
             max_turbines: fleet.turbines.cap().get(),
             position,
             before: String::new(),
+            alarm_rows,
             turbines,
         }
     }
@@ -87,8 +92,13 @@ impl Snapshot {
         serde_json::to_string(&envelope).expect("texts have a JSON form")
     }
 
-    /// The snapshot beside the log at `path`, if there is one and it fits.
-    pub(super) fn load(path: &Path, features: &FeatureSet, config: FleetConfig) -> Result<Option<Self>, SnapshotError> {
+    /// The snapshot beside the log at `path`, if there is one and it fits. The file of alarms has `alarm_rows` rows.
+    pub(super) fn load(
+        path: &Path,
+        features: &FeatureSet,
+        config: FleetConfig,
+        alarm_rows: u64,
+    ) -> Result<Option<Self>, SnapshotError> {
         let text = match std::fs::read_to_string(Self::path(path)) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -109,6 +119,9 @@ impl Snapshot {
         if snapshot.max_turbines != config.max_turbines.get() {
             return Err(SnapshotError::OtherSettings("--max-turbines"));
         }
+        if snapshot.alarm_rows > alarm_rows {
+            return Err(SnapshotError::FewerAlarms { expected: snapshot.alarm_rows, found: alarm_rows });
+        }
         if before(path, snapshot.position)?.as_deref() != Some(&snapshot.before) {
             return Err(SnapshotError::OtherLog);
         }
@@ -118,6 +131,11 @@ impl Snapshot {
     /// The log is read on from here.
     pub(super) fn position(&self) -> LogPosition {
         self.position
+    }
+
+    /// Rows of the file of alarms that belong to rows before the position.
+    pub(super) fn alarm_rows(&self) -> u64 {
+        self.alarm_rows
     }
 
     pub(super) fn restore_into(&self, fleet: &mut Fleet) {

@@ -91,7 +91,7 @@ impl Place {
     }
 
     fn restore(&self, config: FleetConfig) -> Restored {
-        restore(&self.path, &MODEL, config).unwrap()
+        restore(&self.path, &MODEL, config, 0).unwrap()
     }
 }
 
@@ -148,7 +148,7 @@ fn a_snapshot_that_does_not_fit_is_not_used() {
         log.append(&[&record]).unwrap();
         fold(&mut fleet, &record);
     }
-    Snapshot::of(&fleet, MODEL.features(), log.position().unwrap()).save(&place.path).unwrap();
+    Snapshot::of(&fleet, MODEL.features(), log.position().unwrap(), 0).save(&place.path).unwrap();
     drop(log);
     assert!(place.restore(settings).from_snapshot);
     let file = Snapshot::path(&place.path);
@@ -195,7 +195,7 @@ proptest! {
             log.append(&[record]).unwrap();
             fold(&mut live, record);
             if i == snapshot_after {
-                Snapshot::of(&live, MODEL.features(), log.position().unwrap()).save(&place.path).unwrap();
+                Snapshot::of(&live, MODEL.features(), log.position().unwrap(), 0).save(&place.path).unwrap();
             }
         }
         drop(log);

@@ -1,11 +1,13 @@
 //! One turbine.
 
+use super::alarm::{AtPeak, LoggedAlarm};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use turbine_core::model::Model;
-use turbine_core::monitor::{LoggedStep, Monitor, Step, TurbineState};
+use turbine_core::monitor::{AlarmChange, LoggedStep, Monitor, Step, TurbineState};
 use turbine_core::prediction::{PredictionRecord, Watch};
+use turbine_core::reading::TurbineId;
 
 /// What its rows in the log say of a turbine.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -19,6 +21,8 @@ pub struct Turbine {
     last: Option<LastReading>,
     /// What the monitor remembers.
     state: TurbineState,
+    /// While an alarm is running.
+    at_peak: Option<AtPeak>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,8 +39,26 @@ impl Turbine {
         &self.state
     }
 
-    /// Takes in one row; `model_version` is the record's, shared.
-    pub(super) fn fold(&mut self, record: &PredictionRecord, model_version: Arc<str>, monitor: &Monitor) -> Step {
+    /// The alarm that is running, if one is. `id` is the turbine's.
+    pub(super) fn alarm(&self, id: &Option<TurbineId>) -> Option<LoggedAlarm> {
+        let (alarm, at_peak) = self.state.alarm().zip(self.at_peak.as_ref())?;
+        Some(at_peak.clone().alarm(id, *alarm, None))
+    }
+
+    /// The alarm that is running, cleared by the last reading: nothing more will be known of this turbine.
+    pub(super) fn forgotten_alarm(&self, id: &Option<TurbineId>) -> Option<LoggedAlarm> {
+        let cleared = self.state.last_reading();
+        self.alarm(id).map(|alarm| LoggedAlarm { cleared, ..alarm })
+    }
+
+    /// Takes in one row; `model_version` is the record's, shared. Says what the row changed, and the alarm that it raised
+    /// or cleared.
+    pub(super) fn fold(
+        &mut self,
+        record: &PredictionRecord,
+        model_version: Arc<str>,
+        monitor: &Monitor,
+    ) -> (Step, Option<LoggedAlarm>) {
         self.readings += 1;
         self.anomalies += u64::from(record.prediction.is_anomaly);
         // A reading that comes late is counted, but does not say how the turbine is now.
@@ -46,7 +68,26 @@ impl Turbine {
         }
         let Watch { surprisal, smoothed_surprisal, in_alarm } = record.watch;
         let (timestamp, values) = (record.timestamp, record.values.as_slice());
-        monitor.replay(&mut self.state, &LoggedStep { timestamp, values, surprisal, smoothed_surprisal, in_alarm })
+        let row = LoggedStep { timestamp, values, surprisal, smoothed_surprisal, in_alarm };
+        let step = monitor.replay(&mut self.state, &row);
+        let alarm = match step.alarm {
+            None => None,
+            Some(AlarmChange::Raised) => {
+                self.at_peak = Some(AtPeak::new(&record.model_version, self.state.smoothed()));
+                self.alarm(&record.turbine_id)
+            }
+            Some(AlarmChange::Peaked) => {
+                if let Some(at_peak) = &mut self.at_peak {
+                    at_peak.rise(self.state.smoothed());
+                }
+                None
+            }
+            Some(AlarmChange::Cleared(alarm)) => {
+                let at_peak = self.at_peak.take();
+                at_peak.map(|at_peak| at_peak.alarm(&record.turbine_id, alarm, Some(timestamp)))
+            }
+        };
+        (step, alarm)
     }
 }
 

@@ -46,7 +46,7 @@ impl FileId {
 }
 
 /// Writes all of `bytes`, in as many calls as it takes.
-pub(super) fn write_all(disk: &dyn Disk, file: &File, mut bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_all(disk: &dyn Disk, file: &File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match disk.write(file, bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -70,6 +70,6 @@ pub(super) fn outlive_file_size_limits() -> io::Result<()> {
 }
 
 /// Makes renames in the folder last through a loss of power.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

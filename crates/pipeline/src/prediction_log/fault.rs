@@ -40,7 +40,7 @@ pub enum LogFault {
 
 impl LogFault {
     /// For `map_err`: names what was tried and where.
-    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LogFault {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LogFault {
         move |source| LogFault::Io { action, path: path.to_owned(), source }
     }
 }

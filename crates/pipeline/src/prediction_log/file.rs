@@ -6,35 +6,35 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::SystemTime;
 
-pub(super) struct LogFile {
-    pub(super) file: File,
+pub(crate) struct LogFile {
+    pub(crate) file: File,
     /// The number it will get when it is rotated.
-    pub(super) sequence: u64,
+    pub(crate) sequence: u64,
     /// Bytes that are committed; a reader may rely on them.
-    pub(super) len: u64,
+    pub(crate) len: u64,
     /// Whether bytes that belong to no committed batch may stand behind them.
-    pub(super) torn: bool,
-    pub(super) born: SystemTime,
+    pub(crate) torn: bool,
+    pub(crate) born: SystemTime,
     id: FileId,
 }
 
 impl LogFile {
-    pub(super) fn new(file: File, sequence: u64) -> io::Result<Self> {
+    pub(crate) fn new(file: File, sequence: u64) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let born = metadata.created().or_else(|_| metadata.modified())?;
         Ok(LogFile { file, sequence, id: FileId::of(&metadata), len: metadata.len(), torn: false, born })
     }
 
-    pub(super) fn is_at(&self, path: &Path) -> bool {
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
         std::fs::metadata(path).is_ok_and(|found| FileId::of(&found) == self.id)
     }
 
-    pub(super) fn is_at_with_len(&self, path: &Path, len: u64) -> bool {
+    pub(crate) fn is_at_with_len(&self, path: &Path, len: u64) -> bool {
         std::fs::metadata(path).is_ok_and(|found| FileId::of(&found) == self.id && found.len() == len)
     }
 
     /// Cuts the file back to its committed bytes, or leaves it marked as torn.
-    pub(super) fn undo(&mut self, disk: &dyn Disk) -> io::Result<()> {
+    pub(crate) fn undo(&mut self, disk: &dyn Disk) -> io::Result<()> {
         let cut = self.file.metadata().and_then(|now| {
             // A file that another program has shortened must not be filled up with zeros.
             if now.len() > self.len { disk.set_len(&self.file, self.len) } else { Ok(()) }
@@ -44,7 +44,7 @@ impl LogFile {
     }
 
     /// Cuts `rows` off the end of a file that is no longer the log, so that they are not in two files.
-    pub(super) fn take_back(&mut self, rows: &[u8], disk: &dyn Disk) -> io::Result<()> {
+    pub(crate) fn take_back(&mut self, rows: &[u8], disk: &dyn Disk) -> io::Result<()> {
         let len = self.file.metadata()?.len();
         let Some(before) = len.checked_sub(rows.len() as u64) else { return Ok(()) };
         let mut tail = Vec::with_capacity(rows.len());

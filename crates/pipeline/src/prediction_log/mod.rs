@@ -15,9 +15,9 @@ mod tests;
 
 pub use config::{LogConfig, LogPolicy, LogSync};
 pub use csv_log::CsvLog;
-#[cfg(test)]
-pub(crate) use disk::RealDisk;
+pub(crate) use disk::{Disk, RealDisk, sync_folder, write_all};
 pub use fault::LogFault;
+pub(crate) use file::LogFile;
 pub use telemetry::LogTelemetry;
 pub use telemetry::registered;
 

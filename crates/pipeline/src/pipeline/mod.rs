@@ -1,18 +1,25 @@
 //! The one way in: check → score → the turbine's state → log → count → tell.
 
+mod health;
+mod open;
+mod silence;
+
+pub use health::Health;
+
+use crate::alarms::{Alarm, AlarmFilter, AlarmsProblem, SharedHistory};
 use crate::committer::{Arrivals, Committer, Judge, SharedFleet};
 use crate::counters::Counters;
 use crate::events::{Event, Events};
-use crate::fleet::{Fleet, FleetConfig, Restored, TurbineStatus, restore};
-use crate::group_commit::{CommitError, GroupCommit, GroupCommitConfig, Placement, Weight};
-use crate::prediction_log::{CsvLog, LogConfig, LogFault, LogPolicy, LogSync, LogTelemetry};
+use crate::fleet::{Fleet, FleetConfig, TurbineStatus};
+use crate::group_commit::{CommitError, GroupCommit, Weight};
+use crate::prediction_log::{LogConfig, LogFault, LogPolicy, LogTelemetry};
 use crate::slot::ModelSlot;
 use crate::submission::{Answered, Submission, Why};
 use jiff::Timestamp;
 use prometheus::Registry;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use turbine_core::explain::Scene;
 use turbine_core::model::Model;
 use turbine_core::prediction::LogError;
@@ -38,7 +45,7 @@ pub struct PipelineConfig {
 /// Why a pipeline cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The log cannot be opened.
+    /// The log or the file of alarms cannot be opened.
     #[error(transparent)]
     Log(#[from] LogFault),
     /// The rows that are in it cannot be read.
@@ -96,17 +103,6 @@ impl Reloaded {
     }
 }
 
-/// The state of a pipeline at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Health {
-    /// Whether there is a model.
-    pub model_loaded: bool,
-    /// Whether the model's golden readings score as they must and the log takes rows.
-    pub ready: bool,
-    /// What is wrong and how to mend it.
-    pub problems: Vec<String>,
-}
-
 /// A handle; clones are the same pipeline.
 #[derive(Clone)]
 pub struct Pipeline(Arc<Shared>);
@@ -117,6 +113,8 @@ struct Shared {
     /// Made with the first model, whose features are the log's.
     commits: OnceLock<GroupCommit<Committer>>,
     fleet: SharedFleet,
+    history: SharedHistory,
+    alarms_problem: AlarmsProblem,
     counters: Arc<Counters>,
     log_telemetry: LogTelemetry,
     events: Events,
@@ -141,6 +139,8 @@ impl Pipeline {
             slot: ModelSlot::new(config.model.clone()),
             commits: OnceLock::new(),
             fleet: SharedFleet::new(Fleet::new(config.fleet)),
+            history: SharedHistory::default(),
+            alarms_problem: AlarmsProblem::default(),
             counters: Arc::new(Counters::new(registry)),
             log_telemetry: LogTelemetry::new(registry),
             events: Events::default(),
@@ -154,7 +154,9 @@ impl Pipeline {
             }
             Err(reason) => shared.slot.set_problem(Some(reason)),
         }
-        Ok(Pipeline(Arc::new(shared)))
+        let shared = Arc::new(shared);
+        silence::watch(&shared);
+        Ok(Pipeline(shared))
     }
 
     /// The model in service.
@@ -280,6 +282,18 @@ impl Pipeline {
         self.0.fleet.read().list(after, limit, &model, Timestamp::now())
     }
 
+    /// Alarms, newest first: the running ones, and the last 10,000 past ones. Takes some microseconds for each running one,
+    /// whose sensors are ranked as it is listed.
+    pub fn alarms(&self, filter: &AlarmFilter) -> Vec<Arc<Alarm>> {
+        let Some(model) = self.0.slot.model() else { return Vec::new() };
+        let listed = {
+            let history = self.0.history.read();
+            let fleet = self.0.fleet.read();
+            history.select(fleet.alarms(), filter)
+        };
+        listed.into_iter().map(|alarm| alarm.explained(&model)).collect()
+    }
+
     /// Events from now on.
     pub fn follow(&self) -> tokio::sync::broadcast::Receiver<Event> {
         self.0.events.follow()
@@ -295,31 +309,6 @@ impl Pipeline {
         &self.0.slot
     }
 
-    /// The state of the service, scoring the golden readings once.
-    pub fn health(&self) -> Health {
-        let model = self.0.slot.model();
-        let proof = model.as_ref().map(|model| model.prove());
-        let refusal = self.0.commits.get().and_then(|commits| commits.status().refusal);
-        let ready = matches!(proof, Some(Ok(()))) && self.0.commits.get().is_some() && refusal.is_none();
-        let failed_proof = proof.and_then(Result::err).map(|error| format!("the model fails its own proof: {error}"));
-        let slot_problem = self.0.slot.problem().map(|problem| problem.to_string());
-        let log_problem = refusal.map(|refusal| refusal.to_string());
-        let rotation = self.0.log_telemetry.problem().map(|problem| problem.to_string());
-        let problems = [slot_problem, failed_proof, log_problem, rotation].into_iter().flatten().collect();
-        Health { model_loaded: model.is_some(), ready, problems }
-    }
-
-    /// Brings the gauges up to date that are looked up rather than counted.
-    pub fn refresh_gauges(&self) {
-        let Some(commits) = self.0.commits.get() else { return };
-        let status = commits.status();
-        self.0.counters.log_accepting.set(i64::from(status.refusal.is_none()));
-        let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let counters = &self.0.counters;
-        counters.log_queue_rows.set(gauge(status.rows) + self.0.log_telemetry.buffered_rows.get());
-        counters.turbines_known.set(gauge(self.0.fleet.read().len() as u64));
-    }
-
     /// Refuses further readings, writes those that were accepted, saves the turbines' state, and closes the log.
     ///
     /// # Errors
@@ -333,38 +322,6 @@ impl Pipeline {
 }
 
 impl Shared {
-    fn open_log(&self, model: &Model) -> Result<(), OpenError> {
-        let started = Instant::now();
-        let log_config = &self.config.log;
-        let log = CsvLog::open(log_config.clone(), model.features(), self.log_telemetry.clone())?;
-        let Restored { fleet, rows_read, from_snapshot } = restore(&log_config.path, model, self.config.fleet)?;
-        tracing::info!(
-            turbines = fleet.len(),
-            rows_read,
-            from_snapshot,
-            seconds = started.elapsed().as_secs_f64(),
-            "took in the prediction log"
-        );
-        *self.fleet.write() = fleet;
-        let committer = Committer {
-            log: Box::new(log),
-            log_path: log_config.path.clone(),
-            features: model.features().clone(),
-            fleet: self.fleet.clone(),
-            counters: Arc::clone(&self.counters),
-            events: self.events.clone(),
-            rows_since_snapshot: 0,
-            arrivals: Arrivals::begin(),
-        };
-        let placement = if log_config.sync == LogSync::Fsync { Placement::Blocking } else { Placement::Inline };
-        let maintenance = Duration::from_millis(if log_config.sync == LogSync::None { 50 } else { 250 });
-        let max_queue_bytes = self.config.max_queue_bytes;
-        let config = GroupCommitConfig { placement, max_queue_bytes, maintenance };
-        // Models go into service one at a time, so it is not set yet.
-        let _ = self.commits.set(GroupCommit::new(committer, config));
-        Ok(())
-    }
-
     fn put(&self, model: Model) {
         let model = Arc::new(model);
         self.counters.set_model(&model);

@@ -1,0 +1,242 @@
+//! The file of alarms: one row an event, appended in the order of the log.
+//!
+//! The prediction log implies every row, so nothing that is torn or lost here is lost for good: the next start writes it
+//! again. Rows that cannot be written wait in memory.
+
+use super::alarm::{Alarm, header};
+use crate::prediction_log::{Disk, LogFault, LogFile, sync_folder, write_all};
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use turbine_core::prediction::LogName;
+
+/// Why rows wait, if they do; shared with the health.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AlarmsProblem(Arc<Mutex<Option<Arc<str>>>>);
+
+impl AlarmsProblem {
+    pub(crate) fn get(&self) -> Option<Arc<str>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, problem: Option<Arc<str>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+}
+
+pub(super) struct AlarmsFile {
+    name: LogName,
+    /// Whether written rows are waited for until they are on the disk.
+    sync: bool,
+    disk: Arc<dyn Disk>,
+    file: Option<LogFile>,
+    /// Rows that were written, also if the file was deleted meanwhile: a snapshot goes with so many.
+    rows: u64,
+    waiting: Vec<u8>,
+    waiting_rows: u64,
+    /// Whether the file is of other features and still to be set aside.
+    foreign: bool,
+    problem: AlarmsProblem,
+}
+
+impl AlarmsFile {
+    /// Takes up the file, if there is one, and gives each alarm in it to `row`. What follows the last whole row is cut off.
+    pub(super) fn open(
+        name: LogName,
+        sync: bool,
+        disk: Arc<dyn Disk>,
+        problem: AlarmsProblem,
+        mut row: impl FnMut(Alarm),
+    ) -> Result<Self, LogFault> {
+        let mut alarms = AlarmsFile {
+            name,
+            sync,
+            disk,
+            file: None,
+            rows: 0,
+            waiting: Vec::new(),
+            waiting_rows: 0,
+            foreign: false,
+            problem,
+        };
+        let mut rows = 0;
+        alarms.file = alarms.take_up(|alarm| {
+            rows += 1;
+            row(alarm);
+        })?;
+        alarms.rows = rows;
+        Ok(alarms)
+    }
+
+    /// Rows in the file, and those that wait for it.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows + self.waiting_rows
+    }
+
+    /// Whether all rows are in the file.
+    pub(super) fn is_settled(&self) -> bool {
+        self.waiting.is_empty() && !self.foreign
+    }
+
+    /// Adds the row of what became of an alarm last, to be written by the next flush.
+    pub(super) fn add(&mut self, alarm: &Alarm) {
+        self.waiting.extend_from_slice(&alarm.row());
+        self.waiting_rows += 1;
+    }
+
+    /// Sets the file aside at the next flush, and forgets the rows that wait for it.
+    pub(super) fn begin_anew(&mut self) {
+        (self.foreign, self.rows, self.waiting_rows) = (true, 0, 0);
+        self.waiting.clear();
+    }
+
+    /// Writes the rows that wait. If that is not possible they go on waiting, and the health says why.
+    pub(super) fn flush(&mut self) {
+        if self.is_settled() {
+            return;
+        }
+        match self.write() {
+            Ok(()) => self.problem.set(None),
+            Err(fault) => {
+                let problem: Arc<str> = format!(
+                    "alarms are raised and listed, but {} rows wait to be written to the file of alarms: {fault}",
+                    self.waiting_rows
+                )
+                .into();
+                if self.problem.get().is_none() {
+                    tracing::warn!("{problem}");
+                }
+                self.problem.set(Some(problem));
+            }
+        }
+    }
+
+    fn write(&mut self) -> Result<(), LogFault> {
+        if self.foreign {
+            self.set_aside()?;
+            (self.foreign, self.file) = (false, None);
+        }
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let rows = std::mem::take(&mut self.waiting);
+        let appended = self.append(&rows);
+        match &appended {
+            Ok(()) => {
+                self.rows += self.waiting_rows;
+                self.waiting_rows = 0;
+            }
+            Err(_) => self.waiting = rows,
+        }
+        appended
+    }
+
+    fn append(&mut self, rows: &[u8]) -> Result<(), LogFault> {
+        self.ready()?;
+        let file = self.file.as_mut().expect("it is ready");
+        let path = self.name.path();
+        file.torn = true;
+        let written = write_all(&*self.disk, &file.file, rows).map_err(LogFault::io("write to", path)).and_then(|()| {
+            if self.sync { self.disk.sync(&file.file).map_err(LogFault::io("sync", path)) } else { Ok(()) }
+        });
+        match written {
+            Ok(()) => {
+                file.len += rows.len() as u64;
+                file.torn = false;
+            }
+            // If this fails too, the file is marked, and cut before the next row.
+            Err(_) => drop(file.undo(&*self.disk)),
+        }
+        written
+    }
+
+    /// The file with nothing torn behind its rows; begun again if it was deleted.
+    fn ready(&mut self) -> Result<(), LogFault> {
+        let path = self.name.path();
+        if self.file.as_ref().is_some_and(|file| !file.is_at(path)) {
+            tracing::warn!("the file of alarms {} was removed by another program", path.display());
+            self.file = None;
+        }
+        if let Some(file) = self.file.as_mut().filter(|file| file.torn) {
+            file.undo(&*self.disk).map_err(LogFault::io("cut off half a row from", path))?;
+        }
+        if self.file.is_none() {
+            self.file = match self.take_up(|_| {})? {
+                Some(file) => Some(file),
+                None => Some(self.begin()?),
+            };
+        }
+        Ok(())
+    }
+
+    fn begin(&self) -> Result<LogFile, LogFault> {
+        let path = self.name.path();
+        let begin = || {
+            std::fs::create_dir_all(self.name.folder())?;
+            let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+            self.disk.set_len(&file, 0)?;
+            write_all(&*self.disk, &file, &header())?;
+            if self.sync {
+                self.disk.sync(&file)?;
+                sync_folder(self.name.folder())?;
+            }
+            LogFile::new(file, 0)
+        };
+        begin().map_err(LogFault::io("create", path))
+    }
+
+    /// The file at the path, if there is one that can be continued, cut off behind its last whole row.
+    fn take_up(&self, mut row: impl FnMut(Alarm)) -> Result<Option<LogFile>, LogFault> {
+        let path = self.name.path();
+        let file = match OpenOptions::new().read(true).append(true).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(LogFault::io("open", path)(error)),
+        };
+        let mut lines = BufReader::new(&file);
+        let (mut line, mut end, mut whole) = (Vec::new(), 0, 0);
+        loop {
+            line.clear();
+            let length = lines.read_until(b'\n', &mut line).map_err(LogFault::io("read", path))?;
+            if end == 0 && line != header() {
+                if !header().starts_with(&line) {
+                    self.set_aside()?;
+                }
+                // Empty, or its header is torn: it is begun again.
+                return Ok(None);
+            }
+            if length == 0 {
+                break;
+            }
+            end += length as u64;
+            let alarm = if line.ends_with(b"\n") { Alarm::parse(&line) } else { None };
+            if whole == 0 {
+                whole = end;
+            } else if let Some(alarm) = alarm {
+                whole = end;
+                row(alarm);
+            }
+        }
+        if whole < end {
+            tracing::warn!("the last {} bytes of the file of alarms {} are no row", end - whole, path.display());
+            self.disk.set_len(&file, whole).map_err(LogFault::io("cut off the torn end of", path))?;
+        }
+        LogFile::new(file, 0).map(Some).map_err(LogFault::io("look at", path))
+    }
+
+    fn set_aside(&self) -> Result<(), LogFault> {
+        let path = self.name.path();
+        let free = |aside: &PathBuf| aside.symlink_metadata().is_err();
+        let aside = (1..).map(|n| self.name.beside(&format!("set-aside-{n}"))).find(free);
+        let aside = aside.expect("there are more numbers than files");
+        match std::fs::rename(path, &aside) {
+            Ok(()) => {
+                tracing::warn!("{} does not belong to this log: renamed to {}", path.display(), aside.display());
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(LogFault::io("set aside", path)(error)),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+#![allow(clippy::unwrap_used)]
+//! The file of alarms on a disk that fails.
+
+use super::file::AlarmsFile;
+use super::*;
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A disk with room for so many bytes.
+struct SmallDisk(AtomicUsize);
+
+impl Disk for SmallDisk {
+    fn write(&self, mut file: &File, bytes: &[u8]) -> io::Result<usize> {
+        let room = self.0.load(Ordering::Relaxed);
+        if room == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let written = file.write(&bytes[..bytes.len().min(room)])?;
+        self.0.fetch_sub(written, Ordering::Relaxed);
+        Ok(written)
+    }
+}
+
+fn alarm(second: i64) -> Alarm {
+    let raised = jiff::Timestamp::from_second(second).unwrap();
+    let id = alarm::id_of(None, raised);
+    let model_version = "m0123456789ab".into();
+    Alarm { id, turbine_id: None, raised, cleared: None, peak: 2.5, peaked: raised, model_version, why: Vec::new() }
+}
+
+#[test]
+fn at_whatever_byte_the_disk_is_full_each_row_is_written_once() {
+    let whole = alarm::header().len() + 2 * alarm(1).row().len();
+    for room in 0..whole {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alarms.csv");
+        let disk = Arc::new(SmallDisk(AtomicUsize::new(room)));
+        let problem = AlarmsProblem::default();
+        let open = |found: &mut Vec<Alarm>| {
+            let disk = Arc::clone(&disk) as Arc<dyn Disk>;
+            AlarmsFile::open(LogName::new(&path), true, disk, problem.clone(), |alarm| found.push(alarm)).unwrap()
+        };
+        let mut file = open(&mut Vec::new());
+        for second in [1, 2] {
+            file.add(&alarm(second));
+            file.flush();
+        }
+        assert!(!file.is_settled() && problem.get().is_some_and(|it| it.contains("make room")), "room for {room}");
+        disk.0.store(usize::MAX, Ordering::Relaxed);
+        file.flush();
+        assert!(file.is_settled() && problem.get().is_none(), "room for {room}");
+        let mut found = Vec::new();
+        assert_eq!(open(&mut found).rows(), 2);
+        assert_eq!(found, [alarm(1), alarm(2)], "room for {room}");
+    }
+}
+
+#[test]
+fn a_file_that_was_deleted_is_begun_again_and_its_rows_are_still_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("alarms.csv");
+    let disk: Arc<dyn Disk> = Arc::new(crate::prediction_log::RealDisk);
+    let name = LogName::new(&path);
+    let mut file = AlarmsFile::open(name, false, disk, AlarmsProblem::default(), |_| {}).unwrap();
+    file.add(&alarm(1));
+    file.flush();
+    std::fs::remove_file(&path).unwrap();
+    file.add(&alarm(2));
+    file.flush();
+    // A snapshot that says 2 does not fit the file, so a start reads the log and adds the first row again.
+    assert_eq!((file.rows(), std::fs::read_to_string(&path).unwrap().lines().count()), (2, 2));
+}
+
+#[test]
+fn a_file_of_other_columns_is_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("alarms.csv"), "a,b\n1,2\n").unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(crate::prediction_log::RealDisk);
+    let found = FoundAlarms::open(&folder.path().join("log.csv"), false, disk, AlarmsProblem::default()).unwrap();
+    assert_eq!(found.rows(), 0);
+    assert_eq!(std::fs::read(folder.path().join("alarms.set-aside-1.csv")).unwrap(), b"a,b\n1,2\n");
+}

@@ -1,0 +1,49 @@
+//! The state of the service, and the gauges that are looked up rather than counted.
+
+use super::Pipeline;
+use jiff::Timestamp;
+
+/// The state of a pipeline at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether there is a model.
+    pub model_loaded: bool,
+    /// Whether the model's golden readings score as they must and the log takes rows.
+    pub ready: bool,
+    /// What is wrong and how to mend it.
+    pub problems: Vec<String>,
+}
+
+impl Pipeline {
+    /// The state of the service, scoring the golden readings once.
+    pub fn health(&self) -> Health {
+        let model = self.0.slot.model();
+        let proof = model.as_ref().map(|model| model.prove());
+        let refusal = self.0.commits.get().and_then(|commits| commits.status().refusal);
+        let ready = matches!(proof, Some(Ok(()))) && self.0.commits.get().is_some() && refusal.is_none();
+        let failed_proof = proof.and_then(Result::err).map(|error| format!("the model fails its own proof: {error}"));
+        let slot_problem = self.0.slot.problem().map(|problem| problem.to_string());
+        let log_problem = refusal.map(|refusal| refusal.to_string());
+        let rotation = self.0.log_telemetry.problem().map(|problem| problem.to_string());
+        let alarms = self.0.alarms_problem.get().map(|problem| problem.to_string());
+        let problems = [slot_problem, failed_proof, log_problem, rotation, alarms].into_iter().flatten().collect();
+        Health { model_loaded: model.is_some(), ready, problems }
+    }
+
+    /// Brings the gauges up to date that are looked up rather than counted.
+    pub fn refresh_gauges(&self) {
+        let Some(commits) = self.0.commits.get() else { return };
+        let status = commits.status();
+        self.0.counters.log_accepting.set(i64::from(status.refusal.is_none()));
+        let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let counters = &self.0.counters;
+        counters.log_queue_rows.set(gauge(status.rows) + self.0.log_telemetry.buffered_rows.get());
+        let Some(model) = self.0.slot.model() else { return };
+        let fleet = self.0.fleet.read();
+        counters.turbines_known.set(gauge(fleet.len() as u64));
+        let census = fleet.census(model.monitor(), Timestamp::now());
+        counters.alarms_active.set(gauge(census.in_alarm as u64));
+        counters.turbines_silent.set(gauge(census.silent as u64));
+        counters.sensors_stuck.set(gauge(census.stuck_sensors as u64));
+    }
+}
