@@ -52,7 +52,7 @@ impl Summary {
             |is_anomaly, label| labelled().filter(|(row, is)| row.is_anomaly == is_anomaly && **is == label).count();
         let (detected, false_alarms, missed) = (counted(true, true), counted(true, false), counted(false, true));
         assert_eq!(self.count("sent"), labels.len());
-        assert_eq!(self.count("injected"), detected + missed);
+        assert_eq!(self.count("labelled"), detected + missed);
         assert_eq!(
             [self.count("detected"), self.count("missed"), self.count("false_alarms")],
             [detected, missed, false_alarms]

@@ -76,10 +76,11 @@ impl Service {
         let mut rows = 0;
         for entry in std::fs::read_dir(self.folder.path().join("outputs")).unwrap() {
             let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "csv") {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with("predictions_log") && name.ends_with(".csv") {
                 let mut csv = csv::ReaderBuilder::new().flexible(false).from_path(&path).unwrap();
                 for record in csv.records() {
-                    assert_eq!(record.unwrap().len(), 8);
+                    assert_eq!(record.unwrap().len(), 11);
                     rows += 1;
                 }
             }
