@@ -10,6 +10,7 @@
 //! learns [`CommitError::Unknown`].
 
 mod error;
+mod queued;
 mod ticket;
 mod writer;
 
@@ -17,7 +18,7 @@ mod writer;
 mod tests;
 
 pub use error::CommitError;
-pub use ticket::Queued;
+pub use queued::Queued;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
