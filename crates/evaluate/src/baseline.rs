@@ -199,7 +199,8 @@ mod tests {
         let turbine = &normal.turbines[0];
         let features = FeatureSet::from_names(["a", "b"]).unwrap();
         let dataset = Dataset::new(features, turbine.readings.clone(), None).with_times(turbine.times.clone());
-        let model = train(&dataset, &TrainingParams::default()).unwrap().model;
+        let params = TrainingParams { alarm: AlarmTarget::default(), ..TrainingParams::default() };
+        let model = train(&dataset, &params).unwrap().model;
 
         let settings = model.monitor().settings();
         let baseline = Baseline::Forest.fit(&normal, settings, AlarmTarget::default()).unwrap();

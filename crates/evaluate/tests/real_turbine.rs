@@ -10,7 +10,6 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use turbine_core::dataset::{Columns, Dataset};
-use turbine_core::detector::DetectorKind;
 use turbine_core::feature::FeatureSet;
 use turbine_core::training::{TrainingParams, train};
 
@@ -55,7 +54,7 @@ fn check(name: &str, features: &[&str], expected: &Expected) {
     let Some(data) = data() else { return };
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder).unwrap();
-    let params = TrainingParams { detector: DetectorKind::ForestAndNeighbours, ..TrainingParams::default() };
+    let params = TrainingParams::recorded();
     let model = train(&load(&data.join(TRAIN), features), &params).unwrap().model;
     model.save(&folder.join("model.json")).unwrap();
 
