@@ -80,7 +80,9 @@ fn answers_do_not_depend_on_how_the_body_is_split() {
         let mut answers = lines(body);
         for answer in &mut answers {
             let answer = answer.as_object_mut().unwrap();
-            ["timestamp", "smoothed_surprisal", "in_alarm"].map(|key| drop(answer.remove(key)));
+            for key in ["timestamp", "smoothed_surprisal", "in_alarm"] {
+                answer.remove(key);
+            }
         }
         answers
     };

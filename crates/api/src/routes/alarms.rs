@@ -27,6 +27,7 @@ pub struct Selection {
     /// `true`: only alarms that are running; `false`: only those that were cleared.
     active: Option<bool>,
     /// Only alarms of this turbine; `-` for those of readings that name none.
+    #[param(pattern = "^(-|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$")]
     turbine: Option<String>,
     /// Only alarms that were raised at this time or later; RFC 3339.
     #[param(format = DateTime)]
