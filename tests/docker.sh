@@ -119,9 +119,9 @@ check_confined() {
     [[ $status == "Name:"*"$service"* ]] ||
         status=$(docker run --rm --pid "container:$(container "$service")" --entrypoint cat "$builder" /proc/1/status)
     for set in CapInh CapPrm CapEff CapAmb; do
-        echo "$status" | grep -qE "^$set:\s+0+$" || failed "$service has capabilities: $(echo "$status" | grep Cap)"
+        grep -qE "^$set:\s+0+$" <<<"$status" || failed "$service has capabilities: $(echo "$status" | grep Cap)"
     done
-    echo "$status" | grep -qE '^NoNewPrivs:\s+1$' || failed "$service may gain privileges"
+    grep -qE '^NoNewPrivs:\s+1$' <<<"$status" || failed "$service may gain privileges"
     passed "$service: read-only, limited, no capabilities, no new privileges; $(echo "$status" | awk '$1 == "Uid:" {print "user", $2}')"
 }
 
