@@ -29,6 +29,10 @@ const QUIET: Duration = Duration::from_secs(1);
 /// Largest read buffer of a connection, and so the longest head of a request.
 const MAX_BUFFER: usize = 16 << 10;
 
+/// Bytes of an answer that the system may hold unsent.
+#[cfg(target_os = "linux")]
+const MAX_UNSENT: u32 = 64 << 10;
+
 /// Serves until `app.shutdown` begins; then finishes the requests in flight, closes the log, and returns.
 ///
 /// # Errors
@@ -100,6 +104,7 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream,
             Ok((stream, _)) => {
                 // Answers are small and must not wait for more to send.
                 let _ = stream.set_nodelay(true);
+                limit_unsent(&stream);
                 return (stream, permit);
             }
             Err(error) if is_connection_error(&error) => {}
@@ -109,6 +114,19 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream,
             }
         }
     }
+}
+
+/// Bounds what the system holds of an answer that it cannot send yet. With megabytes in its buffer it says that there is
+/// room again only when a third of them is gone, and a client that reads slowly looks like one that does not read:
+/// `an_answer_may_be_read_slowly` fails without it.
+fn limit_unsent(stream: &TcpStream) {
+    // Elsewhere such a client has to read faster.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(MAX_UNSENT) {
+        tracing::debug!("cannot bound what waits to be sent: {error}");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }
 
 /// Whether the error is about the connection that was accepted and not about the listener.
