@@ -57,7 +57,7 @@ pub struct Config {
     #[command(flatten)]
     pub log: LogFlags,
 
-    /// What is remembered.
+    /// State kept of readings and turbines.
     #[command(flatten)]
     pub memory: Memory,
 

@@ -40,7 +40,7 @@ pub struct Calibration {
 pub struct CalibrationError {
     /// The field.
     pub field: &'static str,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
 }
 

@@ -53,7 +53,7 @@ pub struct NeighboursData {
 pub struct NeighboursError {
     /// The field of [`NeighboursData`].
     pub field: &'static str,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
 }
 

@@ -36,7 +36,7 @@ pub enum ModelError {
     Invalid {
         /// Where in the file, from the object `model` on.
         field: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
 }

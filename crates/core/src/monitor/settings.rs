@@ -33,7 +33,7 @@ pub struct MonitorSettings {
 pub struct MonitorError {
     /// The field of [`MonitorSettings`].
     pub field: &'static str,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
 }
 

@@ -36,7 +36,7 @@ impl Lock {
                 Err(TryLockError::Error(error)) => return Err(LogFault::io("lock", &path)(error)),
             }
             let mut lock = Lock { file, path: path.clone() };
-            // Whoever deletes the file between our opening and our locking it leaves us a lock that nobody else sees.
+            // If the file was deleted between opening and locking it, no other service would see this lock.
             if lock.in_place() {
                 lock.name_holder();
                 return Ok(lock);
