@@ -97,6 +97,22 @@ pub struct LoggedStep<'a> {
     pub in_alarm: bool,
 }
 
+impl Arrival {
+    /// What the reading changed, given the state after it.
+    fn into_step(self, state: &TurbineState, alarm: Option<AlarmChange>) -> Step {
+        let Arrival { stepped, restarted, newly_stuck, released, .. } = self;
+        Step {
+            stepped,
+            restarted,
+            smoothed_surprisal: state.smoothed_surprisal(),
+            in_alarm: state.alarm.is_some(),
+            alarm,
+            newly_stuck,
+            released,
+        }
+    }
+}
+
 impl Monitor {
     /// A monitor that does as the settings say.
     pub fn new(settings: MonitorSettings) -> Result<Self, MonitorError> {
@@ -173,7 +189,7 @@ impl Monitor {
 
     /// Smooths the surprisal of a reading that has arrived and judges the alarm.
     pub fn settle(&self, state: &mut TurbineState, arrival: Arrival, surprisal: Option<f64>) -> Step {
-        let Arrival { timestamp, stepped, restarted, newly_stuck, released } = arrival;
+        let Arrival { timestamp, stepped, restarted, .. } = arrival;
         let mut alarm = None;
         if stepped {
             let smoothed = surprisal.map(|surprisal| {
@@ -185,15 +201,7 @@ impl Monitor {
                 .is_some_and(|(smoothed, rule)| rule.is_on(state.alarm.is_some(), smoothed));
             alarm = state.set(timestamp, restarted, smoothed, in_alarm);
         }
-        Step {
-            stepped,
-            restarted,
-            smoothed_surprisal: state.smoothed_surprisal(),
-            in_alarm: state.alarm.is_some(),
-            alarm,
-            newly_stuck,
-            released,
-        }
+        arrival.into_step(state, alarm)
     }
 
     /// Brings a state to where it was after the reading of a logged row. What the row says of surprisal and alarm holds,
@@ -201,18 +209,10 @@ impl Monitor {
     pub fn replay(&self, state: &mut TurbineState, row: &LoggedStep<'_>) -> Step {
         let mut smoothed = [0.0; crate::feature::MAX_FEATURES];
         let arrival = self.arrive(state, row.timestamp, row.values, &mut smoothed[..row.values.len()]);
-        let Arrival { timestamp, stepped, restarted, newly_stuck, released } = arrival;
+        let Arrival { timestamp, stepped, restarted, .. } = arrival;
         let smoothed = row.surprisal.and(row.smoothed_surprisal);
         let alarm = if stepped { state.set(timestamp, restarted, smoothed, row.in_alarm) } else { None };
-        Step {
-            stepped,
-            restarted,
-            smoothed_surprisal: state.smoothed_surprisal(),
-            in_alarm: state.alarm.is_some(),
-            alarm,
-            newly_stuck,
-            released,
-        }
+        arrival.into_step(state, alarm)
     }
 
     /// The sensors of a turbine that are stuck.

@@ -51,7 +51,8 @@ impl Lock {
         ours.is_some() && ours == id(std::fs::metadata(&self.path))
     }
 
-    /// Only for the message to whoever is refused: a full disk must not keep the log from being opened.
+    /// Names this process in the message that a second service gets. Failing is no error: a full disk must not keep the log
+    /// from being opened.
     fn name_holder(&mut self) {
         let _ = self.file.set_len(0).and_then(|()| write!(self.file, "{}", std::process::id()));
     }
