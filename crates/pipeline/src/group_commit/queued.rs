@@ -4,8 +4,10 @@ use super::ticket::{Outcome, Ticket};
 use super::writer::WriterGuard;
 use super::{Commit, CommitError, Placement, Shared};
 use crate::late_timeout::late_timeout;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// An item that is queued. Dropped before it is being committed, it is withdrawn.
@@ -29,16 +31,16 @@ impl<C: Commit> Queued<C> {
     /// # Errors
     /// A [`CommitError`], which says whether the item may still be committed.
     pub async fn receipt(mut self, limit: Duration) -> Result<C::Receipt, CommitError> {
+        if self.company && self.shared.config.placement == Placement::Inline {
+            // The tasks that are ready queue theirs, so that one commit serves all of them.
+            reschedule().await;
+        }
         let settled = late_timeout(limit, pin!(self.settled())).await;
         settled.unwrap_or_else(|_| self.give_up(limit))
     }
 
     async fn settled(&mut self) -> Outcome<C> {
         let placement = self.shared.config.placement;
-        if self.company && placement == Placement::Inline {
-            // The tasks that are ready queue theirs, so that one commit serves all of them.
-            tokio::task::yield_now().await;
-        }
         loop {
             if let Some(outcome) = self.outcome() {
                 return outcome;
@@ -90,4 +92,19 @@ impl<C: Commit> Drop for Queued<C> {
             self.shared.state().wake_next();
         }
     }
+}
+
+/// Puts this task behind those that are ready. `tokio::task::yield_now` also looks for new input first, which takes a system
+/// call for every request.
+async fn reschedule() {
+    let mut rescheduled = false;
+    poll_fn(|cx| {
+        if rescheduled {
+            return Poll::Ready(());
+        }
+        rescheduled = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
 }
