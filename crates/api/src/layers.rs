@@ -84,8 +84,7 @@ where
         let route = Route::of(request.uri().path());
         let request_id = request_id::of(request.headers());
         let limit = app.limits.max_in_flight.get();
-        // Health is always admitted: an orchestrator that is told that a busy service is dead restarts it.
-        let guard = app.in_flight.enter(if route.is_open() { u64::MAX } else { limit });
+        let guard = app.in_flight.enter(if route.is_always_admitted() { u64::MAX } else { limit });
         let answer = guard.map(|guard| (self.inner.call(request), guard));
         Box::pin(async move {
             let mut response = match answer {

@@ -1,8 +1,13 @@
 //! The routes of the service, for counters, limits and keys.
 
+/// Where the files of the live page lie.
+pub const PAGE_FILES: &str = "/page/";
+
 /// A route of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Route {
+    /// The live page.
+    Page,
     /// Scores one reading.
     Predict,
     /// Scores many.
@@ -33,10 +38,11 @@ pub enum Route {
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 14;
 
     /// All of them, in the order of their declaration.
     pub const EVERY: [Route; Route::COUNT] = [
+        Route::Page,
         Route::Predict,
         Route::PredictBatch,
         Route::Health,
@@ -55,6 +61,7 @@ impl Route {
     /// Its path; `*` for [`Route::Other`].
     pub const fn path(self) -> &'static str {
         match self {
+            Route::Page => "/",
             Route::Predict => "/predict",
             Route::PredictBatch => "/predict/batch",
             Route::Health => "/health",
@@ -73,6 +80,9 @@ impl Route {
 
     /// The route that serves `path`.
     pub fn of(path: &str) -> Self {
+        if path.starts_with(PAGE_FILES) {
+            return Route::Page;
+        }
         match path.strip_prefix(Route::Docs.path()) {
             Some("" | "/") => return Route::Docs,
             Some(file) if file.starts_with('/') => return Route::Docs,
@@ -81,8 +91,14 @@ impl Route {
         Route::EVERY.into_iter().find(|route| route.path() == path).unwrap_or(Route::Other)
     }
 
-    /// Whether it answers without a key.
+    /// Whether it answers without a key: a browser that opens the page cannot send one yet.
     pub fn is_open(self) -> bool {
+        self == Route::Page || self.is_always_admitted()
+    }
+
+    /// Whether it answers however many requests are in flight: an orchestrator that is told that a busy service is dead
+    /// restarts it.
+    pub fn is_always_admitted(self) -> bool {
         matches!(self, Route::Health | Route::HealthLive | Route::HealthReady)
     }
 
@@ -107,7 +123,8 @@ mod tests {
             assert_eq!((Route::of(route.path()), route as usize), (route, place));
         }
         for (path, route) in [
-            ("/", Route::Other),
+            ("/page/page.js", Route::Page),
+            ("/pages", Route::Other),
             ("/predict/", Route::Other),
             ("/docs/", Route::Docs),
             ("/docs/index.css", Route::Docs),

@@ -7,6 +7,7 @@ mod metrics;
 mod model_info;
 mod ndjson;
 mod openapi;
+mod page;
 mod predict;
 mod reload;
 mod turbines;
@@ -44,6 +45,7 @@ pub fn router(app: Arc<App>) -> Router {
     let docs = SwaggerUi::new(Route::Docs.path()).config(Config::from(Route::OpenApi.path()));
     router
         .route(Route::OpenApi.path(), get(move |app| openapi::document(app, description)))
+        .merge(page::router())
         .merge(Router::from(docs).layer(from_fn(page_not_found)))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

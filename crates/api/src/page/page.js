@@ -1,0 +1,917 @@
+// The live page. Data come in over one stream of events (a snapshot, then what changed each second) and, for charts and
+// lists, from the same routes that programs use. Four parts: elements, data, charts, views.
+
+// ---------------------------------------------------------------------------------------------------------- elements
+
+/** An element. `class`, `text` and `on…` are what they say; everything else is an attribute, left out if null or false. */
+function element(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+/** An element of a drawing. */
+function drawn(name, attributes = {}, ...children) {
+  return fill(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
+}
+
+function fill(node, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key.startsWith('on')) node.addEventListener(key.slice(2), value);
+    else if (key === 'text') node.textContent = value;
+    else node.setAttribute(key, value === true ? '' : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** Sets the text only if it differs, so that nothing is laid out anew and no selection is lost. */
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function setAttribute(node, name, value) {
+  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+}
+
+// --------------------------------------------------------------------------------------------------- numbers and times
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** A number with three significant digits, whole ones in full. */
+function figure(value) {
+  if (value === null || value === undefined) return '–';
+  const size = Math.abs(value);
+  if (size >= 1000 || Number.isInteger(value)) return Math.round(value).toLocaleString('en');
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(size)));
+  return value.toFixed(Math.min(digits, 6));
+}
+
+function percent(share) {
+  return `${Math.round(100 * share)} %`;
+}
+
+const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+
+/** The time in the reader's zone: without the date if it is today's. */
+function localTime(milliseconds) {
+  const today = DATE.format(data.now()) === DATE.format(milliseconds);
+  return today ? TIME.format(milliseconds) : `${DATE.format(milliseconds)}, ${TIME.format(milliseconds)}`;
+}
+
+/** A `<time>` in the reader's zone, with UTC when the pointer rests on it. */
+function timeElement(iso) {
+  if (!iso) return element('span', { text: '–' });
+  const utc = iso.replace('T', ' ').replace(/\.\d+/, '').replace('Z', ' UTC');
+  return element('time', { datetime: iso, title: utc, text: localTime(Date.parse(iso)) });
+}
+
+function duration(milliseconds) {
+  const seconds = Math.max(0, Math.round(milliseconds / SECOND));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 2 * 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / 86400).toLocaleString('en')} days`;
+}
+
+// -------------------------------------------------------------------------------------------------------------- data
+
+/** In paths and links, readings that name no turbine belong to this one. */
+const NAMELESS = '-';
+const nameOf = (turbineId) => turbineId ?? NAMELESS;
+const shownName = (name) => (name === NAMELESS ? '(no name)' : name);
+
+/** No frame for this long: the connection is lost, whatever the browser says of it. */
+const LOST_AFTER = 5 * SECOND;
+const LONGEST_PAUSE = 15 * SECOND;
+/** A page that nobody looks at gives its stream back after this long. */
+const HIDDEN_AFTER = MINUTE;
+
+/** What the service has said so far. */
+const data = {
+  turbines: new Map(),
+  /** Running alarms by id. */
+  alarms: new Map(),
+  features: [],
+  threshold: null,
+  modelVersion: null,
+  /** Set with the first snapshot. */
+  known: false,
+  /** The service's clock against this machine's, in milliseconds. */
+  ahead: 0,
+  now() {
+    return Date.now() + this.ahead;
+  },
+
+  snapshot(frame) {
+    this.turbines = new Map(frame.turbines.map((turbine) => [nameOf(turbine.turbine_id), turbine]));
+    this.alarms = new Map(frame.alarms.map((alarm) => [alarm.id, alarm]));
+    this.features = frame.features;
+    this.threshold = frame.alarm_threshold;
+    this.modelVersion = frame.model_version;
+    this.ahead = Date.parse(frame.now) - Date.now();
+    this.known = true;
+  },
+
+  tick(frame) {
+    this.ahead = Date.parse(frame.now) - Date.now();
+    for (const turbine of frame.turbines) this.turbines.set(nameOf(turbine.turbine_id), turbine);
+    for (const alarm of frame.alarms) {
+      if (alarm.cleared) this.alarms.delete(alarm.id);
+      else this.alarms.set(alarm.id, alarm);
+    }
+  },
+};
+
+/** Asks the service with the key, if one was given. Fails with words that can be shown. */
+async function ask(path, signal, headers = {}) {
+  const key = sessionStorage.getItem('key');
+  if (key) headers['X-API-Key'] = key;
+  const response = await fetch(path, { headers, signal, cache: 'no-store' });
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => ({}));
+  const error = new Error(problem.error ?? `the service answered ${response.status}`);
+  error.status = response.status;
+  throw error;
+}
+
+async function askJson(path, signal) {
+  return (await ask(path, signal)).json();
+}
+
+/** What `/model/info` says of the model in service; asked for once a version. */
+const modelInfo = {
+  version: undefined,
+  info: null,
+  async get(signal) {
+    if (this.version !== data.modelVersion || !this.info) {
+      this.info = await askJson('/model/info', signal);
+      this.version = this.info.model_version;
+    }
+    return this.info;
+  },
+};
+
+/** The one stream of events, kept up for as long as somebody looks at the page. */
+const stream = {
+  abort: null,
+  lastId: null,
+  lastFrame: 0,
+  lostSince: null,
+
+  start() {
+    if (!this.abort) this.run();
+  },
+
+  stop() {
+    this.abort?.abort();
+    this.abort = null;
+  },
+
+  async run() {
+    const abort = new AbortController();
+    this.abort = abort;
+    let pause = SECOND;
+    while (!abort.signal.aborted) {
+      const attempt = new AbortController();
+      const watchdog = setInterval(() => {
+        if (Date.now() - this.lastFrame > LOST_AFTER) attempt.abort();
+      }, SECOND);
+      try {
+        this.lastFrame = Date.now();
+        await this.read(AbortSignal.any([abort.signal, attempt.signal]), () => (pause = SECOND));
+        showConnection('lost');
+      } catch (error) {
+        if (abort.signal.aborted) break;
+        if (error.status === 401) {
+          this.abort = null;
+          askForKey();
+          return;
+        }
+        showConnection('lost', error.status ? error.message : null);
+      } finally {
+        clearInterval(watchdog);
+      }
+      await new Promise((wake) => setTimeout(wake, pause));
+      pause = Math.min(2 * pause, LONGEST_PAUSE);
+    }
+  },
+
+  /** Reads frames until the stream ends. */
+  async read(signal, connected) {
+    const headers = { Accept: 'text/event-stream' };
+    if (this.lastId) headers['Last-Event-ID'] = this.lastId;
+    const response = await ask('/events', signal, headers);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      text += value;
+      const frames = text.split('\n\n');
+      text = frames.pop();
+      for (const frame of frames) this.take(frame);
+      if (frames.length > 0) connected();
+    }
+  },
+
+  take(frame) {
+    const fields = { event: 'message', data: '' };
+    for (const line of frame.split('\n')) {
+      const [, name, value] = /^([a-z]+): ?(.*)$/.exec(line) ?? [];
+      if (name) fields[name] = value;
+    }
+    this.lastFrame = Date.now();
+    if (fields.id) this.lastId = fields.id;
+    if (fields.event === 'snapshot') data.snapshot(JSON.parse(fields.data));
+    else if (fields.event === 'tick') this.tick(JSON.parse(fields.data));
+    else return;
+    showConnection('live');
+    changed(fields.event);
+  },
+
+  tick(frame) {
+    data.tick(frame);
+    // With another model the threshold and perhaps the features are others: begin with a snapshot again.
+    if (frame.events.some((event) => event.kind === 'model')) {
+      this.lastId = null;
+      this.stop();
+      this.start();
+    }
+  },
+};
+
+function showConnection(state, why = null) {
+  const shown = document.getElementById('connection');
+  const banner = document.getElementById('banner');
+  if (state === 'live') {
+    stream.lostSince = null;
+    banner.hidden = true;
+  } else {
+    stream.lostSince ??= Date.now();
+    const since = TIME.format(stream.lostSince);
+    setText(banner, `No connection to the service since ${since}${why ? ` (${why})` : ''}. What is shown may be out of ` +
+      'date. The page goes on by itself once the service answers.');
+    banner.hidden = false;
+  }
+  setAttribute(shown, 'data-state', state);
+  setText(shown, state === 'live' ? 'Live' : 'Connection lost');
+}
+
+function askForKey() {
+  const key = element('input', { id: 'key', type: 'password', autocomplete: 'current-password', required: true });
+  const form = element('form', {
+    class: 'panel',
+    onsubmit: (event) => {
+      event.preventDefault();
+      sessionStorage.setItem('key', key.value);
+      stream.start();
+      show();
+    },
+  },
+  element('h1', { text: 'Key' }),
+  element('p', { text: 'This service answers only with a key. It is kept until this tab is closed.' }),
+  element('label', { for: 'key', text: 'API key ' }), key, ' ', element('button', { text: 'Go on' }));
+  leave();
+  document.getElementById('view').replaceChildren(form);
+  key.focus();
+}
+
+// ------------------------------------------------------------------------------------------------------------- states
+
+const STATES = ['alarm', 'silent', 'stuck', 'normal'];
+
+function stateOf(turbine) {
+  if (turbine.in_alarm) return 'alarm';
+  if (turbine.silent) return 'silent';
+  return turbine.stuck.length > 0 ? 'stuck' : 'normal';
+}
+
+/** The state in words, with whatever else is wrong besides. */
+function stateText(turbine) {
+  const words = [];
+  if (turbine.in_alarm) words.push('alarm');
+  if (turbine.silent) words.push('silent');
+  if (turbine.stuck.length > 0) words.push(`stuck: ${turbine.stuck.join(', ')}`);
+  return words.length > 0 ? words.join(', ') : 'normal';
+}
+
+function stateElement(turbine) {
+  return element('span', { class: 'state', 'data-state': stateOf(turbine), text: stateText(turbine) });
+}
+
+/** The smoothed surprisal as a bar; the mark in its middle is the threshold of the alarm. */
+function gauge() {
+  const bar = element('i');
+  const box = element('div', { class: 'gauge', 'aria-hidden': 'true' }, bar);
+  const number = element('span', { class: 'number' });
+  const whole = element('div', { class: 'measure' }, box, number);
+  const set = (surprisal) => {
+    const { threshold } = data;
+    const share = surprisal === null || threshold === null ? 0 : surprisal / (2 * threshold);
+    bar.style.width = `${Math.min(100, 100 * share).toFixed(1)}%`;
+    box.classList.toggle('bare', threshold === null);
+    setAttribute(box, 'data-over', String(threshold !== null && surprisal > threshold));
+    setText(number, surprisal === null ? '–' : surprisal.toFixed(2));
+  };
+  return { whole, set };
+}
+
+/** The sensors behind an alarm or a reading, by their share. */
+function reasons(why) {
+  return element('ul', { class: 'why' }, why.map((reason) => {
+    const bar = element('i');
+    bar.style.width = percent(reason.share).replace(' ', '');
+    return element('li', {},
+      element('div', { class: 'share' },
+        element('strong', { text: reason.feature }),
+        element('div', { class: 'gauge bare', 'data-over': 'true', 'aria-hidden': 'true' }, bar),
+        element('span', { class: 'number', text: percent(reason.share) })),
+      element('div', { class: 'quiet number', text: `${figure(reason.value)}, expected ${figure(reason.expected)}` }));
+  }));
+}
+
+function reasonsInShort(why) {
+  return why.filter((reason) => reason.share >= 0.1).slice(0, 3)
+    .map((reason) => `${reason.feature} ${percent(reason.share)}`).join(', ') || '–';
+}
+
+// ------------------------------------------------------------------------------------------------------------- charts
+
+/** The padding of a panel. */
+const CHART_PADDING = 16;
+const CHART = { left: 54, right: 10, top: 8, bottom: 22 };
+
+/** Round numbers from `low` to `high`, about `count` of them. */
+function ticksOf(low, high, count) {
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
+  const ticks = [];
+  for (let k = Math.ceil(low / step); k * step <= high; k += 1) ticks.push(k * step);
+  return { ticks, digits: Math.max(0, -Math.floor(Math.log10(step))) };
+}
+
+const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000]
+  .map((seconds) => seconds * SECOND);
+
+/** Round local times between two times, and how to write them. */
+function timeTicks(from, to, most) {
+  const step = TIME_STEPS.find((candidate) => (to - from) / candidate <= most) ?? Math.ceil((to - from) / most / DAY) * DAY;
+  const zone = new Date(from).getTimezoneOffset() * MINUTE;
+  const ticks = [];
+  for (let t = Math.ceil((from - zone) / step) * step + zone; t <= to; t += step) ticks.push(t);
+  const options = step >= DAY ? { day: 'numeric', month: 'short' }
+    : { hour: '2-digit', minute: '2-digit', second: step < MINUTE ? '2-digit' : undefined };
+  const format = new Intl.DateTimeFormat(undefined, options);
+  return ticks.map((time) => ({ time, label: format.format(time) }));
+}
+
+/**
+ * One chart over time.
+ *
+ * `points` are `{t, min, mean, max}` in order of time; `gap` is the longest time between two that a line still joins.
+ * `alarms` are shaded, `threshold` and `expected` (`{from, to, value}`) are drawn across. `onPoint` is told the place of the
+ * point under the cursor or null, `onRange` the range that was dragged over.
+ */
+function chart({ title, width, height, from, to, points, gap, alarms, threshold = null, expected = [], zero = false, onPoint, onRange }) {
+  const { left, right, top, bottom } = CHART;
+  const values = points.flatMap((point) => [point.min, point.max]);
+  values.push(...expected.map((line) => line.value));
+  if (threshold !== null) values.push(threshold);
+  if (zero) values.push(0);
+  let [low, high] = values.length > 0 ? [Math.min(...values), Math.max(...values)] : [0, 1];
+  const margin = (high - low) * 0.06 || Math.abs(high) * 0.05 || 1;
+  [low, high] = [zero && low >= 0 ? 0 : low - margin, high + margin];
+  const x = (time) => left + ((time - from) / (to - from)) * (width - left - right);
+  const y = (value) => top + (1 - (value - low) / (high - low)) * (height - top - bottom);
+  const at = (time, value) => `${x(time).toFixed(1)} ${y(value).toFixed(1)}`;
+
+  const layers = [];
+  for (const alarm of alarms) {
+    const start = Math.max(from, alarm.from);
+    const end = Math.min(to, alarm.to);
+    if (end >= start) {
+      layers.push(drawn('rect', {
+        class: 'alarm', x: x(start).toFixed(1), y: top, width: Math.max(2, x(end) - x(start)).toFixed(1), height: height - top - bottom,
+      }));
+    }
+  }
+  const { ticks, digits } = ticksOf(low, high, Math.max(4, Math.round(height / 35)));
+  for (const value of ticks) {
+    layers.push(drawn('line', { class: 'grid', x1: left, x2: width - right, y1: y(value), y2: y(value) }));
+    layers.push(drawn('text', { x: left - 6, y: y(value) + 4, 'text-anchor': 'end', text: value.toFixed(digits) }));
+  }
+  for (const { time, label } of timeTicks(from, to, Math.max(2, Math.floor(width / 120)))) {
+    layers.push(drawn('text', { x: x(time), y: height - 6, 'text-anchor': 'middle', text: label }));
+  }
+  // Stretches without a gap: each is a line of its own.
+  const stretches = [];
+  points.forEach((point, place) => {
+    if (place === 0 || point.t - points[place - 1].t > gap) stretches.push([]);
+    stretches.at(-1).push(point);
+  });
+  for (const stretch of stretches) {
+    if (stretch.length === 1) {
+      layers.push(drawn('circle', { class: 'dot', cx: x(stretch[0].t), cy: y(stretch[0].mean), r: 2 }));
+      continue;
+    }
+    const edge = [...stretch.map((p) => at(p.t, p.max)), ...stretch.toReversed().map((p) => at(p.t, p.min))];
+    layers.push(drawn('path', { class: 'band', d: `M${edge.join('L')}Z` }));
+    layers.push(drawn('path', { class: 'mean', d: `M${stretch.map((p) => at(p.t, p.mean)).join('L')}` }));
+  }
+  if (threshold !== null) {
+    layers.push(drawn('line', { class: 'threshold', x1: left, x2: width - right, y1: y(threshold), y2: y(threshold) }));
+  }
+  for (const line of expected) {
+    const [start, end] = [Math.max(from, line.from), Math.min(to, line.to)];
+    if (end >= start) {
+      layers.push(drawn('line', { class: 'expected', x1: x(start), x2: Math.max(x(end), x(start) + 4), y1: y(line.value), y2: y(line.value) }));
+    }
+  }
+  const cursor = drawn('line', { class: 'cursor', y1: top, y2: height - bottom, x1: 0, x2: 0, visibility: 'hidden' });
+  const selection = drawn('rect', { class: 'selection', y: top, height: height - top - bottom, x: 0, width: 0, visibility: 'hidden' });
+  const readout = element('span', { text: points.length > 0 ? figure(points.at(-1).mean) : 'no readings here' });
+  const summary = points.length > 0
+    ? `${title}: last ${figure(points.at(-1).mean)}, from ${figure(Math.min(...points.map((p) => p.min)))} to ` +
+      `${figure(Math.max(...points.map((p) => p.max)))}. Arrow keys read single values.`
+    : `${title}: no readings in this range.`;
+
+  const timeAt = (event) => {
+    const box = picture.getBoundingClientRect();
+    const place = ((event.clientX - box.left) / box.width) * width;
+    return from + (Math.min(Math.max(place, left), width - right) - left) / (width - left - right) * (to - from);
+  };
+  const nearest = (time) => {
+    let best = null;
+    points.forEach((point, place) => {
+      if (best === null || Math.abs(point.t - time) < Math.abs(points[best].t - time)) best = place;
+    });
+    return best;
+  };
+  let dragFrom = null;
+  let held = null;
+  const picture = drawn('svg', {
+    viewBox: `0 0 ${width} ${height}`, role: 'img', tabindex: 0, 'aria-label': summary,
+    onpointermove: (event) => {
+      const time = timeAt(event);
+      onPoint(nearest(time));
+      if (dragFrom === null) return;
+      const [start, end] = [x(Math.min(dragFrom, time)), x(Math.max(dragFrom, time))];
+      fill(selection, { x: start, width: end - start, visibility: 'visible' }, []);
+    },
+    onpointerleave: () => onPoint(null),
+    onpointerdown: (event) => {
+      if (event.pointerType === 'touch') return;
+      picture.setPointerCapture(event.pointerId);
+      dragFrom = timeAt(event);
+    },
+    onpointerup: (event) => {
+      if (dragFrom === null) return;
+      const [start, end] = [Math.min(dragFrom, timeAt(event)), Math.max(dragFrom, timeAt(event))];
+      dragFrom = null;
+      selection.setAttribute('visibility', 'hidden');
+      if (x(end) - x(start) > 6) onRange(start, end);
+    },
+    onkeydown: (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!step || points.length === 0) return;
+      event.preventDefault();
+      held = Math.min(points.length - 1, Math.max(0, (held ?? points.length) + step));
+      onPoint(held);
+    },
+    onblur: () => {
+      held = null;
+      onPoint(null);
+    },
+  }, layers, cursor, selection);
+
+  const point = (place) => {
+    const shown = place === null ? null : points[place];
+    cursor.setAttribute('visibility', shown ? 'visible' : 'hidden');
+    if (!shown) {
+      setText(readout, points.length > 0 ? figure(points.at(-1).mean) : 'no readings here');
+      return;
+    }
+    cursor.setAttribute('x1', x(shown.t));
+    cursor.setAttribute('x2', x(shown.t));
+    const spread = shown.min < shown.max ? ` (${figure(shown.min)} to ${figure(shown.max)})` : '';
+    setText(readout, `${localTime(shown.t)}: ${figure(shown.mean)}${spread}`);
+  };
+  return { whole: element('div', { class: 'chart' }, element('h3', {}, title, readout), picture), point };
+}
+
+// -------------------------------------------------------------------------------------------------------------- fleet
+
+/** All turbines, those in trouble first. */
+function fleetView() {
+  const rows = new Map();
+  const filter = element('input', {
+    type: 'search', id: 'filter', placeholder: 'Filter by name or state', 'aria-label': 'Filter by name or state', oninput: () => arrange(),
+  });
+  const counts = element('p', { class: 'quiet' });
+  const body = element('tbody');
+  const table = element('table', { class: 'fleet' },
+    element('thead', {}, element('tr', {},
+      element('th', { scope: 'col', text: 'State' }),
+      element('th', { scope: 'col', text: 'Turbine' }),
+      element('th', { scope: 'col', text: 'Surprisal', title: 'Smoothed surprisal in decades: 3 = as rare as one normal reading in a thousand. The mark is the threshold of the alarm.' }),
+      element('th', { scope: 'col', class: 'wide number', text: 'Alarms, 24 h' }),
+      element('th', { scope: 'col', class: 'number', text: 'Last reading' }),
+      element('th', { scope: 'col', class: 'wide number', text: 'Readings' }))),
+    body);
+  const empty = element('div', { class: 'panel', hidden: true },
+    element('h2', { text: 'No reading yet' }),
+    element('p', { text: 'The service is ready and waits for readings. This sends some that are made up:' }),
+    element('pre', {}, element('code', { text: `cargo run --release -p sender -- --api-url ${location.origin}/predict` })),
+    element('p', {}, 'Or send your own with ', element('code', { text: 'POST /predict' }), '; the ',
+      element('a', { href: '/docs', text: 'interface is described here' }), '.'));
+  const panel = element('div', { class: 'panel' }, table);
+  const whole = [element('div', { class: 'head' }, element('h1', { text: 'Fleet' }), counts, filter), empty, panel];
+
+  function rowOf(name) {
+    const state = element('span', { class: 'state' });
+    const surprisal = gauge();
+    const [alarms, age, readings] = [element('td', { class: 'wide number' }), element('td', { class: 'number' }), element('td', { class: 'wide number' })];
+    const whole = element('tr', {}, element('td', {}, state),
+      element('td', { class: 'name' }, element('a', { href: linkTo(name), text: shownName(name) })),
+      element('td', {}, surprisal.whole), alarms, age, readings);
+    return { whole, state, surprisal, alarms, age, readings, shown: null, words: '' };
+  }
+
+  function set(row, name, turbine) {
+    row.shown = turbine;
+    const text = stateText(turbine);
+    row.words = `${name} ${text}`.toLowerCase();
+    setAttribute(row.whole, 'data-state', stateOf(turbine));
+    setAttribute(row.state, 'data-state', stateOf(turbine));
+    setText(row.state, text);
+    row.surprisal.set(turbine.smoothed_surprisal);
+    setText(row.alarms, figure(turbine.alarms_today ?? null));
+    setText(row.readings, turbine.readings.toLocaleString('en'));
+    if (turbine.last_reading) row.age.title = turbine.last_reading;
+  }
+
+  const rank = (row) => STATES.indexOf(stateOf(row.shown));
+  const byTrouble = (a, b) => rank(a[1]) - rank(b[1])
+    || (rank(a[1]) === 0 ? (b[1].shown.smoothed_surprisal ?? 0) - (a[1].shown.smoothed_surprisal ?? 0) : 0)
+    || a[0].localeCompare(b[0], 'en', { numeric: true });
+
+  /** Puts the rows in order; a row that is in its place is not touched. */
+  function arrange() {
+    const wanted = filter.value.trim().toLowerCase();
+    const shown = [...rows].filter(([, row]) => row.words.includes(wanted)).sort(byTrouble);
+    let place = body.firstChild;
+    for (const [, row] of shown) {
+      if (row.whole === place) place = place.nextSibling;
+      else body.insertBefore(row.whole, place);
+    }
+    while (place) {
+      const next = place.nextSibling;
+      place.remove();
+      place = next;
+    }
+    const count = (state) => [...rows.values()].filter((row) => stateOf(row.shown) === state).length;
+    const named = STATES.map((state) => [count(state), state]).filter(([number]) => number > 0);
+    setText(counts, named.map(([number, state]) => `${number.toLocaleString('en')} ${state === 'alarm' ? 'in alarm' : state}`).join(' · ')
+      + (shown.length < rows.size ? ` · ${shown.length} shown` : ''));
+  }
+
+  function update() {
+    for (const name of rows.keys()) if (!data.turbines.has(name)) rows.delete(name);
+    let rearrange = rows.size !== data.turbines.size;
+    for (const [name, turbine] of data.turbines) {
+      let row = rows.get(name);
+      if (!row) rows.set(name, (row = rowOf(name)));
+      if (row.shown !== turbine) {
+        set(row, name, turbine);
+        rearrange = true;
+      }
+      setText(row.age, turbine.last_reading ? `${duration(data.now() - Date.parse(turbine.last_reading))} ago` : '–');
+    }
+    empty.hidden = !data.known || rows.size > 0;
+    panel.hidden = rows.size === 0;
+    if (rearrange) arrange();
+  }
+  return { title: 'Fleet', whole, update };
+}
+
+const linkTo = (name) => `#/turbines/${encodeURIComponent(name)}`;
+
+// ------------------------------------------------------------------------------------------------------------ turbine
+
+const RANGES = [['5m', '5 min', 5 * MINUTE], ['1h', '1 h', HOUR], ['24h', '24 h', DAY], ['30d', '30 days', 30 * DAY]];
+
+/** One turbine: its sensors and its surprisal over time, the alarm that is running with its reasons, and past alarms. */
+function turbineView(name, parameters, abort) {
+  const range = RANGES.find(([key]) => key === parameters.get('range')) ?? RANGES[1];
+  const fixed = parameters.has('from') && parameters.has('to')
+    ? { from: Date.parse(parameters.get('from')), to: Date.parse(parameters.get('to')) } : null;
+  const state = element('span');
+  const facts = element('dl');
+  const why = element('div', { class: 'panel', hidden: true });
+  const past = element('div', { class: 'panel' });
+  const charts = element('div', { class: 'panel charts', 'aria-busy': 'true' }, element('p', { class: 'quiet', text: 'Reading the log …' }));
+  const buttons = element('div', { class: 'buttons', role: 'group', 'aria-label': 'Range' },
+    RANGES.map(([key, label]) => element('button', {
+      text: label, 'aria-pressed': String(!fixed && key === range[0]), onclick: () => { location.hash = `${linkTo(name)}?range=${key}`; },
+    })),
+    fixed ? element('button', { text: 'Zoom out', onclick: () => zoomTo(fixed.from - (fixed.to - fixed.from) / 2, fixed.to + (fixed.to - fixed.from) / 2) }) : null);
+  const whole = [
+    element('div', { class: 'head' }, element('h1', { text: shownName(name) }), state, buttons),
+    element('div', { class: 'columns' }, charts, element('div', {}, why, element('div', { class: 'panel' }, element('h2', { text: 'Now' }), facts), past)),
+  ];
+  const zoomTo = (from, to) => {
+    const iso = (time) => new Date(time).toISOString();
+    location.hash = `${linkTo(name)}?from=${iso(from)}&to=${iso(to)}`;
+  };
+  let alarms = [];
+  let shown = null;
+  let due = 0;
+  let busy = false;
+
+  function bounds() {
+    if (fixed) return fixed;
+    const last = Date.parse(data.turbines.get(name)?.last_reading ?? '') || data.now();
+    // A recording that is replayed, or a turbine that fell silent long ago: up to its last reading.
+    const to = last > data.now() - range[2] && last < data.now() + MINUTE ? data.now() : last;
+    return { from: to - range[2], to };
+  }
+
+  async function load() {
+    if (busy) return;
+    busy = true;
+    const { from, to } = bounds();
+    const path = `/turbines/${encodeURIComponent(name)}`;
+    const query = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}&points=400`;
+    try {
+      const [history, listed, now, model] = await Promise.all([
+        askJson(`${path}/history?${query}`, abort),
+        askJson(`/alarms?turbine=${encodeURIComponent(name)}&limit=200`, abort),
+        askJson(path, abort),
+        modelInfo.get(abort),
+      ]);
+      alarms = listed.alarms;
+      draw(history, model, from, to);
+      showReasons(now);
+      // A range of a month changes more slowly than one of five minutes.
+      due = fixed ? Infinity : Date.now() + Math.min(30, Math.max(1, history.bucket_seconds / 2)) * SECOND;
+    } catch (error) {
+      if (abort.aborted) return;
+      due = Date.now() + 5 * SECOND;
+      if (error.status) charts.replaceChildren(element('p', { text: `Cannot show this turbine: ${error.message}` }));
+    } finally {
+      busy = false;
+    }
+  }
+
+  function draw(history, model, from, to) {
+    // While a range is being dragged or a value read, the charts stay as they are.
+    if (charts.querySelector('svg:focus, svg:hover') && !charts.hasAttribute('aria-busy') && !fixed) return;
+    const gap = Math.max(2.5 * history.bucket_seconds * SECOND, 10 * (model.typical_interval_seconds ?? 0) * SECOND);
+    const end = (alarm) => (alarm.cleared ? Date.parse(alarm.cleared) : Math.max(to, data.now()));
+    const spans = alarms.map((alarm) => ({ from: Date.parse(alarm.raised), to: end(alarm), why: alarm.why }));
+    const width = Math.max(280, charts.clientWidth - 2 * CHART_PADDING);
+    const common = { width, from, to, gap, alarms: spans, onPoint: (place) => all.forEach((one) => one.point(place)), onRange: zoomTo };
+    const surprisal = history.buckets.filter((bucket) => bucket.smoothed_surprisal)
+      .map((bucket) => ({ t: Date.parse(bucket.t), ...bucket.smoothed_surprisal }));
+    const all = [];
+    if (surprisal.length > 0) {
+      all.push(chart({ ...common, title: 'Smoothed surprisal (decades)', height: 170, points: surprisal, threshold: data.threshold, zero: true }));
+    }
+    history.features.forEach((feature, place) => {
+      const points = history.buckets.map((bucket) => ({ t: Date.parse(bucket.t), min: bucket.min[place], mean: bucket.mean[place], max: bucket.max[place] }));
+      const expected = spans.flatMap((span) => {
+        const reason = span.why.find((candidate) => candidate.feature === feature);
+        return reason && span.to >= from && span.from <= to ? [{ from: span.from, to: span.to, value: reason.expected }] : [];
+      });
+      const unit = model.features.find((known) => known.name === feature)?.unit;
+      all.push(chart({ ...common, title: unit ? `${feature} (${unit})` : feature, height: 130, points, expected }));
+    });
+    const legend = element('p', { class: 'legend' },
+      element('span', { class: 'l-mean', text: 'mean' }), element('span', { class: 'l-band', text: 'lowest to highest' }),
+      data.threshold === null ? null : element('span', { class: 'l-threshold', text: 'threshold of the alarm' }),
+      element('span', { class: 'l-expected', text: 'expected during an alarm' }), element('span', { class: 'l-alarm', text: 'alarm' }));
+    const span = element('p', { class: 'quiet' }, timeElement(history.from), ' to ', timeElement(history.to), ` · one point every ${duration(history.bucket_seconds * SECOND)} · drag over a chart to zoom in`);
+    const focused = [...charts.querySelectorAll('svg')].indexOf(document.activeElement);
+    charts.replaceChildren(span, ...all.map((one) => one.whole), legend);
+    charts.removeAttribute('aria-busy');
+    if (focused >= 0) charts.querySelectorAll('svg')[focused]?.focus();
+    past.replaceChildren(element('h2', { text: 'Alarms' }), alarms.length > 0
+      ? element('ul', { class: 'why' }, alarms.slice(0, 50).map((alarm) => element('li', {},
+        element('a', { href: alarmLink(alarm) }, timeElement(alarm.raised)),
+        element('div', { class: 'quiet', text: `${lasting(alarm)}, peak ${alarm.peak.toFixed(1)}: ${reasonsInShort(alarm.why)}` }))))
+      : element('p', { class: 'quiet', text: 'None so far.' }));
+  }
+
+  function showReasons(now) {
+    const running = alarms.find((alarm) => !alarm.cleared);
+    const reason = running?.why?.length > 0 ? running.why : null;
+    why.hidden = !reason;
+    if (reason) {
+      why.replaceChildren(element('h2', { text: `Alarm since ` }, timeElement(running.raised)), reasons(reason),
+        element('p', { class: 'quiet', text: `At its peak of ${running.peak.toFixed(2)}. Expected: what the other sensors let expect.` }));
+    }
+    const turbine = data.turbines.get(name) ?? now;
+    const rows = [
+      ['Last reading', timeElement(turbine.last_reading)],
+      ['Readings', turbine.readings.toLocaleString('en')],
+      ['Anomalies', `${turbine.anomalies.toLocaleString('en')} (${percent(turbine.anomalies / Math.max(1, turbine.readings))})`],
+      ['Surprisal', turbine.smoothed_surprisal === null ? 'the model is not calibrated' : `${turbine.smoothed_surprisal.toFixed(2)}, alarm above ${data.threshold?.toFixed(2) ?? '–'}`],
+      ['Model', turbine.model_version ?? '–'],
+      ...(now.values ?? []).map((value, place) => [data.features[place] ?? `value ${place + 1}`, figure(value)]),
+    ];
+    facts.replaceChildren(...rows.flatMap(([term, value]) => [element('dt', { text: term }), element('dd', { class: 'number' }, value)]));
+  }
+
+  function update() {
+    const turbine = data.turbines.get(name);
+    if (turbine && turbine !== shown) {
+      shown = turbine;
+      state.replaceChildren(stateElement(turbine));
+    }
+    if (Date.now() >= due) load();
+  }
+  const resize = () => {
+    due = 0;
+  };
+  return { title: shownName(name), whole, update, resize };
+}
+
+/** The turbine around the time of an alarm. */
+function alarmLink(alarm) {
+  const raised = Date.parse(alarm.raised);
+  const cleared = alarm.cleared ? Date.parse(alarm.cleared) : data.now();
+  const around = Math.max(cleared - raised, 2 * MINUTE);
+  const iso = (time) => new Date(time).toISOString();
+  return `${linkTo(nameOf(alarm.turbine_id))}?from=${iso(raised - around)}&to=${iso(cleared + around / 2)}`;
+}
+
+function lasting(alarm) {
+  const raised = Date.parse(alarm.raised);
+  return alarm.cleared ? `${duration(Date.parse(alarm.cleared) - raised)}` : 'running';
+}
+
+// ------------------------------------------------------------------------------------------------------------- alarms
+
+/** Running and past alarms, newest first. */
+function alarmsView(_, __, abort) {
+  const body = element('tbody');
+  const none = element('p', { class: 'quiet', hidden: true, text: 'No alarm so far.' });
+  const table = element('table', {},
+    element('thead', {}, element('tr', {}, ['State', 'Turbine', 'Raised', 'Lasted', 'Peak', 'Sensors'].map((label) =>
+      element('th', { scope: 'col', class: { Lasted: 'wide', Peak: 'number wide' }[label] ?? null, text: label })))), body);
+  const whole = [element('div', { class: 'head' }, element('h1', { text: 'Alarms' })), element('div', { class: 'panel scroll' }, table, none)];
+  let due = 0;
+  let busy = false;
+  let key = '';
+
+  async function load() {
+    if (busy) return;
+    busy = true;
+    try {
+      const { alarms } = await askJson('/alarms?limit=500', abort);
+      alarms.sort((a, b) => Boolean(a.cleared) - Boolean(b.cleared) || b.raised.localeCompare(a.raised));
+      body.replaceChildren(...alarms.map((alarm) => element('tr', {},
+        element('td', {}, element('span', { class: 'state', 'data-state': alarm.cleared ? 'normal' : 'alarm', text: alarm.cleared ? 'cleared' : 'running' })),
+        element('td', {}, element('a', { href: alarmLink(alarm), text: shownName(nameOf(alarm.turbine_id)) })),
+        element('td', {}, timeElement(alarm.raised)),
+        element('td', { class: 'wide', text: alarm.cleared ? lasting(alarm) : `${duration(data.now() - Date.parse(alarm.raised))} so far` }),
+        element('td', { class: 'number wide', text: alarm.peak.toFixed(2) }),
+        element('td', { text: reasonsInShort(alarm.why) }))));
+      none.hidden = alarms.length > 0;
+      table.hidden = alarms.length === 0;
+      due = Date.now() + 30 * SECOND;
+    } catch (error) {
+      if (!abort.aborted) due = Date.now() + 5 * SECOND;
+    } finally {
+      busy = false;
+    }
+  }
+
+  function update() {
+    const running = [...data.alarms.keys()].join();
+    if (running !== key || Date.now() >= due) {
+      key = running;
+      load();
+    }
+  }
+  return { title: 'Alarms', whole, update };
+}
+
+// -------------------------------------------------------------------------------------------------------------- model
+
+/** The model in service: what it was trained on and how good it is. */
+function modelView(_, __, abort) {
+  const panels = element('div');
+  const whole = [element('div', { class: 'head' }, element('h1', { text: 'Model' })), panels];
+  let shownVersion;
+
+  async function load() {
+    try {
+      panels.replaceChildren(...modelPanels(await modelInfo.get(abort)));
+    } catch (error) {
+      if (!abort.aborted) panels.replaceChildren(element('p', { class: 'panel', text: `No model is in service: ${error.message}` }));
+    }
+  }
+
+  function update() {
+    if (data.modelVersion === shownVersion && shownVersion !== undefined) return;
+    shownVersion = data.modelVersion;
+    load();
+  }
+  return { title: 'Model', whole, update };
+}
+
+function modelPanels(info) {
+  const facts = [
+    ['Version', info.model_version],
+    ['Detector', info.detector],
+    ['Trained on', `${(info.training_rows ?? 0).toLocaleString('en')} readings`],
+    ['Trees', info.n_estimators],
+    ['A score says', info.score_meaning],
+    ['Anomaly above', figure(info.threshold)],
+  ];
+  if (info.alarm_threshold !== undefined && info.alarm_threshold !== null) {
+    facts.push(['Alarm above', `${figure(info.alarm_threshold)} decades, smoothed over ${info.smoothing_span} readings; cleared below ${figure(info.alarm_clear_threshold)}`]);
+    facts.push(['False alarms to expect', `${figure(info.expected_false_alarms_per_day)} a day and turbine`]);
+    facts.push(['Typical interval', `${figure(info.typical_interval_seconds)} s; silent after ten of them`]);
+  } else {
+    facts.push(['Alarms', 'none: the model is not calibrated']);
+  }
+  const list = element('dl', {}, facts.flatMap(([term, value]) => [element('dt', { text: term }), element('dd', { text: String(value ?? '–') })]));
+  const splits = Object.entries(info.evaluation ?? {}).filter(([, split]) => split);
+  const evaluation = splits.length === 0 ? element('p', { class: 'quiet', text: 'It was trained without labels, so nothing says how good it is.' })
+    : element('div', { class: 'scroll' }, element('table', {},
+      element('thead', {}, element('tr', {}, ['Part', 'Precision', 'Recall', 'F1', 'ROC AUC'].map((label, place) =>
+        element('th', { scope: 'col', class: place > 0 ? 'number' : null, text: label })))),
+      element('tbody', {}, splits.map(([name, split]) => element('tr', {}, element('td', { text: name }),
+        [split.precision, split.recall, split.f1, split.roc_auc].map((value) =>
+          element('td', { class: 'number', text: typeof value === 'number' ? value.toFixed(3) : '–' })))))));
+  const features = element('div', { class: 'scroll' }, element('table', {},
+    element('thead', {}, element('tr', {}, ['Feature', 'Unit', 'Mean', 'Standard deviation'].map((label, place) =>
+      element('th', { scope: 'col', class: place > 1 ? 'number' : null, text: label })))),
+    element('tbody', {}, info.features.map((feature) => element('tr', {},
+      element('td', { text: feature.name }), element('td', { text: feature.unit ?? '–' }),
+      element('td', { class: 'number', text: figure(feature.mean) }), element('td', { class: 'number', text: figure(feature.std) }))))));
+  return [
+    element('div', { class: 'panel' }, list),
+    element('div', { class: 'panel' }, element('h2', { text: 'Evaluation' }), evaluation),
+    element('div', { class: 'panel' }, element('h2', { text: 'Features in training' }), features),
+  ];
+}
+
+// -------------------------------------------------------------------------------------------------------------- views
+
+let view = null;
+let viewAbort = null;
+
+/** `#/turbines/WT%2023?range=1h` → its parts. */
+function place() {
+  const [path, query] = location.hash.replace(/^#/, '').split('?');
+  const [, first = '', second = ''] = path.split('/');
+  return { first, second: decodeURIComponent(second), parameters: new URLSearchParams(query ?? '') };
+}
+
+function leave() {
+  viewAbort?.abort();
+  view = null;
+}
+
+function show() {
+  leave();
+  viewAbort = new AbortController();
+  const { first, second, parameters } = place();
+  const make = { turbines: turbineView, alarms: alarmsView, model: modelView }[first] ?? fleetView;
+  view = make(second, parameters, viewAbort.signal);
+  document.title = `${view.title} – turbines`;
+  document.getElementById('view').replaceChildren(...view.whole);
+  for (const link of document.querySelectorAll('nav a')) {
+    const here = link.getAttribute('href').slice(2) === (first === 'turbines' ? '' : first);
+    if (here) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  if (data.known) view.update();
+}
+
+/** New data: the view in front shows them. */
+function changed() {
+  const count = document.getElementById('alarm-count');
+  setText(count, String(data.alarms.size));
+  count.hidden = data.alarms.size === 0;
+  view?.update();
+}
+
+let hiddenTimer = null;
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(hiddenTimer);
+  if (document.hidden) hiddenTimer = setTimeout(() => stream.stop(), HIDDEN_AFTER);
+  else stream.start();
+});
+addEventListener('hashchange', show);
+addEventListener('resize', () => view?.resize?.());
+show();
+stream.start();
