@@ -1,6 +1,7 @@
 //! Drives the real programs: builds them, runs them in folders of their own, talks to the service.
 
 mod api;
+mod browser;
 mod delivery;
 mod fixtures;
 mod ledger;
@@ -14,6 +15,7 @@ mod slow_disk;
 mod turbines;
 
 pub use api::{Answered, Api};
+pub use browser::Browser;
 pub use delivery::{Address, Delivered, Form, Stamped, deliver, duplicates};
 pub use fixtures::{
     ANOMALY, MODEL_PATH, NORMAL, eventually, folder_with_model, model_file, not_run, raise_file_limit,
