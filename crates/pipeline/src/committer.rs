@@ -7,6 +7,7 @@ use crate::fleet::{Fingerprint, Fleet, Folded, Snapshot, Verdict};
 use crate::group_commit::Commit;
 use crate::prediction_log::{LogFault, RecordLog};
 use crate::submission::{Answered, Submission};
+use crate::watched::Watched;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -50,6 +51,7 @@ pub(crate) struct Committer {
     pub(crate) rows_are_buffered: bool,
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Events,
+    pub(crate) watched: Watched,
     pub(crate) rows_since_snapshot: u64,
     pub(crate) arrivals: Arrivals,
 }
@@ -94,11 +96,12 @@ impl Commit for Committer {
         }
         rows.iter().for_each(|record| self.counters.count(record));
         self.counters.duplicates.inc_by((judged.iter().flatten().flatten().count() - rows.len()) as u64);
-        self.events.tell(|| Event::Logged(rows.iter().map(|&record| record.clone()).collect()));
+        self.events.tell_logged(&rows);
+        self.watched.take_in(&rows);
         for event in events {
             self.counters.notice(&event);
             event.log();
-            self.events.tell(|| event);
+            self.events.tell(event);
         }
         self.rows_since_snapshot += rows.len() as u64;
         if self.rows_since_snapshot >= SNAPSHOT_ROWS {

@@ -20,8 +20,13 @@ mod committer;
 mod pipeline;
 mod slot;
 mod submission;
+mod watched;
 
-pub use pipeline::{Health, OpenError, Pipeline, PipelineConfig, ReloadError, Reloaded, SubmitError};
+pub use pipeline::{
+    Changes, Follower, Health, OpenError, Overview, Pipeline, PipelineConfig, ReloadError, Reloaded, SubmitError,
+    TurbineToday,
+};
 pub use prediction_log::{LogConfig, LogPolicy, LogSync};
 pub use slot::ModelSlot;
 pub use submission::{Answered, Submission, Why};
+pub use watched::{Gathered, MAX_GATHERED, Watch};

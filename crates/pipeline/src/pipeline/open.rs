@@ -45,6 +45,7 @@ impl Shared {
             rows_are_buffered: log_config.sync == LogSync::None,
             counters: Arc::clone(&self.counters),
             events: self.events.clone(),
+            watched: self.watched.clone(),
             rows_since_snapshot: 0,
             arrivals: Arrivals::begin(),
         };
