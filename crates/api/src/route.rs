@@ -19,8 +19,14 @@ pub enum Route {
     ModelReload,
     /// The state of the turbines.
     Turbines,
+    /// The state of one turbine.
+    Turbine,
+    /// What one turbine read over time.
+    TurbineHistory,
     /// Alarms, running and past.
     Alarms,
+    /// What changes, as a stream.
+    Events,
     /// Counters.
     Metrics,
     /// The description of this interface, for programs.
@@ -33,7 +39,7 @@ pub enum Route {
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 16;
 
     /// All of them, in the order of their declaration.
     pub const EVERY: [Route; Route::COUNT] = [
@@ -45,14 +51,17 @@ impl Route {
         Route::ModelInfo,
         Route::ModelReload,
         Route::Turbines,
+        Route::Turbine,
+        Route::TurbineHistory,
         Route::Alarms,
+        Route::Events,
         Route::Metrics,
         Route::OpenApi,
         Route::Docs,
         Route::Other,
     ];
 
-    /// Its path; `*` for [`Route::Other`].
+    /// Its path, with `{id}` where a turbine is named; `*` for [`Route::Other`].
     pub const fn path(self) -> &'static str {
         match self {
             Route::Predict => "/predict",
@@ -63,7 +72,10 @@ impl Route {
             Route::ModelInfo => "/model/info",
             Route::ModelReload => "/model/reload",
             Route::Turbines => "/turbines",
+            Route::Turbine => "/turbines/{id}",
+            Route::TurbineHistory => "/turbines/{id}/history",
             Route::Alarms => "/alarms",
+            Route::Events => "/events",
             Route::Metrics => "/metrics",
             Route::OpenApi => "/openapi.json",
             Route::Docs => "/docs",
@@ -78,6 +90,13 @@ impl Route {
             Some(file) if file.starts_with('/') => return Route::Docs,
             _ => {}
         }
+        if let Some(rest) = path.strip_prefix("/turbines/") {
+            return match rest.split_once('/') {
+                None if !rest.is_empty() => Route::Turbine,
+                Some((id, "history")) if !id.is_empty() => Route::TurbineHistory,
+                _ => Route::Other,
+            };
+        }
         Route::EVERY.into_iter().find(|route| route.path() == path).unwrap_or(Route::Other)
     }
 
@@ -89,6 +108,11 @@ impl Route {
     /// Whether it scores readings.
     pub fn is_predict(self) -> bool {
         matches!(self, Route::Predict | Route::PredictBatch)
+    }
+
+    /// Whether its answer has no end and is bounded otherwise than as a request in flight.
+    pub fn is_endless(self) -> bool {
+        self == Route::Events
     }
 
     /// The methods it answers, as in an `Allow` header.
@@ -112,6 +136,12 @@ mod tests {
             ("/docs/", Route::Docs),
             ("/docs/index.css", Route::Docs),
             ("/docsx", Route::Other),
+            ("/turbines/WT-1", Route::Turbine),
+            ("/turbines/WT-1/history", Route::TurbineHistory),
+            ("/turbines/", Route::Other),
+            ("/turbines//history", Route::Other),
+            ("/turbines/WT-1/x", Route::Other),
+            ("/turbines/WT-1/history/", Route::Other),
         ] {
             assert_eq!(Route::of(path), route, "{path}");
         }

@@ -5,6 +5,7 @@ use crate::counters::Counters;
 use crate::events::{Event, Events};
 use crate::fleet::{Fingerprint, Fleet, Folded, Snapshot, Verdict};
 use crate::group_commit::Commit;
+use crate::history::Histories;
 use crate::prediction_log::{LogFault, RecordLog};
 use crate::submission::{Answered, Submission};
 use crate::watched::Watched;
@@ -52,6 +53,7 @@ pub(crate) struct Committer {
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Events,
     pub(crate) watched: Watched,
+    pub(crate) histories: Histories,
     pub(crate) rows_since_snapshot: u64,
     pub(crate) arrivals: Arrivals,
 }
@@ -90,6 +92,7 @@ impl Commit for Committer {
         if !rows.is_empty() {
             self.log.append(&rows)?;
         }
+        let knows_all = self.fleet.read().is_complete();
         let events = self.fold(new());
         if !self.rows_are_buffered {
             self.alarms.flush();
@@ -98,6 +101,7 @@ impl Commit for Committer {
         self.counters.duplicates.inc_by((judged.iter().flatten().flatten().count() - rows.len()) as u64);
         self.events.tell_logged(&rows);
         self.watched.take_in(&rows);
+        self.histories.take_in(&rows, knows_all);
         for event in events {
             self.counters.notice(&event);
             event.log();
@@ -133,6 +137,7 @@ impl Committer {
         self.log.begin_anew(features)?;
         self.features = features.clone();
         self.alarms.begin_anew();
+        self.histories.begin_anew();
         *self.fleet.write() = fleet;
         self.rows_since_snapshot = 0;
         Ok(())

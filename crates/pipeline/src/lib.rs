@@ -12,6 +12,7 @@ pub mod decode;
 pub mod events;
 pub mod fleet;
 pub mod group_commit;
+pub mod history;
 pub mod prediction_log;
 
 pub mod late_timeout;
@@ -24,7 +25,7 @@ mod watched;
 
 pub use pipeline::{
     Changes, Follower, Health, OpenError, Overview, Pipeline, PipelineConfig, ReloadError, Reloaded, SubmitError,
-    TurbineToday,
+    TurbineDetail, TurbineToday,
 };
 pub use prediction_log::{LogConfig, LogPolicy, LogSync};
 pub use slot::ModelSlot;

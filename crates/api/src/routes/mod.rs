@@ -2,6 +2,7 @@
 
 mod alarms;
 mod answer;
+mod events;
 mod health;
 mod metrics;
 mod model_info;
@@ -9,6 +10,8 @@ mod ndjson;
 mod openapi;
 mod predict;
 mod reload;
+mod turbine;
+mod turbine_name;
 mod turbines;
 
 use crate::error::ApiError;
@@ -38,7 +41,10 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(model_info::model_info))
         .routes(routes!(reload::reload))
         .routes(routes!(turbines::turbines))
+        .routes(routes!(turbine::turbine))
+        .routes(routes!(turbine::history))
         .routes(routes!(alarms::alarms))
+        .routes(routes!(events::events))
         .routes(routes!(metrics::metrics))
         .split_for_parts();
     let docs = SwaggerUi::new(Route::Docs.path()).config(Config::from(Route::OpenApi.path()));

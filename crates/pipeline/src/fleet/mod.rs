@@ -163,6 +163,11 @@ impl Fleet {
         self.turbines.iter().take(usize::try_from(rows).unwrap_or(usize::MAX))
     }
 
+    /// Whether no turbine was ever forgotten: the log has rows of those that are known and of no others.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.turbines.len() < self.turbines.cap().get()
+    }
+
     /// How many turbines are known.
     pub fn len(&self) -> usize {
         self.turbines.len()

@@ -39,6 +39,11 @@ impl Turbine {
         &self.state
     }
 
+    /// The latest time of a reading.
+    pub(crate) fn last_reading(&self) -> Option<Timestamp> {
+        self.last.as_ref().map(|last| last.timestamp)
+    }
+
     /// The alarm that is running, if one is. `id` is the turbine's.
     pub(crate) fn alarm(&self, id: &Option<TurbineId>) -> Option<LoggedAlarm> {
         let (alarm, at_peak) = self.state.alarm().zip(self.at_peak.as_ref())?;

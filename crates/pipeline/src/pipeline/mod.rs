@@ -4,9 +4,11 @@ mod follower;
 mod health;
 mod open;
 mod silence;
+mod turbine;
 
 pub use follower::{Changes, Follower, Overview, TurbineToday};
 pub use health::Health;
+pub use turbine::TurbineDetail;
 
 use crate::alarms::{Alarm, AlarmFilter, AlarmsProblem, SharedHistory};
 use crate::committer::{Arrivals, Committer, Judge, SharedFleet};
@@ -14,6 +16,7 @@ use crate::counters::Counters;
 use crate::events::{Event, Events};
 use crate::fleet::{Fleet, FleetConfig, TurbineStatus};
 use crate::group_commit::{CommitError, GroupCommit, Weight};
+use crate::history::Histories;
 use crate::prediction_log::{LogConfig, LogFault, LogPolicy, LogTelemetry};
 use crate::slot::ModelSlot;
 use crate::submission::{Answered, Submission, Why};
@@ -122,6 +125,7 @@ struct Shared {
     log_telemetry: LogTelemetry,
     events: Events,
     watched: Watched,
+    histories: Histories,
     /// One model goes into service at a time.
     reloading: tokio::sync::Mutex<()>,
 }
@@ -149,6 +153,7 @@ impl Pipeline {
             log_telemetry: LogTelemetry::new(registry),
             events: Events::default(),
             watched: Watched::default(),
+            histories: Histories::default(),
             reloading: tokio::sync::Mutex::default(),
             config,
         };
