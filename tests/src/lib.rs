@@ -3,6 +3,7 @@
 mod api;
 mod browser;
 mod delivery;
+mod event_reader;
 mod fixtures;
 mod ledger;
 mod load;
@@ -17,6 +18,7 @@ mod turbines;
 pub use api::{Answered, Api};
 pub use browser::Browser;
 pub use delivery::{Address, Delivered, Form, Stamped, deliver, duplicates};
+pub use event_reader::{EventReader, StreamEvent};
 pub use fixtures::{
     ANOMALY, MODEL_PATH, NORMAL, eventually, folder_with_model, model_file, not_run, raise_file_limit,
     train_other_features,

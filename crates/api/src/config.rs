@@ -170,6 +170,10 @@ pub struct Limits {
     #[arg(long, env = "MAX_IN_FLIGHT", default_value = "4096")]
     pub max_in_flight: NonZeroU64,
 
+    /// Most event streams (GET /events) at once; more are answered 503.
+    #[arg(long, env = "MAX_EVENT_READERS", default_value = "512")]
+    pub max_event_readers: NonZeroUsize,
+
     /// Most memory for the bodies of all requests and answers together; what does not fit is answered 503.
     #[arg(long, env = "MAX_MEMORY", default_value = "64MiB", value_parser = byte_size)]
     pub max_memory: ByteSize,

@@ -28,6 +28,14 @@ pub enum ApiError {
         /// What was asked for.
         path: String,
     },
+    /// 404: nothing is known of that turbine.
+    #[error(
+        "there is no reading of turbine {turbine:?}; see /turbines for those that are known, `-` for readings that name none"
+    )]
+    UnknownTurbine {
+        /// The turbine.
+        turbine: String,
+    },
     /// 405: it lives there, but does not answer to that method.
     #[error("{path} does not answer {method}; it answers {allow}")]
     MethodNotAllowed {
@@ -76,6 +84,12 @@ pub enum ApiError {
         /// How many there may be.
         limit: u64,
     },
+    /// 503: too many event streams.
+    #[error("too many event streams are open (limit {limit}); close one or retry later")]
+    ManyReaders {
+        /// How many there may be.
+        limit: usize,
+    },
     /// 503: too many bytes of requests and answers in memory.
     #[error(transparent)]
     MemoryExhausted(#[from] MemoryExhausted),
@@ -98,7 +112,7 @@ impl ApiError {
         match self {
             ApiError::BadRequest(_) => StatusCode::BAD_REQUEST,
             ApiError::Unauthorized => StatusCode::UNAUTHORIZED,
-            ApiError::NotFound { .. } => StatusCode::NOT_FOUND,
+            ApiError::NotFound { .. } | ApiError::UnknownTurbine { .. } => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
             ApiError::TooLarge { .. } | ApiError::LineTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -107,6 +121,7 @@ impl ApiError {
             ApiError::Reload(ReloadError::Log(_))
             | ApiError::Submit(_)
             | ApiError::Busy { .. }
+            | ApiError::ManyReaders { .. }
             | ApiError::MemoryExhausted(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -88,6 +88,8 @@ where
         let answer = guard.map(|guard| (self.inner.call(request), guard));
         Box::pin(async move {
             let mut response = match answer {
+                // The streams have a limit of their own, and end by themselves at shutdown.
+                Some((answer, _guard)) if route.is_endless() => answer.await?.map(Body::new),
                 Some((answer, guard)) => answer.await?.map(|body| Body::new(TrackedBody::new(body, guard))),
                 None => ApiError::Busy { limit }.into_response(),
             };

@@ -7,6 +7,7 @@ pub mod body;
 pub mod config;
 mod connection_timer;
 pub mod error;
+pub mod event_stream;
 pub mod health_check;
 pub mod in_flight;
 pub mod layers;

@@ -24,8 +24,14 @@ pub enum Route {
     ModelReload,
     /// The state of the turbines.
     Turbines,
+    /// The state of one turbine.
+    Turbine,
+    /// What one turbine read over time.
+    TurbineHistory,
     /// Alarms, running and past.
     Alarms,
+    /// What changes, as a stream.
+    Events,
     /// Counters.
     Metrics,
     /// The description of this interface, for programs.
@@ -38,7 +44,7 @@ pub enum Route {
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 14;
+    pub const COUNT: usize = 17;
 
     /// All of them, in the order of their declaration.
     pub const EVERY: [Route; Route::COUNT] = [
@@ -51,14 +57,17 @@ impl Route {
         Route::ModelInfo,
         Route::ModelReload,
         Route::Turbines,
+        Route::Turbine,
+        Route::TurbineHistory,
         Route::Alarms,
+        Route::Events,
         Route::Metrics,
         Route::OpenApi,
         Route::Docs,
         Route::Other,
     ];
 
-    /// Its path; `*` for [`Route::Other`].
+    /// Its path, with `{id}` where a turbine is named; `*` for [`Route::Other`].
     pub const fn path(self) -> &'static str {
         match self {
             Route::Page => "/",
@@ -70,7 +79,10 @@ impl Route {
             Route::ModelInfo => "/model/info",
             Route::ModelReload => "/model/reload",
             Route::Turbines => "/turbines",
+            Route::Turbine => "/turbines/{id}",
+            Route::TurbineHistory => "/turbines/{id}/history",
             Route::Alarms => "/alarms",
+            Route::Events => "/events",
             Route::Metrics => "/metrics",
             Route::OpenApi => "/openapi.json",
             Route::Docs => "/docs",
@@ -87,6 +99,13 @@ impl Route {
             Some("" | "/") => return Route::Docs,
             Some(file) if file.starts_with('/') => return Route::Docs,
             _ => {}
+        }
+        if let Some(rest) = path.strip_prefix("/turbines/") {
+            return match rest.split_once('/') {
+                None if !rest.is_empty() => Route::Turbine,
+                Some((id, "history")) if !id.is_empty() => Route::TurbineHistory,
+                _ => Route::Other,
+            };
         }
         Route::EVERY.into_iter().find(|route| route.path() == path).unwrap_or(Route::Other)
     }
@@ -105,6 +124,11 @@ impl Route {
     /// Whether it scores readings.
     pub fn is_predict(self) -> bool {
         matches!(self, Route::Predict | Route::PredictBatch)
+    }
+
+    /// Whether its answer has no end and is bounded otherwise than as a request in flight.
+    pub fn is_endless(self) -> bool {
+        self == Route::Events
     }
 
     /// The methods it answers, as in an `Allow` header.
@@ -129,6 +153,12 @@ mod tests {
             ("/docs/", Route::Docs),
             ("/docs/index.css", Route::Docs),
             ("/docsx", Route::Other),
+            ("/turbines/WT-1", Route::Turbine),
+            ("/turbines/WT-1/history", Route::TurbineHistory),
+            ("/turbines/", Route::Other),
+            ("/turbines//history", Route::Other),
+            ("/turbines/WT-1/x", Route::Other),
+            ("/turbines/WT-1/history/", Route::Other),
         ] {
             assert_eq!(Route::of(path), route, "{path}");
         }

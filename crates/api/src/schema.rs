@@ -118,6 +118,11 @@ pub fn faults() -> Schema {
 
 /// The schema of the list of turbines.
 pub fn turbines() -> Schema {
+    ArrayBuilder::new().items(turbine().build()).description(Some("The turbines of this page.")).build().into()
+}
+
+/// The schema of a turbine's state.
+fn turbine() -> ObjectBuilder {
     let of = |kinds: [Type; 2]| ObjectBuilder::new().schema_type(SchemaType::from_iter(kinds));
     let count = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
     let when = |text: &str| {
@@ -141,10 +146,86 @@ pub fn turbines() -> Schema {
         ("silent", flag("Whether more than ten typical intervals have passed without a reading.")),
         ("stuck", ObjectBuilder::new().schema_type(Type::Array).description(Some("Sensors that are stuck."))),
     ];
-    let turbine = properties.into_iter().fold(ObjectBuilder::new(), |turbine, (name, property)| {
-        turbine.property(name, property.build()).required(name)
-    });
-    ArrayBuilder::new().items(turbine.build()).description(Some("The turbines of this page.")).build().into()
+    properties
+        .into_iter()
+        .fold(ObjectBuilder::new(), |turbine, (name, property)| turbine.property(name, property.build()).required(name))
+}
+
+/// The schema of a turbine with its newest reading.
+#[derive(Debug)]
+pub struct TurbineDetailSchema;
+
+impl PartialSchema for TurbineDetailSchema {
+    fn schema() -> RefOr<Schema> {
+        let values = numbers("The values of the newest reading, one a feature.");
+        let why = OneOfBuilder::new().item(ObjectBuilder::new().schema_type(Type::Null).build()).item(why());
+        let detail = turbine().property("values", values).required("values");
+        detail.property("why", Schema::from(why.build())).required("why").build().into()
+    }
+}
+
+impl ToSchema for TurbineDetailSchema {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Turbine".into()
+    }
+}
+
+/// The schema of what a turbine read over time.
+#[derive(Debug)]
+pub struct HistorySchema;
+
+impl PartialSchema for HistorySchema {
+    fn schema() -> RefOr<Schema> {
+        let time = |text: &str| {
+            let time = ObjectBuilder::new().schema_type(Type::String).description(Some(text));
+            time.format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))).build()
+        };
+        let count =
+            |text: &str| ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).description(Some(text));
+        let number = || ObjectBuilder::new().schema_type(Type::Number).build();
+        let spread = ["min", "mean", "max"]
+            .into_iter()
+            .fold(ObjectBuilder::new(), |spread, name| spread.property(name, number()).required(name));
+        let in_alarm = ObjectBuilder::new().schema_type(Type::Boolean);
+        let bucket: [(&str, RefOr<Schema>); 8] = [
+            ("t", time("Where the bucket begins.").into()),
+            ("n", count("Readings.").build().into()),
+            ("min", numbers("The least value of each sensor.").into()),
+            ("mean", numbers("The mean value of each sensor.").into()),
+            ("max", numbers("The greatest value of each sensor.").into()),
+            ("smoothed_surprisal", nullable(spread.build()).into()),
+            ("anomalies", count("Readings that are anomalies.").build().into()),
+            ("in_alarm", in_alarm.description(Some("Whether the alarm was on after any of them.")).build().into()),
+        ];
+        let bucket = bucket
+            .into_iter()
+            .fold(ObjectBuilder::new(), |bucket, (name, property)| bucket.property(name, property).required(name));
+        let id = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+        let name = ObjectBuilder::new().schema_type(Type::String).build();
+        let history: [(&str, RefOr<Schema>); 6] = [
+            ("turbine_id", id.description(Some("Its name; null for readings that name none.")).build().into()),
+            ("from", time("Where the first bucket could begin.").into()),
+            ("to", time("Where the last bucket could end.").into()),
+            ("bucket_seconds", count("The width of a bucket.").build().into()),
+            ("features", ArrayBuilder::new().items(name).build().into()),
+            ("buckets", ArrayBuilder::new().items(bucket.build()).build().into()),
+        ];
+        let history = history
+            .into_iter()
+            .fold(ObjectBuilder::new(), |history, (name, property)| history.property(name, property).required(name));
+        history.build().into()
+    }
+}
+
+impl ToSchema for HistorySchema {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "History".into()
+    }
+}
+
+fn numbers(description: &str) -> Schema {
+    let number = ObjectBuilder::new().schema_type(Type::Number).build();
+    ArrayBuilder::new().items(number).description(Some(description)).build().into()
 }
 
 /// The schema of the list of alarms.

@@ -2,6 +2,7 @@
 
 use crate::auth::ApiKeys;
 use crate::config::Limits;
+use crate::event_stream::EventStream;
 use crate::in_flight::InFlight;
 use crate::memory::MemoryBudget;
 use crate::offload::Offload;
@@ -26,6 +27,8 @@ pub struct App {
     pub memory: MemoryBudget,
     /// Threads for large batches.
     pub offload: Offload,
+    /// What changes, for those who follow it.
+    pub event_stream: EventStream,
     /// Whether the service is stopping.
     pub shutdown: Shutdown,
 }
@@ -33,6 +36,8 @@ pub struct App {
 impl App {
     /// A service in front of that pipeline, whose counters are in `registry`.
     pub fn new(pipeline: Pipeline, registry: Registry, keys: ApiKeys, limits: Limits) -> Self {
+        let shutdown = Shutdown::default();
+        let event_stream = EventStream::new(pipeline.clone(), shutdown.clone(), limits.max_event_readers, &registry);
         App {
             pipeline,
             telemetry: Telemetry::new(registry),
@@ -40,7 +45,8 @@ impl App {
             in_flight: InFlight::default(),
             memory: MemoryBudget::new(limits.max_memory.0),
             offload: Offload::default(),
-            shutdown: Shutdown::default(),
+            event_stream,
+            shutdown,
             limits,
         }
     }

@@ -5,8 +5,10 @@ use crate::counters::Counters;
 use crate::events::{Event, Events};
 use crate::fleet::{Fingerprint, Fleet, Folded, Snapshot, Verdict};
 use crate::group_commit::Commit;
+use crate::history::Histories;
 use crate::prediction_log::{LogFault, RecordLog};
 use crate::submission::{Answered, Submission};
+use crate::watched::Watched;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -50,6 +52,8 @@ pub(crate) struct Committer {
     pub(crate) rows_are_buffered: bool,
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Events,
+    pub(crate) watched: Watched,
+    pub(crate) histories: Histories,
     pub(crate) rows_since_snapshot: u64,
     pub(crate) arrivals: Arrivals,
 }
@@ -88,17 +92,20 @@ impl Commit for Committer {
         if !rows.is_empty() {
             self.log.append(&rows)?;
         }
+        let knows_all = self.fleet.read().is_complete();
         let events = self.fold(new());
         if !self.rows_are_buffered {
             self.alarms.flush();
         }
         rows.iter().for_each(|record| self.counters.count(record));
         self.counters.duplicates.inc_by((judged.iter().flatten().flatten().count() - rows.len()) as u64);
-        self.events.tell(|| Event::Logged(rows.iter().map(|&record| record.clone()).collect()));
+        self.events.tell_logged(&rows);
+        self.watched.take_in(&rows);
+        self.histories.take_in(&rows, knows_all);
         for event in events {
             self.counters.notice(&event);
             event.log();
-            self.events.tell(|| event);
+            self.events.tell(event);
         }
         self.rows_since_snapshot += rows.len() as u64;
         if self.rows_since_snapshot >= SNAPSHOT_ROWS {
@@ -130,6 +137,7 @@ impl Committer {
         self.log.begin_anew(features)?;
         self.features = features.clone();
         self.alarms.begin_anew();
+        self.histories.begin_anew();
         *self.fleet.write() = fleet;
         self.rows_since_snapshot = 0;
         Ok(())

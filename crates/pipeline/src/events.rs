@@ -84,27 +84,42 @@ impl Event {
     }
 }
 
-/// Where events are told.
+/// Where events are told: to those who follow all of them, and to those who follow all but [`Event::Logged`], which is told
+/// with every batch and holds its rows.
 #[derive(Debug, Clone)]
-pub struct Events(broadcast::Sender<Event>);
+pub struct Events {
+    all: broadcast::Sender<Event>,
+    news: broadcast::Sender<Event>,
+}
 
 impl Default for Events {
     fn default() -> Self {
-        Events(broadcast::channel(CAPACITY).0)
+        Events { all: broadcast::channel(CAPACITY).0, news: broadcast::channel(CAPACITY).0 }
     }
 }
 
 impl Events {
     /// Events from now on.
     pub fn follow(&self) -> broadcast::Receiver<Event> {
-        self.0.subscribe()
+        self.all.subscribe()
     }
 
-    /// Tells an event, which is made only if there is a follower. A slow follower is never waited for.
-    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
-        if self.0.receiver_count() > 0 {
+    /// Events from now on but [`Event::Logged`].
+    pub fn follow_news(&self) -> broadcast::Receiver<Event> {
+        self.news.subscribe()
+    }
+
+    /// Tells that rows were logged; they are copied only if there is a follower.
+    pub(crate) fn tell_logged(&self, rows: &[&PredictionRecord]) {
+        if self.all.receiver_count() > 0 {
             // The last follower may have left meanwhile.
-            let _ = self.0.send(event());
+            let _ = self.all.send(Event::Logged(rows.iter().map(|&record| record.clone()).collect()));
         }
+    }
+
+    /// Tells any other event. A slow follower is never waited for.
+    pub(crate) fn tell(&self, event: Event) {
+        let _ = self.all.send(event.clone());
+        let _ = self.news.send(event);
     }
 }

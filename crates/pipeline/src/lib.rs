@@ -12,6 +12,7 @@ pub mod decode;
 pub mod events;
 pub mod fleet;
 pub mod group_commit;
+pub mod history;
 pub mod prediction_log;
 
 pub mod late_timeout;
@@ -20,8 +21,13 @@ mod committer;
 mod pipeline;
 mod slot;
 mod submission;
+mod watched;
 
-pub use pipeline::{Health, OpenError, Pipeline, PipelineConfig, ReloadError, Reloaded, SubmitError};
+pub use pipeline::{
+    Changes, Follower, Health, OpenError, Overview, Pipeline, PipelineConfig, ReloadError, Reloaded, SubmitError,
+    TurbineDetail, TurbineToday,
+};
 pub use prediction_log::{LogConfig, LogPolicy, LogSync};
 pub use slot::ModelSlot;
 pub use submission::{Answered, Submission, Why};
+pub use watched::{Gathered, MAX_GATHERED, Watch};

@@ -1,5 +1,6 @@
 //! `GET /alarms`.
 
+use super::turbine_name;
 use super::turbines::PageRefusal;
 use crate::error::{AnyRefusal, ApiError};
 use crate::state::App;
@@ -10,14 +11,10 @@ use jiff::Timestamp;
 use pipeline::alarms::{Alarm, AlarmFilter};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use turbine_core::reading::TurbineId;
 use utoipa::{IntoParams, ToSchema};
 
 const DEFAULT_LIMIT: usize = 1_000;
 const MAX_LIMIT: usize = 10_000;
-
-/// What selects the readings that name no turbine.
-const NAMELESS: &str = "-";
 
 /// Which alarms are listed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -71,14 +68,6 @@ fn filter(selection: Selection) -> Result<AlarmFilter, ApiError> {
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(ApiError::bad_request(format!("limit must be 1 to {MAX_LIMIT}, got {limit}")));
     }
-    let parse_turbine = |text: String| match text.as_str() {
-        NAMELESS => Ok(None),
-        _ => text.parse::<TurbineId>().map(Some).map_err(|problem| {
-            ApiError::bad_request(format!(
-                "turbine {problem}, got {text:?}; `{NAMELESS}` selects readings that name none"
-            ))
-        }),
-    };
     let parse_since = |text: String| {
         text.parse::<Timestamp>().map_err(|_| {
             ApiError::bad_request(format!("since must be an RFC 3339 time such as 2026-01-31T12:00:00Z, got {text:?}"))
@@ -86,7 +75,7 @@ fn filter(selection: Selection) -> Result<AlarmFilter, ApiError> {
     };
     Ok(AlarmFilter {
         active,
-        turbine: turbine.map(parse_turbine).transpose()?,
+        turbine: turbine.as_deref().map(turbine_name::parse).transpose()?,
         since: since.map(parse_since).transpose()?,
         limit,
     })

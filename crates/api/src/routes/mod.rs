@@ -2,6 +2,7 @@
 
 mod alarms;
 mod answer;
+mod events;
 mod health;
 mod metrics;
 mod model_info;
@@ -10,6 +11,8 @@ mod openapi;
 mod page;
 mod predict;
 mod reload;
+mod turbine;
+mod turbine_name;
 mod turbines;
 
 use crate::error::ApiError;
@@ -39,7 +42,10 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(model_info::model_info))
         .routes(routes!(reload::reload))
         .routes(routes!(turbines::turbines))
+        .routes(routes!(turbine::turbine))
+        .routes(routes!(turbine::history))
         .routes(routes!(alarms::alarms))
+        .routes(routes!(events::events))
         .routes(routes!(metrics::metrics))
         .split_for_parts();
     let docs = SwaggerUi::new(Route::Docs.path()).config(Config::from(Route::OpenApi.path()));

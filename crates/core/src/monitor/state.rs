@@ -87,6 +87,11 @@ impl TurbineState {
         self.last.is_none_or(|last| timestamp > last)
     }
 
+    /// The values of the newest reading, one a feature, in the features' units; none before the first reading.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
+        self.sensors.iter().map(|sensor| sensor.value)
+    }
+
     /// The smoothed values, one a feature, in the features' units; none before the first reading.
     pub fn smoothed(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
         self.sensors.iter().map(|sensor| sensor.smoothed)

@@ -173,12 +173,24 @@ impl Iterator for LogReader {
 /// The features of a file, how long its header is, and the file from its first row on.
 fn open_file(path: &Path) -> Result<(FeatureSet, u64, BufReader<File>), LogError> {
     let io = |cause| LogError::Io { path: path.to_owned(), cause };
-    let mut file = BufReader::new(File::open(path).map_err(io)?);
+    let mut file = File::open(path).map_err(io)?;
+    let (features, header) = log_header(path, &file)?;
+    file.seek(SeekFrom::Start(header)).map_err(io)?;
+    Ok((features, header, BufReader::new(file)))
+}
+
+/// The features of a file of a log, which was opened at `path` and is read from where it is, and how many bytes its header
+/// has.
+///
+/// # Errors
+/// [`LogError::Header`] if it is no prediction log, [`LogError::Io`] if it cannot be read.
+pub fn log_header(path: &Path, file: &File) -> Result<(FeatureSet, u64), LogError> {
+    let io = |cause| LogError::Io { path: path.to_owned(), cause };
     let mut header = Vec::new();
     // No header is longer than this, and a file that is no log need not be read whole to say so.
-    file.by_ref().take(64 * 1024).read_until(b'\n', &mut header).map_err(io)?;
+    BufReader::new(file.take(64 * 1024)).read_until(b'\n', &mut header).map_err(io)?;
     let features = features_of(&header).map_err(|problem| LogError::Header { path: path.to_owned(), problem })?;
-    Ok((features, header.len() as u64, file))
+    Ok((features, header.len() as u64))
 }
 
 fn features_of(line: &[u8]) -> Result<FeatureSet, String> {

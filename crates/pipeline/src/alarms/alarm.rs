@@ -45,9 +45,14 @@ pub(super) fn id_of(turbine_id: Option<&TurbineId>, raised: Timestamp) -> String
 }
 
 impl LoggedAlarm {
+    /// As [`Alarm::id`].
+    pub(crate) fn id(&self) -> String {
+        id_of(self.turbine_id.as_ref(), self.alarm.raised)
+    }
+
     /// Identifies the row that it leads to.
     pub(super) fn key(&self) -> EventKey {
-        (id_of(self.turbine_id.as_ref(), self.alarm.raised), self.cleared.is_some())
+        (self.id(), self.cleared.is_some())
     }
 }
 

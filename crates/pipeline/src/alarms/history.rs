@@ -3,7 +3,7 @@
 use super::alarm::Alarm;
 use crate::fleet::LoggedAlarm;
 use jiff::Timestamp;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use turbine_core::model::Model;
 use turbine_core::reading::TurbineId;
@@ -50,6 +50,15 @@ impl History {
 
     pub(super) fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// How many alarms of each turbine were raised at this time or later and are past.
+    pub(crate) fn count_since(&self, since: Timestamp) -> HashMap<Option<TurbineId>, u64> {
+        let mut counts = HashMap::new();
+        for alarm in self.0.iter().filter(|alarm| alarm.raised >= since) {
+            *counts.entry(alarm.turbine_id.clone()).or_default() += 1;
+        }
+        counts
     }
 
     /// The running alarms and those of the past that the filter admits, newest first.

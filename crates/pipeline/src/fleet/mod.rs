@@ -42,6 +42,8 @@ pub struct Fleet {
     /// The turbine with the newest row first.
     turbines: LruCache<Option<TurbineId>, Turbine>,
     window: Window,
+    /// Rows that were folded, since this fleet was made.
+    rows: u64,
     /// The version of the newest row, shared by all rows that name it.
     model_version: Arc<str>,
 }
@@ -80,6 +82,7 @@ impl Fleet {
         Fleet {
             turbines: LruCache::new(config.max_turbines),
             window: Window::new(config.dedupe_window),
+            rows: 0,
             model_version: Arc::from(""),
         }
     }
@@ -87,6 +90,7 @@ impl Fleet {
     /// Takes in one row of the log, and remembers its fingerprint if the reading may come again. Says what the row changed.
     pub fn fold(&mut self, record: &PredictionRecord, fingerprint: Option<Fingerprint>, monitor: &Monitor) -> Folded {
         self.remember(record, fingerprint);
+        self.rows += 1;
         let model_version = Arc::clone(&self.model_version);
         if let Some(turbine) = self.turbines.get_mut(&record.turbine_id) {
             let (step, alarm) = turbine.fold(record, model_version, monitor);
@@ -141,12 +145,27 @@ impl Fleet {
 
     /// The state of up to `limit` turbines whose names come after `after`, by name; the nameless one comes first.
     pub fn list(&self, after: Option<&str>, limit: usize, model: &Model, now: Timestamp) -> Vec<TurbineStatus> {
-        let name = |id: &Option<TurbineId>| id.as_ref().map(|id| id.as_str().to_owned());
         let mut turbines: Vec<_> =
             self.turbines.iter().filter(|(id, _)| after.is_none_or(|after| name_of(id) > Some(after))).collect();
         turbines.sort_unstable_by_key(|(id, _)| name_of(id));
         turbines.truncate(limit);
-        turbines.into_iter().map(|(id, turbine)| TurbineStatus::new(name(id), turbine, model, now)).collect()
+        turbines.into_iter().map(|(id, turbine)| TurbineStatus::new(id, turbine, model, now)).collect()
+    }
+
+    /// How many rows were folded since this fleet was made.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The turbines of the last `rows` rows that were folded, and perhaps others: the one with the newest row first.
+    pub(crate) fn latest(&self, rows: u64) -> impl Iterator<Item = (&Option<TurbineId>, &Turbine)> {
+        // Each row brings its turbine to the front.
+        self.turbines.iter().take(usize::try_from(rows).unwrap_or(usize::MAX))
+    }
+
+    /// Whether no turbine was ever forgotten: the log has rows of those that are known and of no others.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.turbines.len() < self.turbines.cap().get()
     }
 
     /// How many turbines are known.

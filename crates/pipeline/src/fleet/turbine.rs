@@ -39,8 +39,13 @@ impl Turbine {
         &self.state
     }
 
+    /// The latest time of a reading.
+    pub(crate) fn last_reading(&self) -> Option<Timestamp> {
+        self.last.as_ref().map(|last| last.timestamp)
+    }
+
     /// The alarm that is running, if one is. `id` is the turbine's.
-    pub(super) fn alarm(&self, id: &Option<TurbineId>) -> Option<LoggedAlarm> {
+    pub(crate) fn alarm(&self, id: &Option<TurbineId>) -> Option<LoggedAlarm> {
         let (alarm, at_peak) = self.state.alarm().zip(self.at_peak.as_ref())?;
         Some(at_peak.clone().alarm(id, *alarm, None))
     }
@@ -119,11 +124,11 @@ pub struct TurbineStatus {
 }
 
 impl TurbineStatus {
-    pub(super) fn new(turbine_id: Option<String>, turbine: &Turbine, model: &Model, now: Timestamp) -> Self {
+    pub(crate) fn new(id: &Option<TurbineId>, turbine: &Turbine, model: &Model, now: Timestamp) -> Self {
         let (last, state) = (turbine.last.as_ref(), &turbine.state);
         let name = |place: usize| model.features().names().nth(place).map(str::to_owned);
         TurbineStatus {
-            turbine_id,
+            turbine_id: id.as_ref().map(|id| id.as_str().to_owned()),
             last_reading: last.map(|last| last.timestamp),
             readings: turbine.readings,
             anomalies: turbine.anomalies,

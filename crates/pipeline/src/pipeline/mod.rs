@@ -1,10 +1,14 @@
 //! The one way in: check → score → the turbine's state → log → count → tell.
 
+mod follower;
 mod health;
 mod open;
 mod silence;
+mod turbine;
 
+pub use follower::{Changes, Follower, Overview, TurbineToday};
 pub use health::Health;
+pub use turbine::TurbineDetail;
 
 use crate::alarms::{Alarm, AlarmFilter, AlarmsProblem, SharedHistory};
 use crate::committer::{Arrivals, Committer, Judge, SharedFleet};
@@ -12,9 +16,11 @@ use crate::counters::Counters;
 use crate::events::{Event, Events};
 use crate::fleet::{Fleet, FleetConfig, TurbineStatus};
 use crate::group_commit::{CommitError, GroupCommit, Weight};
+use crate::history::Histories;
 use crate::prediction_log::{LogConfig, LogFault, LogPolicy, LogTelemetry};
 use crate::slot::ModelSlot;
 use crate::submission::{Answered, Submission, Why};
+use crate::watched::{Gathered, Watch, Watched};
 use jiff::Timestamp;
 use prometheus::Registry;
 use std::path::PathBuf;
@@ -23,7 +29,7 @@ use std::time::Duration;
 use turbine_core::explain::Scene;
 use turbine_core::model::Model;
 use turbine_core::prediction::LogError;
-use turbine_core::reading::Reading;
+use turbine_core::reading::{Reading, TurbineId};
 
 /// How a pipeline works.
 #[derive(Debug, Clone)]
@@ -118,6 +124,8 @@ struct Shared {
     counters: Arc<Counters>,
     log_telemetry: LogTelemetry,
     events: Events,
+    watched: Watched,
+    histories: Histories,
     /// One model goes into service at a time.
     reloading: tokio::sync::Mutex<()>,
 }
@@ -144,6 +152,8 @@ impl Pipeline {
             counters: Arc::new(Counters::new(registry)),
             log_telemetry: LogTelemetry::new(registry),
             events: Events::default(),
+            watched: Watched::default(),
+            histories: Histories::default(),
             reloading: tokio::sync::Mutex::default(),
             config,
         };
@@ -299,6 +309,17 @@ impl Pipeline {
         self.0.events.follow()
     }
 
+    /// Gathers the rows of a turbine, for [`Pipeline::take_watched`], until the handle is dropped; `None` stands for readings
+    /// that name no turbine.
+    pub fn watch(&self, turbine: Option<TurbineId>) -> Watch {
+        self.0.watched.watch(turbine)
+    }
+
+    /// The rows of watched turbines that were logged since they were taken last.
+    pub fn take_watched(&self) -> Vec<(Option<TurbineId>, Gathered)> {
+        self.0.watched.take()
+    }
+
     /// What was counted since the start.
     pub fn counters(&self) -> &Counters {
         &self.0.counters
@@ -326,7 +347,7 @@ impl Shared {
         let model = Arc::new(model);
         self.counters.set_model(&model);
         self.slot.put(Arc::clone(&model));
-        self.events.tell(|| Event::Model { version: Arc::clone(model.version()) });
+        self.events.tell(Event::Model { version: Arc::clone(model.version()) });
     }
 
     /// What [`LogPolicy::BestEffort`] answers to readings that are not in the log; they leave no trace in the state.

@@ -35,6 +35,8 @@ impl Shared {
             found.complete(alarm_rows, implied, running, model, history)
         };
         alarms.flush();
+        self.histories
+            .begin(fleet.latest(u64::MAX).filter_map(|(id, turbine)| Some((id.clone(), turbine.last_reading()?))));
         *self.fleet.write() = fleet;
         let committer = Committer {
             log: Box::new(log),
@@ -45,6 +47,8 @@ impl Shared {
             rows_are_buffered: log_config.sync == LogSync::None,
             counters: Arc::clone(&self.counters),
             events: self.events.clone(),
+            watched: self.watched.clone(),
+            histories: self.histories.clone(),
             rows_since_snapshot: 0,
             arrivals: Arrivals::begin(),
         };

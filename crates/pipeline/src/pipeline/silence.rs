@@ -71,7 +71,7 @@ impl Shared {
     fn notice(&self, event: Event) {
         self.counters.notice(&event);
         event.log();
-        self.events.tell(|| event);
+        self.events.tell(event);
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod fold;
+mod follower;
 mod support;
 
 use jiff::Timestamp;

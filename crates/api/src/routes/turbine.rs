@@ -1,0 +1,115 @@
+//! `GET /turbines/{id}` and `GET /turbines/{id}/history`.
+
+use super::turbine_name;
+use super::turbines::PageRefusal;
+use crate::error::{AnyRefusal, ApiError};
+use crate::state::App;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use jiff::Timestamp;
+use pipeline::TurbineDetail;
+use pipeline::history::{History, HistoryRange};
+use serde::Deserialize;
+use std::sync::Arc;
+use turbine_core::reading::TurbineId;
+use utoipa::{IntoParams, IntoResponses};
+
+const DEFAULT_POINTS: u16 = 300;
+const LEAST_POINTS: u16 = 10;
+const MOST_POINTS: u16 = 2_000;
+
+/// Which stretch of time is shown, and how finely.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// Its begin, RFC 3339; 24 hours before its end without it.
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Its end, RFC 3339; the turbine's newest reading without it.
+    #[param(format = DateTime)]
+    to: Option<String>,
+    /// The most buckets; 300 without it.
+    #[param(minimum = 10, maximum = 2_000)]
+    points: Option<u16>,
+}
+
+/// How a turbine can be refused besides, for the description of the interface.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only its description is used")]
+pub enum TurbineRefusal {
+    /// There is no reading of that turbine.
+    #[response(status = 404)]
+    NotFound(crate::error::Envelope<'static>),
+}
+
+/// The state of one turbine, the values of its newest reading, and the sensors behind its smoothed surprisal.
+#[utoipa::path(
+    get,
+    path = "/turbines/{id}",
+    params(("id" = String, Path, description = "The turbine; `-` for readings that name none.")),
+    responses(
+        (status = 200, description = "The turbine.", content((crate::schema::TurbineDetailSchema = "application/json"))),
+        PageRefusal,
+        TurbineRefusal,
+        AnyRefusal,
+    ),
+    tag = "turbines"
+)]
+pub async fn turbine(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<TurbineDetail>, ApiError> {
+    let turbine = turbine_name::parse(&id)?;
+    app.pipeline.model()?;
+    app.pipeline.turbine(&turbine).map(Json).ok_or(ApiError::UnknownTurbine { turbine: id })
+}
+
+/// What a turbine read over time, in buckets: least, mean and greatest value of each sensor. Buckets without a reading are
+/// left out; the range is widened to whole buckets.
+#[utoipa::path(
+    get,
+    path = "/turbines/{id}/history",
+    params(("id" = String, Path, description = "The turbine; `-` for readings that name none."), Range),
+    responses(
+        (status = 200, description = "The buckets.", content((crate::schema::HistorySchema = "application/json"))),
+        PageRefusal,
+        TurbineRefusal,
+        AnyRefusal,
+    ),
+    tag = "turbines"
+)]
+pub async fn history(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    range: Result<Query<Range>, QueryRejection>,
+) -> Result<Json<History>, ApiError> {
+    let Query(range) = range.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
+    let (turbine, range) = (turbine_name::parse(&id)?, checked(&range)?);
+    app.pipeline.model()?;
+    let pipeline = app.pipeline.clone();
+    let read = move |turbine: &Option<TurbineId>| pipeline.history(turbine, range);
+    // Files may be read, however few bytes the request has.
+    let history = app.offload.run(usize::MAX, move || read(&turbine)).await;
+    let history = history.map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+    history.map(Json).ok_or(ApiError::UnknownTurbine { turbine: id })
+}
+
+fn checked(range: &Range) -> Result<HistoryRange, ApiError> {
+    let points = range.points.unwrap_or(DEFAULT_POINTS);
+    if !(LEAST_POINTS..=MOST_POINTS).contains(&points) {
+        let problem = format!("points must be {LEAST_POINTS} to {MOST_POINTS}, got {points}");
+        return Err(ApiError::bad_request(problem));
+    }
+    let time = |name: &str, text: &Option<String>| match text {
+        None => Ok(None),
+        Some(text) => text.parse::<Timestamp>().map(Some).map_err(|_| {
+            ApiError::bad_request(format!("{name} must be an RFC 3339 time such as 2026-01-31T12:00:00Z, got {text:?}"))
+        }),
+    };
+    let (from, to) = (time("from", &range.from)?, time("to", &range.to)?);
+    match (from, to) {
+        (Some(begin), Some(end)) if begin > end => {
+            Err(ApiError::bad_request(format!("from must not be later than to, got {begin} and {end}")))
+        }
+        _ => Ok(HistoryRange { from, to, points }),
+    }
+}

@@ -1,0 +1,50 @@
+//! One turbine: how it is, and how it was.
+
+use super::Pipeline;
+use crate::fleet::TurbineStatus;
+use crate::history::{History, HistoryRange};
+use crate::submission::Why;
+use jiff::Timestamp;
+use serde::Serialize;
+use turbine_core::prediction::LogError;
+use turbine_core::reading::TurbineId;
+
+/// The state of one turbine, with its newest reading and the sensors behind its surprisal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TurbineDetail {
+    /// Its state.
+    #[serde(flatten)]
+    pub status: TurbineStatus,
+    /// The values of the reading with the latest time, one a feature.
+    pub values: Vec<f64>,
+    /// The sensors behind the smoothed surprisal by their share, largest first; `None` if the model cannot say. While an
+    /// alarm is running, those at its peak are in the list of alarms.
+    pub why: Option<Vec<Why>>,
+}
+
+impl Pipeline {
+    /// What is known of a turbine, `None` = the readings that name none; `None` if there is no reading or no model.
+    pub fn turbine(&self, id: &Option<TurbineId>) -> Option<TurbineDetail> {
+        let model = self.0.slot.model()?;
+        let (status, state) = {
+            let fleet = self.0.fleet.read();
+            let turbine = fleet.turbine(id)?;
+            (TurbineStatus::new(id, turbine, &model, Timestamp::now()), turbine.state().clone())
+        };
+        let contributions = model.explain_turbine(&state);
+        let why = contributions.map(|all| all.iter().map(|contribution| Why::new(&model, contribution)).collect());
+        Some(TurbineDetail { status, values: state.values().collect(), why })
+    }
+
+    /// What a turbine read over time: from memory as far as that reaches, and from the files of the log before that. `None`
+    /// if there is no reading or no model. Takes some milliseconds or more if files are read.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn history(&self, id: &Option<TurbineId>, range: HistoryRange) -> Result<Option<History>, LogError> {
+        let Some(model) = self.0.slot.model() else { return Ok(None) };
+        let last = self.0.fleet.read().turbine(id).and_then(|turbine| turbine.last_reading());
+        let Some(last) = last else { return Ok(None) };
+        self.0.histories.select(id, range, last, model.features(), &self.0.config.log.path).map(Some)
+    }
+}
