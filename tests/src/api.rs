@@ -60,9 +60,17 @@ impl Api {
     /// # Panics
     /// As [`Api::start`].
     pub fn start_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::start_at(folder, "0", args, env)
+    }
+
+    /// The same, on this port.
+    ///
+    /// # Panics
+    /// As [`Api::start`].
+    pub fn start_at(folder: &Path, port: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
         let log = std::fs::File::create(folder.join("api.stderr")).expect("the folder can be written to");
         let mut child = clean_command(program("api"), folder)
-            .args(["--port", "0"])
+            .args(["--port", port])
             .args(args)
             .envs(env.iter().copied())
             .stdin(Stdio::null())

@@ -644,16 +644,23 @@ function turbineView(name, parameters, abort) {
   async function load() {
     if (busy) return;
     busy = true;
-    const { from, to } = bounds();
+    let { from, to } = bounds();
     const path = `/turbines/${encodeURIComponent(name)}`;
-    const query = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}&points=400`;
+    const historyOf = (start, end) =>
+      askJson(`${path}/history?from=${new Date(start).toISOString()}&to=${new Date(end).toISOString()}&points=400`, abort);
     try {
-      const [history, listed, now, model] = await Promise.all([
-        askJson(`${path}/history?${query}`, abort),
+      let [history, listed, now, model] = await Promise.all([
+        historyOf(from, to),
         askJson(`/alarms?turbine=${encodeURIComponent(name)}&limit=200`, abort),
         askJson(path, abort),
         modelInfo.get(abort),
       ]);
+      const first = Date.parse(history.buckets[0]?.t ?? '');
+      if (!fixed && first > from + (to - from) / 2) {
+        // Most of the range lies before the first reading: show what there is.
+        from = Math.min(first, to - MINUTE);
+        history = await historyOf(from, to);
+      }
       alarms = listed.alarms;
       draw(history, model, from, to);
       showReasons(now);
@@ -730,6 +737,7 @@ function turbineView(name, parameters, abort) {
   function update() {
     const turbine = data.turbines.get(name);
     if (turbine && turbine !== shown) {
+      if (shown && shown.in_alarm !== turbine.in_alarm) due = 0;
       shown = turbine;
       state.replaceChildren(stateElement(turbine));
     }
