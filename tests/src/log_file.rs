@@ -28,6 +28,12 @@ pub struct LogRow {
     pub turbine_id: String,
     /// The model.
     pub model_version: String,
+    /// In decades; `None` if the model is not calibrated.
+    pub surprisal: Option<f64>,
+    /// In decades; `None` if the model is not calibrated.
+    pub smoothed_surprisal: Option<f64>,
+    /// Whether the turbine's alarm was on after the reading.
+    pub in_alarm: bool,
 }
 
 impl LogFile {
@@ -35,7 +41,7 @@ impl LogFile {
     ///
     /// # Panics
     /// If there is no file, its last line is torn, a line has another number of cells than the header, a time is not UTC, a
-    /// verdict is neither 0 nor 1, or a number is not finite.
+    /// verdict or an alarm is neither 0 nor 1, or a number is not finite.
     pub fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(text.ends_with('\n'), "the last line is torn: {:?}", text.lines().last());
@@ -44,6 +50,7 @@ impl LogFile {
         let place = |name: &str| header.iter().position(|column| column == name).unwrap_or_else(|| panic!("no {name}"));
         let (verdict, score) = (place("is_anomaly"), place("anomaly_score"));
         let (turbine, version) = (place("turbine_id"), place("model_version"));
+        let (surprisal, smoothed, alarm) = (place("surprisal"), place("smoothed_surprisal"), place("in_alarm"));
         assert_eq!((header[0].as_str(), score), ("timestamp", verdict + 1));
         let rows = csv.records().map(|record| {
             let record = record.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -54,7 +61,8 @@ impl LogFile {
             };
             let time: jiff::Timestamp = record[0].parse().unwrap_or_else(|error| panic!("{record:?}: {error}"));
             assert_eq!(time.to_string(), record[0], "the time is not UTC");
-            assert!(matches!(&record[verdict], "0" | "1"), "{record:?}");
+            assert!([verdict, alarm].iter().all(|&flag| matches!(&record[flag], "0" | "1")), "{record:?}");
+            let decades = |text: &str| (!text.is_empty()).then(|| number(text));
             LogRow {
                 timestamp: record[0].to_owned(),
                 values: record.iter().skip(1).take(verdict - 1).map(number).collect(),
@@ -62,6 +70,9 @@ impl LogFile {
                 anomaly_score: number(&record[score]),
                 turbine_id: record[turbine].to_owned(),
                 model_version: record[version].to_owned(),
+                surprisal: decades(&record[surprisal]),
+                smoothed_surprisal: decades(&record[smoothed]),
+                in_alarm: &record[alarm] == "1",
             }
         });
         let rows = rows.collect();

@@ -95,7 +95,7 @@ impl Commit for Committer {
         let knows_all = self.fleet.read().is_complete();
         let events = self.fold(new());
         if !self.rows_are_buffered {
-            self.alarms.flush();
+            self.alarms.flush_after_commit();
         }
         rows.iter().for_each(|record| self.counters.count(record));
         self.counters.duplicates.inc_by((judged.iter().flatten().flatten().count() - rows.len()) as u64);

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use turbine_core::feature::FeatureSet;
 use turbine_core::reading::lenient::quote_bare_words;
-use turbine_core::reading::{Fault, RawReading, Reading, ReadingError};
+use turbine_core::reading::{Fault, Reading, ReadingError};
 
 /// The most readings of one batch.
 pub const MAX_BATCH: usize = 10_000;
@@ -60,7 +60,7 @@ impl From<ReadingError> for BadReadings {
 /// # Errors
 /// With every fault there is.
 pub fn reading(text: &[u8], features: &FeatureSet) -> Result<Reading, BadReadings> {
-    Ok(RawReading::from_json(text)?.check(features)?)
+    Ok(Reading::from_json(text, features)?)
 }
 
 /// The readings of a batch, `{"readings": [...]}`; one that has a fault rejects all of them.
@@ -80,7 +80,7 @@ pub fn batch(text: &[u8], features: &FeatureSet) -> Result<Vec<Reading>, BadRead
     let mut accepted = Vec::with_capacity(readings.len());
     let mut refused = Refused::default();
     for (index, raw) in readings.iter().enumerate() {
-        match RawReading::from_json(raw.get().as_bytes()).and_then(|raw| raw.check(features)) {
+        match Reading::from_json(raw.get().as_bytes(), features) {
             Ok(reading) => accepted.push(reading),
             Err(error) => refused.add(Some(index), error),
         }

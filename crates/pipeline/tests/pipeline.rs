@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use pipeline::fleet::{FleetConfig, TurbineStatus};
-use pipeline::{Answered, LogConfig, LogPolicy, LogSync, Pipeline, PipelineConfig, ReloadError, SubmitError, decode};
+use pipeline::prediction_log::LogFault;
+use pipeline::{
+    Answered, LogConfig, LogPolicy, LogSync, OpenError, Pipeline, PipelineConfig, ReloadError, SubmitError, decode,
+};
 use prometheus::Registry;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use turbine_core::dataset::Dataset;
 use turbine_core::feature::FeatureSet;
@@ -52,9 +55,18 @@ impl Place {
         model.version().to_string()
     }
 
+    /// Waits for the maintenance of a pipeline that was dropped just before to let go of the log.
     fn open(&self) -> Pipeline {
-        let model = Model::load(&self.config.model).map_err(|error| error.to_string().into());
-        Pipeline::open(self.config.clone(), model, &Registry::new()).unwrap()
+        let began = Instant::now();
+        loop {
+            let model = Model::load(&self.config.model).map_err(|error| error.to_string().into());
+            match Pipeline::open(self.config.clone(), model, &Registry::new()) {
+                Err(OpenError::Log(LogFault::Locked { .. })) if began.elapsed() < Duration::from_secs(60) => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                opened => return opened.unwrap(),
+            }
+        }
     }
 
     fn rows(&self) -> Vec<String> {

@@ -170,15 +170,32 @@ impl<'a> FromIterator<(Cow<'a, str>, Value)> for RawReading<'a> {
 
 /// Parses an RFC 3339 time. `jiff` alone also accepts `20260131T12Z`, calendar annotations and signed years, which would
 /// start a cell of the log with `-`.
-fn rfc3339(text: &str) -> Option<Timestamp> {
+pub(super) fn rfc3339(text: &str) -> Option<Timestamp> {
     const YEAR_0: i64 = -62_167_219_200;
-    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    let after_seconds = shape.strip_prefix("0000-00-00")?.strip_prefix(['T', 't', ' '])?.strip_prefix("00:00:00")?;
-    let offset = match after_seconds.strip_prefix('.') {
-        Some(fraction) => fraction.strip_prefix('0')?.trim_start_matches('0'),
+    /// `0` stands for a digit, `T` for what may part date and time.
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
+    let (date_and_time, after_seconds) = text.as_bytes().split_at_checked(SHAPE.len())?;
+    let fits = |(byte, shape): (&u8, &u8)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b't' | b' '),
+        other => byte == other,
+    };
+    if !date_and_time.iter().zip(SHAPE).all(fits) {
+        return None;
+    }
+    let offset = match after_seconds.strip_prefix(b".") {
+        Some(fraction) => {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits > 0 { &fraction[digits..] } else { return None }
+        }
         None => after_seconds,
     };
-    let known = matches!(offset, "Z" | "z" | "+00:00" | "-00:00");
+    let known = match offset {
+        [b'Z' | b'z'] => true,
+        [b'+' | b'-', hours @ .., b':', m, n] => hours.len() == 2 && hours.iter().chain([m, n]).all(u8::is_ascii_digit),
+        _ => false,
+    };
+    // The text is parsed only if it has this shape.
     text.parse().ok().filter(|time: &Timestamp| known && time.as_second() >= YEAR_0)
 }
 
@@ -217,7 +234,7 @@ impl<'de> Visitor<'de> for Fields {
 }
 
 /// A key, borrowed from the text if it has no escapes.
-struct Key<'a>(Cow<'a, str>);
+pub(super) struct Key<'a>(pub(super) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

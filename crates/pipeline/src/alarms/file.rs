@@ -1,7 +1,8 @@
 //! The file of alarms: one row an event, appended in the order of the log.
 //!
 //! The prediction log implies every row, so nothing that is torn or lost here is lost for good: the next start writes it
-//! again. Rows that cannot be written wait in memory.
+//! again. Rows that cannot be written wait in memory, up to [`MAX_WAITING_BYTES`]; then the file takes no more rows until the
+//! next start, so that those it has stay in the order of the log.
 
 use super::alarm::{Alarm, header};
 use crate::prediction_log::{Disk, LogFault, LogFile, sync_folder, write_all};
@@ -10,6 +11,12 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use turbine_core::prediction::LogName;
+
+/// Bytes of rows that may wait for the file: tens of thousands of rows.
+pub(super) const MAX_WAITING_BYTES: usize = 8 << 20;
+
+/// Bytes of rows that are tried again with every commit; more wait for the next maintenance.
+const MAX_RETRIED_BYTES: usize = 64 << 10;
 
 /// Why rows wait, if they do; shared with the health.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +42,8 @@ pub(super) struct AlarmsFile {
     rows: u64,
     waiting: Vec<u8>,
     waiting_rows: u64,
+    /// Rows that found no room among those that wait. The next start writes them.
+    left_out: u64,
     /// Whether the file is of other features and still to be set aside.
     foreign: bool,
     problem: AlarmsProblem,
@@ -57,6 +66,7 @@ impl AlarmsFile {
             rows: 0,
             waiting: Vec::new(),
             waiting_rows: 0,
+            left_out: 0,
             foreign: false,
             problem,
         };
@@ -76,18 +86,33 @@ impl AlarmsFile {
 
     /// Whether all rows are in the file.
     pub(super) fn is_settled(&self) -> bool {
-        self.waiting.is_empty() && !self.foreign
+        self.waiting.is_empty() && !self.foreign && self.left_out == 0
     }
 
-    /// Adds the row of what became of an alarm last, to be written by the next flush.
+    /// Adds the row of what became of an alarm last, to be written by the next flush; not if too many wait already.
     pub(super) fn add(&mut self, alarm: &Alarm) {
-        self.waiting.extend_from_slice(&alarm.row());
+        let row = alarm.row();
+        if self.left_out > 0 || self.waiting.len() + row.len() > MAX_WAITING_BYTES {
+            self.left_out += 1;
+            return;
+        }
+        self.waiting.extend_from_slice(&row);
         self.waiting_rows += 1;
+    }
+
+    /// Whether the last flush failed, and many rows wait for the next.
+    pub(super) fn is_slow_to_retry(&self) -> bool {
+        self.waiting.len() > MAX_RETRIED_BYTES && self.problem.get().is_some()
+    }
+
+    /// Whether many rows wait.
+    pub(super) fn should_flush(&self) -> bool {
+        self.waiting.len() >= MAX_WAITING_BYTES / 2
     }
 
     /// Sets the file aside at the next flush, and forgets the rows that wait for it.
     pub(super) fn begin_anew(&mut self) {
-        (self.foreign, self.rows, self.waiting_rows) = (true, 0, 0);
+        (self.foreign, self.rows, self.waiting_rows, self.left_out) = (true, 0, 0, 0);
         self.waiting.clear();
     }
 
@@ -96,18 +121,29 @@ impl AlarmsFile {
         if self.is_settled() {
             return;
         }
-        match self.write() {
-            Ok(()) => self.problem.set(None),
+        let written = self.write();
+        let problem: Option<Arc<str>> = self.problem_after(written).map(Into::into);
+        if let Some(problem) = problem.as_ref().filter(|_| self.problem.get().is_none()) {
+            tracing::warn!("{problem}");
+        }
+        self.problem.set(problem);
+    }
+
+    /// What the health says, given how the rows that waited were written.
+    fn problem_after(&self, written: Result<(), LogFault>) -> Option<String> {
+        let left_out = match self.left_out {
+            0 => String::new(),
+            rows => format!("{rows} rows are left out until the service is restarted, because too many waited"),
+        };
+        match written {
+            Ok(()) if left_out.is_empty() => None,
+            Ok(()) => Some(format!("alarms are raised and listed, but the file of alarms is incomplete: {left_out}")),
             Err(fault) => {
-                let problem: Arc<str> = format!(
-                    "alarms are raised and listed, but {} rows wait to be written to the file of alarms: {fault}",
-                    self.waiting_rows
-                )
-                .into();
-                if self.problem.get().is_none() {
-                    tracing::warn!("{problem}");
-                }
-                self.problem.set(Some(problem));
+                let left_out = if left_out.is_empty() { left_out } else { format!("; {left_out}") };
+                let waiting = self.waiting_rows;
+                Some(format!(
+                    "alarms are raised and listed, but {waiting} rows wait to be written to the file of alarms: {fault}{left_out}"
+                ))
             }
         }
     }

@@ -135,6 +135,9 @@ impl FoundAlarms {
         missing.into_iter().for_each(|alarm| {
             let alarm = Arc::new(alarm);
             alarms.file.add(&alarm);
+            if alarms.file.should_flush() {
+                alarms.file.flush();
+            }
             alarms.history.write().add(&alarm);
         });
         alarms
@@ -158,7 +161,15 @@ impl Alarms {
         self.file.flush();
     }
 
-    /// How many rows the file has; `None` while some are still to be written.
+    /// As [`Alarms::flush`], unless that failed and many rows wait: then the next maintenance tries, so that not every commit
+    /// pays for a disk that is full.
+    pub(crate) fn flush_after_commit(&mut self) {
+        if !self.file.is_slow_to_retry() {
+            self.file.flush();
+        }
+    }
+
+    /// How many rows the file has; `None` while some are still to be written, or are left out.
     pub(crate) fn settled_rows(&self) -> Option<u64> {
         self.file.is_settled().then(|| self.file.rows())
     }

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 //! The file of alarms on a disk that fails.
 
-use super::file::AlarmsFile;
+use super::file::{AlarmsFile, MAX_WAITING_BYTES};
 use super::*;
 use std::fs::File;
 use std::io::{self, Write};
@@ -54,6 +54,35 @@ fn at_whatever_byte_the_disk_is_full_each_row_is_written_once() {
         assert_eq!(open(&mut found).rows(), 2);
         assert_eq!(found, [alarm(1), alarm(2)], "room for {room}");
     }
+}
+
+#[test]
+fn rows_that_wait_are_bounded_and_those_left_out_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.csv");
+    let disk = Arc::new(SmallDisk(AtomicUsize::new(0)));
+    let problem = AlarmsProblem::default();
+    let open = || FoundAlarms::open(&log, true, Arc::clone(&disk) as Arc<dyn Disk>, problem.clone()).unwrap();
+    let mut file = open().file;
+    let fit = MAX_WAITING_BYTES / alarm(1_000_000).row().len();
+    let raised = fit as i64 + 5;
+    for second in 1_000_000..1_000_000 + raised {
+        file.add(&alarm(second));
+    }
+    file.flush();
+    let said = problem.get().unwrap();
+    assert!(said.contains(&format!("{fit} rows wait")) && said.contains("; 5 rows are left out"), "{said}");
+    // With room again, those that waited are written and no later one: the rows stay in the order of the log.
+    disk.0.store(usize::MAX, Ordering::Relaxed);
+    file.flush();
+    file.add(&alarm(9_000_000));
+    file.flush();
+    let said = problem.get().unwrap();
+    assert!(said.contains("incomplete: 6 rows are left out until the service is restarted"), "{said}");
+    assert!(!file.is_settled(), "a snapshot would vouch for rows that are not there");
+    let rows = |found: &FoundAlarms| found.keys.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
+    let first = rows(&open());
+    assert_eq!((first.len(), first[fit - 1].clone()), (fit, alarm(1_000_000 + fit as i64 - 1).id));
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use pipeline::alarms::{Alarm, AlarmFilter};
 use pipeline::fleet::{FleetConfig, TurbineStatus};
-use pipeline::{LogConfig, LogPolicy, LogSync, Pipeline, PipelineConfig, decode};
+use pipeline::prediction_log::LogFault;
+use pipeline::{LogConfig, LogPolicy, LogSync, OpenError, Pipeline, PipelineConfig, decode};
 use prometheus::Registry;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use turbine_core::dataset::Dataset;
 use turbine_core::detector::DetectorKind;
@@ -59,10 +60,20 @@ impl Place {
         Place { folder, config }
     }
 
+    /// Waits for the maintenance of a pipeline that was dropped just before to let go of the log.
     pub fn open(&self) -> Pipeline {
-        self.open_counted(&Registry::new())
+        let began = Instant::now();
+        loop {
+            match Pipeline::open(self.config.clone(), Ok(MODEL.clone()), &Registry::new()) {
+                Err(OpenError::Log(LogFault::Locked { .. })) if began.elapsed() < Duration::from_secs(60) => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                opened => return opened.unwrap(),
+            }
+        }
     }
 
+    /// For a place that no pipeline was opened in.
     pub fn open_counted(&self, registry: &Registry) -> Pipeline {
         Pipeline::open(self.config.clone(), Ok(MODEL.clone()), registry).unwrap()
     }
