@@ -21,7 +21,7 @@ use crate::feature::FeatureSet;
 use crate::forest::{Forest, ForestData};
 use crate::monitor::{Monitor, MonitorSettings};
 use crate::scaler::StandardScaler;
-use crate::threshold::check_contamination;
+use crate::threshold::{ThresholdMethod, check_contamination};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -232,8 +232,7 @@ fn check(parts: &ModelParts) -> Result<(), ModelError> {
     let ModelParts { features, params, detector, threshold, training, monitor, expectation, .. } = parts;
     let forest = detector.isolation_forest();
     let n = features.len();
-    check_contamination(params.contamination)
-        .map_err(|error| invalid("params.contamination", format!("is wrong: {error}")))?;
+    check_share(params)?;
     if !(0.0..1.0).contains(threshold) {
         return Err(invalid("threshold", format!("is {threshold}; it must be 0 to 1")));
     }
@@ -260,6 +259,18 @@ fn check(parts: &ModelParts) -> Result<(), ModelError> {
     }
     FeatureSummary::check(&training.features, features).map_err(|(field, problem)| invalid(&field, problem))?;
     golden::prove(parts)
+}
+
+fn check_share(params: &ModelParams) -> Result<(), ModelError> {
+    let wrong = |problem: String| Err(invalid("params.contamination", problem));
+    match (params.contamination, params.threshold_method) {
+        (None, ThresholdMethod::Auto) => Ok(()),
+        (None, _) => wrong("is null, but the threshold was chosen by it".to_owned()),
+        (Some(share), ThresholdMethod::Auto) => {
+            wrong(format!("is {share}, but must be null for threshold_method auto"))
+        }
+        (Some(share), _) => check_contamination(share).or_else(|error| wrong(format!("is wrong: {error}"))),
+    }
 }
 
 fn text_of(parts: &ModelParts) -> String {

@@ -29,8 +29,9 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelParams {
-    /// Share of the training readings to be flagged, above 0, at most 0.5.
-    pub contamination: f64,
+    /// Share of the training readings to be flagged, above 0, at most 0.5; `None` exactly if the threshold does not depend
+    /// on it ([`ThresholdMethod::Auto`]).
+    pub contamination: Option<f64>,
     /// How the threshold was chosen.
     pub threshold_method: ThresholdMethod,
     /// Number of trees.
