@@ -1,0 +1,7 @@
+//! The documents agree with the programs and with each other.
+
+#![allow(clippy::unwrap_used)]
+
+mod configuration;
+mod length;
+mod links;
