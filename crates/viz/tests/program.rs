@@ -218,6 +218,16 @@ fn parts_with_other_features_are_left_out_in_one_line() {
     );
     assert!(!told.iter().any(|line| line.contains("skipped")), "{told:?}");
     assert_eq!(lines(&viz(folder.path(), &["--log", part]))[0], "[viz] rows=7 anomalies=0 rate=0.00%");
+
+    // What the service set aside because of other columns; what is no log is not named.
+    let aside = "outputs/predictions_log.set-aside-1.csv";
+    fs::write(folder.path().join(aside), log(&["x"], 30)).unwrap();
+    fs::write(folder.path().join("outputs/predictions_log.set-aside-2.csv"), "no log\n").unwrap();
+    assert_eq!(
+        lines(&viz(folder.path(), &[]))[2],
+        format!("[viz] left out an earlier log with other columns, {aside}; --log {aside} draws it")
+    );
+    assert_eq!(lines(&viz(folder.path(), &["--log", aside]))[0], "[viz] rows=30 anomalies=3 rate=10.00%");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod args;
 mod bucket;
 mod counts;
+mod left_out;
 mod normal;
 mod over_time;
 mod progress;
@@ -14,7 +15,6 @@ mod turbines;
 pub use args::Args;
 pub use bucket::Bucket;
 
-use crate::chart::count;
 use anyhow::{Context, bail};
 use bucket::Buckets;
 use counts::Counts;
@@ -27,7 +27,7 @@ use std::path::Path;
 use survey::Survey;
 use turbine_core::feature::FeatureSet;
 use turbine_core::model::Model;
-use turbine_core::prediction::{ForeignFile, LogReader};
+use turbine_core::prediction::LogReader;
 use turbines::{Threshold, Traces, TurbineSurvey};
 
 /// Left out if the log has no smoothed surprisal.
@@ -96,7 +96,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     }
 
     report(&survey, &turbines, out)?;
-    report_foreign(reader.foreign(), out)?;
+    left_out::report(&log, reader.foreign(), out)?;
     if buckets.len() <= 2 && args.bucket.is_none() {
         let width = buckets.width();
         writeln!(
@@ -148,16 +148,6 @@ fn report(survey: &Survey, turbines: &TurbineSurvey, out: &mut impl Write) -> an
     if survey.of_others > 0 {
         writeln!(out, "[viz] other_turbines={} (rows of turbines that --turbine does not name)", survey.of_others)?;
     }
-    Ok(())
-}
-
-/// Names the files with other features in one line.
-fn report_foreign(files: &[ForeignFile], out: &mut impl Write) -> anyhow::Result<()> {
-    let Some(newest) = files.last() else { return Ok(()) };
-    let rows = count(files.iter().map(|file| file.rows).sum());
-    let (path, others) = (newest.path.display(), files.len() - 1);
-    let and = if others == 0 { String::new() } else { format!(" and {others} more") };
-    writeln!(out, "[viz] left out {rows} rows of other features, in {path}{and}; --log {path} draws them")?;
     Ok(())
 }
 
