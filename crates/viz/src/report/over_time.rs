@@ -14,7 +14,7 @@ const MAX_LINES: usize = style::SERIES.len();
 /// Maximum number of buckets with a marker on every count.
 const MAX_MARKERS: usize = 60;
 /// Height of a notice in place of a chart.
-const NOTICE: f64 = 240.0;
+const NOTICE: f64 = 100.0;
 /// Minimum width of the time axis, in buckets.
 const MIN_BUCKETS: usize = 6;
 
