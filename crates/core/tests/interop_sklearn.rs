@@ -133,6 +133,14 @@ fn an_imported_forest_is_calibrated_by_normal_readings() {
     let why = model.explain_reading(&TurbineState::default(), Timestamp::UNIX_EPOCH, &[45.0, 60.0, 0.5]).unwrap();
     assert_eq!(why[0].feature, 0, "{why:?}");
 
+    // A forest without a scaler explains as well: what is expected follows from the calibrating readings.
+    let bare = Model::load(&interop().join("golden/auto/model.json")).unwrap();
+    let bare = calibrate(&bare, &readings_of(&bare, 2_000), &TrainingParams::recorded()).unwrap();
+    let why = bare.explain_reading(&TurbineState::default(), Timestamp::UNIX_EPOCH, &[45.0, 60.0, 0.5]).unwrap();
+    assert_eq!(why[0].feature, 0, "{why:?}");
+    // The simulated turbine's normal temperature is 25 °C.
+    assert!((why[0].expected - 25.0).abs() < 1.0, "{why:?}");
+
     // It can be calibrated again by other readings.
     let again = calibrate(&model, &readings_of(&model, 1_000), &TrainingParams::recorded()).unwrap();
     assert_eq!(again.monitor().settings().typical_interval, None);

@@ -28,6 +28,7 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 #[derive(Serialize, Deserialize)]
 struct Envelope<'a> {
@@ -76,7 +77,13 @@ impl Model {
     /// [`ModelError::Invalid`] if the parts do not fit each other.
     pub fn new(parts: ModelParts) -> Result<Self, ModelError> {
         check(&parts)?;
-        Ok(Model { version: version_of(&text_of(&parts)).into(), parts })
+        let version = version_of(&text_of(&parts)).into();
+        Ok(Self::of_checked(parts, version))
+    }
+
+    fn of_checked(parts: ModelParts, version: Arc<str>) -> Self {
+        let spread = FeatureSummary::spread(&parts.training.features);
+        Model { parts, version, spread }
     }
 
     /// Reads the text of a model file and proves all of it: shape, numbers, every path of every tree, the golden readings,
@@ -100,7 +107,7 @@ impl Model {
                 format!("is {:?}, but the content's is {version:?}: the file was edited", envelope.model_version);
             return Err(invalid("model_version", problem));
         }
-        Ok(Model { parts, version: version.into() })
+        Ok(Self::of_checked(parts, version.into()))
     }
 
     /// The text of the model file. A model that another program wrote may get another version, since the version is that

@@ -70,6 +70,7 @@ pub struct ModelParts {
 pub struct Model {
     parts: ModelParts,
     version: Arc<str>,
+    spread: StandardScaler,
 }
 
 impl Model {
@@ -100,6 +101,12 @@ impl Model {
     /// The mean and spread it standardises by.
     pub fn scaler(&self) -> &StandardScaler {
         self.parts.detector.scaler()
+    }
+
+    /// Mean and standard deviation of each feature in training, which expected values are relative to. They are the
+    /// scaler's, unless the forest was fitted elsewhere: its scaler may say nothing of them.
+    pub fn spread(&self) -> &StandardScaler {
+        &self.spread
     }
 
     /// Scores above it are anomalies.

@@ -64,6 +64,12 @@ impl FeatureSummary {
         dataset.features().names().enumerate().map(summary).collect()
     }
 
+    /// Mean and standard deviation of each feature.
+    pub(super) fn spread(summaries: &[Self]) -> StandardScaler {
+        let column = |part: fn(&Self) -> f64| summaries.iter().map(part).collect();
+        StandardScaler::of(column(|summary| summary.mean), column(|summary| summary.std))
+    }
+
     /// What is wrong with the summaries of `features`, as field and problem.
     pub(super) fn check(summaries: &[Self], features: &FeatureSet) -> Result<(), (String, String)> {
         if summaries.len() != features.len() {

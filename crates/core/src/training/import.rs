@@ -34,11 +34,7 @@ pub fn calibrate(model: &Model, dataset: &Dataset, params: &TrainingParams) -> R
     let calibration = Calibration::fit(&scores);
     let surprisals: Vec<f64> = scores.iter().map(|&score| calibration.surprisal(score)).collect();
     let monitor = fitted::monitor(&normal, Some(&surprisals), params)?;
-    let scaler = model.scaler().clone();
-    // A forest that came without a scaler has readings of any spread, which expected values are not made for.
-    let expectation = Expectation::fit(normal.readings(), &scaler)
-        .filter(|expectation| expectation.check(normal.features().len()).is_ok());
-    let detector = Detector::forest(scaler, model.forest().clone(), Some(calibration));
+    let detector = Detector::forest(model.scaler().clone(), model.forest().clone(), Some(calibration));
     let golden = model.golden().calibrated(&detector);
     // The forest's scaler may say nothing of what is normal.
     let spread = StandardScaler::fit_where_spread(normal.readings(), normal.features().len()).map_err(
@@ -47,6 +43,7 @@ pub fn calibrate(model: &Model, dataset: &Dataset, params: &TrainingParams) -> R
             std,
         },
     )?;
+    let expectation = Expectation::fit(normal.readings(), &spread);
     let training = TrainingSummary {
         rows: normal.len() as u64,
         features: FeatureSummary::of(&normal, &spread),
