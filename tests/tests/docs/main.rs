@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod configuration;
+mod interface;
 mod length;
 mod links;
