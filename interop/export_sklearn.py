@@ -5,8 +5,10 @@
 
 The pickle (joblib's or Python's own) contains one of
   - a dictionary {"model": IsolationForest, "scaler": StandardScaler, "meta": {...}}, scaler and meta optional,
-  - a Pipeline of a StandardScaler and an IsolationForest,
+  - a Pipeline of a scaler and an IsolationForest,
   - a bare IsolationForest.
+The scaler is a StandardScaler, a RobustScaler or a MaxAbsScaler. With contamination "auto", scikit-learn's default, the
+threshold is 0.5, as in scikit-learn. Forests of any size, max_samples and max_features are exported.
 Loading a pickle runs the code in it: export only files you trust.
 
 The model scores and labels exactly as scikit-learn does: with its path lengths, its threshold and its rounding of inputs
@@ -29,11 +31,14 @@ import joblib
 import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, RobustScaler, StandardScaler
 
 N_GOLDEN = 32
 # Maximum difference between the scores of scikit-learn and ours, with a margin: their powers of two differ in rounding.
 TOLERANCE = 1e-12
+
+# Scalers that compute (x - centre) / scale. A MinMaxScaler computes x * scale + minimum, which rounds differently.
+SCALERS = (StandardScaler, RobustScaler, MaxAbsScaler)
 
 # Units and ranges of the default turbine's features.
 KNOWN = {
@@ -49,20 +54,39 @@ class ExportError(Exception):
 
 def unpack(pickled):
     """The forest, the scaler (or None) and the metadata in a pickle."""
+    meta = {}
     if isinstance(pickled, dict):
         model, scaler, meta = pickled.get("model"), pickled.get("scaler"), pickled.get("meta") or {}
     elif isinstance(pickled, Pipeline):
-        steps = [step for _, step in pickled.steps]
-        model, scaler, meta = steps[-1], steps[0] if len(steps) == 2 else None, {}
-        if len(steps) > 2:
-            raise ExportError("the pipeline has other steps than a StandardScaler and an IsolationForest")
+        *scalers, model = [step for _, step in pickled.steps if step is not None and step != "passthrough"]
+        if len(scalers) > 1:
+            names = ", ".join(type(step).__name__ for step in scalers)
+            raise ExportError(f"the pipeline has several steps before the forest ({names}); at most one scaler is exported")
+        scaler = scalers[0] if scalers else None
     else:
-        model, scaler, meta = pickled, None, {}
+        model, scaler = pickled, None
     if not isinstance(model, IsolationForest) or not hasattr(model, "estimators_"):
         raise ExportError(f"the model is not a fitted IsolationForest but a {type(model).__name__}")
-    if scaler is not None and (not isinstance(scaler, StandardScaler) or not hasattr(scaler, "n_features_in_")):
-        raise ExportError(f"the scaler is not a fitted StandardScaler but a {type(scaler).__name__}")
+    if scaler is not None and (not isinstance(scaler, SCALERS) or not hasattr(scaler, "n_features_in_")):
+        known = ", ".join(scaler.__name__ for scaler in SCALERS)
+        raise ExportError(f"the scaler is a {type(scaler).__name__}, not fitted or not one of: {known}")
     return model, scaler, meta
+
+
+def centre_and_scale(scaler, n):
+    """What a scaler subtracts from each feature, and by what it divides."""
+    centre, scale = None, getattr(scaler, "scale_", None)
+    if isinstance(scaler, StandardScaler) and scaler.with_mean:
+        centre = scaler.mean_
+    elif isinstance(scaler, RobustScaler):
+        centre = scaler.center_
+    return (np.zeros(n) if centre is None else centre), (np.ones(n) if scale is None else scale)
+
+
+def training_rows(scaler):
+    """How many readings the mean and the standard deviation of each feature come from; 0 if they are not known."""
+    known = isinstance(scaler, StandardScaler) and scaler.with_mean and scaler.with_std
+    return int(np.max(scaler.n_samples_seen_)) if known else 0
 
 
 def feature_names(model, scaler, meta, given):
@@ -115,11 +139,31 @@ def tree_data(tree, features):
     }
 
 
-def golden_readings(model, mean, std, threshold):
-    """Readings at increasing distances from the mean, with scikit-learn's scores."""
+def trees_of(model):
+    """Each tree with the forest's features that it was fitted to."""
+    every = range(model.n_features_in_)
+    for tree, features in zip(model.estimators_, model.estimators_features_):
+        # A tree that sees all features sees them in their own order, whatever the order of this list.
+        yield tree.tree_, every if len(features) == len(every) else features
+
+
+def splits_of(model, n):
+    """Mean and spread of the splits of each feature: where the forest tells readings apart."""
+    at = [[] for _ in range(n)]
+    for tree, features in trees_of(model):
+        for split in np.flatnonzero(tree.children_left >= 0):
+            at[features[tree.feature[split]]].append(tree.threshold[split])
+    centre = np.array([np.mean(values) if values else 0.0 for values in at])
+    return centre, np.array([np.std(values) or 1.0 if values else 1.0 for values in at])
+
+
+def golden_readings(model, centre, scale, threshold):
+    """Readings at increasing distances from the middle of the splits, with scikit-learn's scores."""
     draw = random.Random(0)
-    values = [[m + s * draw.gauss(0, 1) * (i / 8) for m, s in zip(mean, std)] for i in range(N_GOLDEN)]
-    scores = -model.score_samples((np.array(values) - mean) / std)
+    middle, spread = splits_of(model, len(centre))
+    scaled = [[m + s * draw.gauss(0, 1) * (i / 8) for m, s in zip(middle, spread)] for i in range(N_GOLDEN)]
+    values = (np.array(scaled) * scale + centre).tolist()
+    scores = -model.score_samples((np.array(values) - centre) / scale)
     return {
         "tolerance": TOLERANCE,
         "readings": [
@@ -137,38 +181,35 @@ def export(pickled, names=None, contamination=None):
     if hasattr(model, "feature_names_in_"):
         del model.feature_names_in_
     n = len(names)
-    mean = np.zeros(n) if scaler is None or not scaler.with_mean else scaler.mean_
-    std = np.ones(n) if scaler is None or not scaler.with_std else scaler.scale_
+    centre, scale = centre_and_scale(scaler, n)
     contamination = contamination or model.contamination
-    if contamination == "auto":
-        raise ExportError("contamination is 'auto'; give the share of readings to flag with --contamination")
+    is_auto = contamination == "auto"
     # A reading that scores exactly the threshold is normal, even if our score differs in its last bits.
     threshold = float(-model.offset_) * (1 + 1e-13)
-    trees = [tree_data(tree.tree_, features) for tree, features in zip(model.estimators_, model.estimators_features_)]
+    trees = [tree_data(tree, features) for tree, features in trees_of(model)]
     seed = model.random_state if isinstance(model.random_state, (int, np.integer)) else None
-    rows = 0 if scaler is None else np.max(scaler.n_samples_seen_)
     body = {
         "features": [feature(name) for name in names],
         "params": {
-            "contamination": float(contamination),
-            "threshold_method": "contamination",
+            "contamination": None if is_auto else float(contamination),
+            "threshold_method": "auto" if is_auto else "contamination",
             "n_estimators": len(trees),
             "sample_size": int(model.max_samples_),
             "extension_level": 0,
             "random_state": None if seed is None or seed < 0 else int(seed),
         },
-        "scaler": {"mean": [float(m) for m in mean], "std": [float(s) for s in std]},
+        "scaler": {"mean": [float(m) for m in centre], "std": [float(s) for s in scale]},
         "threshold": threshold,
         "training": {
-            "rows": int(rows),
+            "rows": training_rows(scaler),
             "features": [
                 {"name": name, "mean": float(m), "std": float(s), "quantiles": []}
-                for name, m, s in zip(names, mean, std)
+                for name, m, s in zip(names, centre, scale)
             ],
             "evaluation": None,
             "interop_difference": None,
         },
-        "golden": golden_readings(model, mean, std, threshold),
+        "golden": golden_readings(model, centre, scale, threshold),
         "forest": {
             "n_features": n,
             "sample_size": int(model.max_samples_),
@@ -187,7 +228,7 @@ def main():
     parser.add_argument("pickle", help="the fitted model, written by joblib.dump or pickle.dump")
     parser.add_argument("model", help="the model file to write")
     parser.add_argument("--features", help="feature names in order, if the pickle has none: a,b,c")
-    parser.add_argument("--contamination", type=float, help="share of readings to flag, if the model has 'auto'")
+    parser.add_argument("--contamination", type=float, help="share of readings to state in the file, if the model has 'auto'; its threshold stays")
     arguments = parser.parse_args()
     try:
         names = arguments.features.split(",") if arguments.features else None

@@ -44,6 +44,7 @@ fn the_readme_does_what_it_says() {
     let mut ports = Vec::new();
     let mut services = Vec::new();
     let mut ran = 0;
+    let mut printed = String::new();
     for block in shell_blocks(&readme) {
         let mut text = block.clone();
         for (stated, actual) in &ports {
@@ -63,6 +64,7 @@ fn the_readme_does_what_it_says() {
                 let (stdout, stderr) =
                     (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
                 assert!(output.status.success(), "{block}\n{}\n{stdout}\n{stderr}", output.status);
+                printed += &stdout;
                 ran += 1;
             }
         }
@@ -76,7 +78,16 @@ fn the_readme_does_what_it_says() {
     }
     // Three valid readings by curl, 20 and 5,000 by the sender; the fourth by curl is refused.
     assert_eq!(rows(&here.join("outputs/predictions_log.csv")), 3 + 20 + 5_000);
-    assert_eq!(rows(&here.join("outputs/mine/predictions_log.csv")), 3_000);
+    assert_eq!(rows(&here.join("outputs/mine/predictions_log.csv")), 1_440);
+    // One alarm, raised and cleared, that bearing_temp is behind.
+    let alarms = std::fs::read_to_string(here.join("outputs/mine/alarms.csv")).expect("there are alarms");
+    let alarms: Vec<&str> = alarms.lines().skip(1).collect();
+    assert_eq!(alarms.len(), 2, "{alarms:#?}");
+    assert!(alarms.iter().all(|alarm| alarm.contains("bearing_temp")), "{alarms:#?}");
+    assert!(printed.contains("alarms_raised=1 alarms_false=0"), "{printed}");
+    // The twenty readings at the pace of sensors have an anomaly among the first ten.
+    let lines: Vec<&str> = printed.lines().filter(|line| line.starts_with("[200] anom=")).collect();
+    assert_eq!((lines.len(), lines[..10].iter().any(|line| line.contains("anom=True"))), (20, true), "{lines:#?}");
 }
 
 /// The shell blocks of the README.

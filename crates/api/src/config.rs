@@ -8,41 +8,48 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+const EXAMPLES: &str = "\
+Examples:
+  api
+  api --model models/mine.json --outputs outputs/mine --port 5001
+  api --host 0.0.0.0 --api-keys-file keys.txt --log-sync fsync --log-max-bytes 512MiB --log-keep 20";
+
 /// Scores turbine readings over HTTP and logs every prediction.
 #[derive(Debug, Clone, Parser)]
-#[command(version)]
+#[command(version, next_help_heading = "Service", after_help = EXAMPLES)]
 pub struct Config {
     /// What to do; without a command, serve.
     #[command(subcommand)]
     pub command: Option<Command>,
 
     /// Model file; if it does not exist, the default model is trained and saved there.
-    #[arg(long, env = "MODEL_PATH", default_value = "models/turbine_iforest.json")]
+    #[arg(long, env = "MODEL_PATH", value_name = "FILE", default_value = "models/turbine_iforest.json")]
     pub model: PathBuf,
 
-    /// Look this often whether the model file has changed, and put it into service if so; without a value every 2 s,
-    /// without the flag only on SIGHUP and POST /model/reload.
+    /// How often to look for a new model file and put it into service [without a value: 2s; without the flag: never].
+    ///
+    /// SIGHUP and POST /model/reload put a new model file into service in any case.
     #[arg(long, env = "WATCH_MODEL", value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "2s", value_parser = duration)]
     pub watch_model: Option<Duration>,
 
     /// The model to begin with if there is no model file yet, instead of training the default one.
-    #[arg(long, env = "FIRST_MODEL")]
+    #[arg(long, env = "FIRST_MODEL", value_name = "FILE")]
     pub first_model: Option<PathBuf>,
 
     /// Folder of the prediction log.
-    #[arg(long, env = "OUTPUTS_DIR", default_value = "outputs")]
+    #[arg(long, env = "OUTPUTS_DIR", value_name = "FOLDER", default_value = "outputs")]
     pub outputs: PathBuf,
 
     /// Address to listen on; 0.0.0.0 for every interface.
-    #[arg(long, env = "API_HOST", default_value = "127.0.0.1", global = true)]
+    #[arg(long, env = "API_HOST", value_name = "ADDRESS", default_value = "127.0.0.1", global = true)]
     pub host: String,
 
     /// Port to listen on; 0 for any free one.
-    #[arg(long, env = "API_PORT", default_value_t = 5000, global = true)]
+    #[arg(long, env = "API_PORT", value_name = "PORT", default_value_t = 5000, global = true)]
     pub port: u16,
 
     /// How the service's own log lines look.
-    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto, global = true)]
+    #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Auto, global = true)]
     pub log_format: LogFormat,
 
     /// As whom to run.
@@ -86,96 +93,114 @@ pub enum LogFormat {
 
 /// Who may call.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Access")]
 pub struct Keys {
-    /// If set, every endpoint but /health* wants `Authorization: Bearer KEY` or `X-API-Key: KEY`.
-    #[arg(long, env = "API_KEY", hide_env_values = true)]
+    /// Key that every request but those to /health* must show.
+    ///
+    /// It is shown as `Authorization: Bearer KEY` or `X-API-Key: KEY`.
+    #[arg(long, env = "API_KEY", value_name = "KEY", hide_env_values = true)]
     pub api_key: Option<String>,
 
-    /// File with further keys, one a line; blank lines and lines that begin with # are skipped.
-    #[arg(long, env = "API_KEYS_FILE")]
+    /// File with further keys, one a line.
+    ///
+    /// Blank lines and lines that begin with # are skipped.
+    #[arg(long, env = "API_KEYS_FILE", value_name = "FILE")]
     pub api_keys_file: Option<PathBuf>,
 }
 
 /// The prediction log.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Prediction log")]
 pub struct LogFlags {
-    /// What an answer promises: none = the row is on its way, written within 100 ms; write = the row survives the death
-    /// of the process; fsync = the row survives power loss.
-    #[arg(long, env = "LOG_SYNC", value_enum, default_value_t = LogSync::Write)]
+    /// What the row of an answered prediction survives.
+    ///
+    /// none = it is written within 100 ms of the answer and may be lost; write = it survives the death of the process;
+    /// fsync = it survives power loss.
+    #[arg(long, env = "LOG_SYNC", value_name = "PROMISE", value_enum, default_value_t = LogSync::Write)]
     pub log_sync: LogSync,
 
-    /// What happens to a prediction that cannot be logged: required = 503, best-effort = answered and counted.
-    #[arg(long, env = "LOG_POLICY", value_enum, default_value_t = LogPolicy::Required)]
+    /// What happens to a prediction that cannot be logged.
+    ///
+    /// required = it is refused with 503; best-effort = it is answered, and counted as not logged.
+    #[arg(long, env = "LOG_POLICY", value_name = "POLICY", value_enum, default_value_t = LogPolicy::Required)]
     pub log_policy: LogPolicy,
 
     /// Begin a new log file at this size, such as 512MiB; 0 = never.
-    #[arg(long, env = "LOG_MAX_BYTES", default_value = "0", value_parser = byte_size)]
+    #[arg(long, env = "LOG_MAX_BYTES", value_name = "SIZE", default_value = "0", value_parser = byte_size)]
     pub log_max_bytes: ByteSize,
 
     /// Begin a new log file at this age, such as 24h or 30d; 0 = never.
-    #[arg(long, env = "LOG_MAX_AGE", default_value = "0", value_parser = duration)]
+    #[arg(long, env = "LOG_MAX_AGE", value_name = "TIME", default_value = "0", value_parser = duration)]
     pub log_max_age: Duration,
 
     /// How many full log files to keep; 0 = all.
-    #[arg(long, env = "LOG_KEEP", default_value_t = 0)]
+    #[arg(long, env = "LOG_KEEP", value_name = "N", default_value_t = 0)]
     pub log_keep: usize,
 
-    /// How many bytes of rows may wait for the disk before readings are refused.
-    #[arg(long, env = "LOG_QUEUE_BYTES", default_value = "8MiB", value_parser = byte_size)]
+    /// Most bytes of rows that may wait for the disk; more readings are refused.
+    #[arg(long, hide_short_help = true, env = "LOG_QUEUE_BYTES", value_name = "SIZE", default_value = "8MiB", value_parser = byte_size)]
     pub log_queue_bytes: ByteSize,
 }
 
 /// What is remembered of readings and turbines.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Turbines")]
 pub struct Memory {
-    /// How many readings that name their turbine and their time are remembered, so that one that comes again is not logged
-    /// again; 0 = none. 60 bytes each.
-    #[arg(long, env = "DEDUPE_WINDOW", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(..=16_777_216))]
+    /// How many readings are remembered to recognise a repeated one; 0 = none.
+    ///
+    /// Only readings that name their turbine and their time are remembered, at 60 bytes each. A repeated one is answered as
+    /// before and not logged again.
+    #[arg(long, hide_short_help = true, env = "DEDUPE_WINDOW", value_name = "N", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(..=16_777_216))]
     pub dedupe_window: u32,
 
-    /// How many turbines' state is kept; beyond that the one that was silent longest is forgotten.
-    #[arg(long, env = "MAX_TURBINES", default_value = "10000")]
+    /// Most turbines whose state is kept; the longest silent is forgotten first.
+    #[arg(long, hide_short_help = true, env = "MAX_TURBINES", value_name = "N", default_value = "10000")]
     pub max_turbines: NonZeroUsize,
 }
 
 /// Limits of one client, and of all.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
 pub struct Limits {
     /// Largest body, such as 1MiB; of newline-delimited JSON, the longest line.
-    #[arg(long, env = "MAX_BODY_BYTES", default_value = "1MiB", value_parser = byte_size)]
+    #[arg(long, env = "MAX_BODY_BYTES", value_name = "SIZE", default_value = "1MiB", value_parser = byte_size)]
     pub max_body_bytes: ByteSize,
 
-    /// Longest time for the head of a request to arrive, for a connection to be idle, and for a client to take nothing of
-    /// its answer.
-    #[arg(long, env = "HEADER_TIMEOUT", default_value = "30s", value_parser = duration)]
+    /// Longest time that a connection may stand still.
+    ///
+    /// It applies to a connection without a request, to the head of a request until it has arrived, and to an answer of
+    /// which the client takes nothing. The connection is then closed.
+    #[arg(long, hide_short_help = true, env = "HEADER_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub header_timeout: Duration,
 
     /// Longest time for a body to arrive; of newline-delimited JSON, for its next part.
-    #[arg(long, env = "BODY_TIMEOUT", default_value = "10s", value_parser = duration)]
+    #[arg(long, hide_short_help = true, env = "BODY_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub body_timeout: Duration,
 
-    /// Longest time from the arrived body to the answer; then 503. Below the sender's 3 s, so that the sender hears it.
-    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "2s", value_parser = duration)]
+    /// Longest time from the arrived body to the answer; then 503.
+    ///
+    /// The default is below the sender's 3 s, so that the sender receives the answer.
+    #[arg(long, hide_short_help = true, env = "REQUEST_TIMEOUT", value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub request_timeout: Duration,
 
     /// Longest time for accepted requests to finish after SIGTERM or Ctrl-C.
-    #[arg(long, env = "DRAIN_TIMEOUT", default_value = "10s", value_parser = duration)]
+    #[arg(long, hide_short_help = true, env = "DRAIN_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub drain_timeout: Duration,
 
     /// Most open connections; more wait to be accepted.
-    #[arg(long, env = "MAX_CONNECTIONS", default_value = "16384")]
+    #[arg(long, hide_short_help = true, env = "MAX_CONNECTIONS", value_name = "N", default_value = "16384")]
     pub max_connections: NonZeroUsize,
 
     /// Most requests in flight; more are answered 503.
-    #[arg(long, env = "MAX_IN_FLIGHT", default_value = "4096")]
+    #[arg(long, hide_short_help = true, env = "MAX_IN_FLIGHT", value_name = "N", default_value = "4096")]
     pub max_in_flight: NonZeroU64,
 
     /// Most event streams (GET /events) at once; more are answered 503.
-    #[arg(long, env = "MAX_EVENT_READERS", default_value = "512")]
+    #[arg(long, hide_short_help = true, env = "MAX_EVENT_READERS", value_name = "N", default_value = "512")]
     pub max_event_readers: NonZeroUsize,
 
-    /// Most memory for the bodies of all requests and answers together; what does not fit is answered 503.
-    #[arg(long, env = "MAX_MEMORY", default_value = "64MiB", value_parser = byte_size)]
+    /// Most memory for the bodies of all requests and answers together; more is answered 503.
+    #[arg(long, env = "MAX_MEMORY", value_name = "SIZE", default_value = "64MiB", value_parser = byte_size)]
     pub max_memory: ByteSize,
 }
 

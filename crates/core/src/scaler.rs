@@ -32,6 +32,11 @@ impl StandardScaler {
         Self::measure(readings, n_features).checked()
     }
 
+    /// One of these means and standard deviations, unchecked.
+    pub(crate) fn of(mean: Vec<f64>, std: Vec<f64>) -> Self {
+        StandardScaler { mean, std }
+    }
+
     /// Mean and spread, 0 for a feature that does not vary.
     fn measure(readings: &[f64], n_features: usize) -> Self {
         let n = (readings.len() / n_features) as f64;

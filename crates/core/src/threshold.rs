@@ -11,7 +11,12 @@ pub enum ThresholdMethod {
     Contamination,
     /// Maximises F1 on the validation readings; needs labels.
     BestF1,
+    /// The score 0.5, whatever the readings: scikit-learn's `contamination="auto"`.
+    Auto,
 }
+
+/// The threshold of [`ThresholdMethod::Auto`]: the score of a reading whose path is of average length.
+pub const AUTO_THRESHOLD: f64 = 0.5;
 
 /// Why a threshold cannot be chosen.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

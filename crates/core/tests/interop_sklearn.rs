@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
+    collections::BTreeSet,
     env, fs,
+    ops::Range,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -10,9 +12,11 @@ use std::{
 use jiff::Timestamp;
 use serde::Deserialize;
 use turbine_core::dataset::Dataset;
+use turbine_core::forest::TreeData;
 use turbine_core::model::Model;
 use turbine_core::monitor::{AlarmTarget, TurbineState};
 use turbine_core::simulation;
+use turbine_core::threshold::ThresholdMethod;
 use turbine_core::training::{TrainingParams, calibrate, train};
 
 #[derive(Deserialize)]
@@ -27,7 +31,7 @@ fn interop() -> PathBuf {
 }
 
 /// Compares a model with scikit-learn's results, both written by `interop/make_golden.py`.
-fn check(folder: &Path, n_readings: usize) {
+fn check(folder: &Path, n_readings: usize, share_of_anomalies: Range<f64>) {
     let model = Model::load(&folder.join("model.json")).unwrap();
     let expected: Expected = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
     assert_eq!(expected.readings.len(), n_readings);
@@ -39,28 +43,54 @@ fn check(folder: &Path, n_readings: usize) {
         assert_eq!(model.verdict(score).is_anomaly, expected.is_anomaly[i], "{reading:?} scores {score}");
         n_anomalies += usize::from(expected.is_anomaly[i]);
     }
-    assert!(n_anomalies > n_readings / 50 && n_anomalies < n_readings / 5, "{n_anomalies}");
+    let share = n_anomalies as f64 / n_readings as f64;
+    assert!(share_of_anomalies.contains(&share), "{n_anomalies} of {n_readings}");
+}
+
+/// The committed models, both of scikit-learn 1.9.
+fn check_committed() {
+    check(&interop().join("golden"), 240, CONTAMINATED);
+    check(&interop().join("golden/auto"), 240, AUTO);
+}
+
+/// Shares of anomalies to expect with contamination 0.05, and with "auto", which flags more.
+const CONTAMINATED: Range<f64> = 0.02..0.2;
+const AUTO: Range<f64> = 0.05..0.5;
+
+#[test]
+fn the_committed_models_score_as_scikit_learn_did() {
+    check_committed();
 }
 
 #[test]
-fn the_committed_model_scores_as_scikit_learn_did() {
-    check(&interop().join("golden"), 240);
+fn a_default_model_has_the_threshold_of_scikit_learn() {
+    let model = Model::load(&interop().join("golden/auto/model.json")).unwrap();
+    assert!((model.threshold() - 0.5).abs() < 1e-12, "{}", model.threshold());
+    assert_eq!((model.params().contamination, model.params().threshold_method), (None, ThresholdMethod::Auto));
+    // Each tree sees two of the three features; all of them together see all.
+    let trees = model.forest().to_data().trees;
+    let seen = |tree: &TreeData| tree.feature.iter().collect::<BTreeSet<_>>().len();
+    assert!(trees.iter().all(|tree| seen(tree) <= 2));
+    assert_eq!(trees.iter().flat_map(|tree| &tree.feature).collect::<BTreeSet<_>>().len(), 3);
 }
 
-/// Exports a model with the interpreter `PYTHON`, by default `python3`.
+/// Exports models of four kinds with the interpreter `PYTHON`, by default `python3`.
 #[test]
-fn a_model_exported_now_scores_as_scikit_learn_does() {
+fn models_exported_now_score_as_scikit_learn_does() {
     let python = env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let has_sklearn = Command::new(&python).args(["-c", "import sklearn, joblib"]).output();
     if !has_sklearn.is_ok_and(|output| output.status.success()) {
-        eprintln!("NOT RUN: {python} has no scikit-learn; only the committed model was compared");
-        return check(&interop().join("golden"), 240);
+        eprintln!("NOT RUN: {python} has no scikit-learn; only the committed models were compared");
+        return check_committed();
     }
-    let folder = tempfile::tempdir().unwrap();
-    let made =
-        Command::new(&python).arg("-B").arg(interop().join("make_golden.py")).arg(folder.path()).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    check(folder.path(), 10_000);
+    for (case, anomalies) in [("scaled", CONTAMINATED), ("auto", AUTO), ("default", AUTO), ("large", AUTO)] {
+        let folder = tempfile::tempdir().unwrap();
+        let script = interop().join("make_golden.py");
+        let made =
+            Command::new(&python).arg("-B").arg(script).args(["--case", case]).arg(folder.path()).output().unwrap();
+        assert!(made.status.success(), "{case}: {}", String::from_utf8_lossy(&made.stderr));
+        check(folder.path(), 10_000, anomalies);
+    }
 }
 
 /// Readings of the turbine that the golden model was fitted to, one in twenty labelled as an anomaly.
@@ -84,9 +114,13 @@ fn an_imported_forest_is_calibrated_by_normal_readings() {
     let written = tempfile::tempdir().unwrap();
     model.save(&written.path().join("model.json")).unwrap();
     fs::copy(folder.join("expected.json"), written.path().join("expected.json")).unwrap();
-    check(written.path(), 240);
+    check(written.path(), 240, CONTAMINATED);
     assert_eq!((model.threshold(), model.golden().tolerance), (imported.threshold(), imported.golden().tolerance));
     assert_ne!(model.version(), imported.version());
+    // What is normal follows from the readings that it was calibrated by.
+    let (training, mean) = (model.training(), normal.column(0).sum::<f64>() / normal.len() as f64);
+    assert_eq!((training.rows, training.features[0].quantiles.len()), (normal.len() as u64, 9));
+    assert!((training.features[0].mean - mean).abs() < 1e-9);
 
     let detector = model.detector();
     assert_eq!(detector.forest_calibration().unwrap().held_out(), normal.len() as u64);
@@ -98,6 +132,14 @@ fn an_imported_forest_is_calibrated_by_normal_readings() {
     assert!(settings.alarm.unwrap().expected_per_day.is_some());
     let why = model.explain_reading(&TurbineState::default(), Timestamp::UNIX_EPOCH, &[45.0, 60.0, 0.5]).unwrap();
     assert_eq!(why[0].feature, 0, "{why:?}");
+
+    // A forest without a scaler explains as well: what is expected follows from the calibrating readings.
+    let bare = Model::load(&interop().join("golden/auto/model.json")).unwrap();
+    let bare = calibrate(&bare, &readings_of(&bare, 2_000), &TrainingParams::recorded()).unwrap();
+    let why = bare.explain_reading(&TurbineState::default(), Timestamp::UNIX_EPOCH, &[45.0, 60.0, 0.5]).unwrap();
+    assert_eq!(why[0].feature, 0, "{why:?}");
+    // The simulated turbine's normal temperature is 25 °C.
+    assert!((why[0].expected - 25.0).abs() < 1.0, "{why:?}");
 
     // It can be calibrated again by other readings.
     let again = calibrate(&model, &readings_of(&model, 1_000), &TrainingParams::recorded()).unwrap();

@@ -1,10 +1,15 @@
 use clap::Parser;
 use std::path::PathBuf;
 
+const EXAMPLES: &str = "\
+Examples:
+  evaluate --data my-turbine.csv --label fault --timestamp taken_at --model models/mine.json --outputs outputs/mine
+  evaluate --data fleet.csv --label fault --timestamp taken_at --turbine turbine --train normal.csv";
+
 /// Evaluates a model on a labelled recording: replays it turbine by turbine through the model's detector and monitor, as
 /// the service does, and compares its alarms with the labels and with four baselines.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "evaluate", version)]
+#[command(name = "evaluate", version, after_help = EXAMPLES)]
 pub struct Args {
     /// The labelled recording: a CSV with a header, one reading a row. The model's features are read from the columns of
     /// the same names

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct RunAsOwner {
     /// If started as root, switch to the owner of this folder and drop all capabilities (for containers)
-    #[arg(long, env = "RUN_AS_OWNER_OF", value_name = "FOLDER", global = true)]
+    #[arg(long, env = "RUN_AS_OWNER_OF", value_name = "FOLDER", global = true, hide_short_help = true)]
     pub run_as_owner_of: Option<PathBuf>,
 }
 

@@ -21,13 +21,19 @@ const SIMULATION: &str = "Simulated turbines";
 const REPLAY: &str = "Recorded turbines";
 const OUTPUT: &str = "Output";
 
+const EXAMPLES: &str = "\
+Examples:
+  sender --count 20 --interval 0.1
+  sender --count 5000 --interval 0 --turbines 5 --scenario drift --quiet
+  sender --api-url http://localhost:5001/predict --replay my-turbine.csv --label fault --timestamp taken_at --interval 0";
+
 /// Streams simulated or recorded turbine readings to the API, prints a line for each, and a summary at the end.
 ///
 /// Readings are due on a fixed schedule, reading i at start + i · interval, and latency counts from the due moment. Each
 /// reading carries a turbine and a time, so that the service recognises a retried one and logs it once. Exit code: 0 if
 /// every reading was answered, 1 if one was refused or stayed unsent.
 #[derive(Debug, Clone, Parser)]
-#[command(version)]
+#[command(version, after_help = EXAMPLES)]
 pub struct Config {
     /// URL of /predict; the API's other URLs are derived from it
     #[arg(long, env = "API_URL", help_heading = SERVICE, value_name = "URL", default_value = "http://localhost:5000/predict")]

@@ -11,9 +11,21 @@ use turbine_core::monitor::{AlarmTarget, DEFAULT_SPAN, MOST_SPAN, Sensitivity};
 use turbine_core::threshold::{ThresholdMethod, check_contamination};
 use turbine_core::training::TrainingParams;
 
+const DATA: &str = "Data";
+const DETECTOR: &str = "Detector";
+const ALARMS: &str = "Alarms";
+const OUTPUT: &str = "Output";
+
+const EXAMPLES: &str = "\
+Examples:
+  train
+  train --data my-turbine.csv --label fault --timestamp taken_at --model models/mine.json --outputs outputs/mine
+  train --data my-turbine.csv --timestamp taken_at --false-alarms-per-day 0.5 --model models/mine.json
+  train --import models/exported.json --data normal.csv --timestamp taken_at --model models/mine.json";
+
 /// Trains a detector on simulated readings or those of a CSV, and draws its evaluation.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "train", version, allow_negative_numbers = true)]
+#[command(name = "train", version, allow_negative_numbers = true, next_help_heading = DATA, after_help = EXAMPLES)]
 pub struct Args {
     /// CSV with a header to train on [default: 9,800 simulated readings of the default turbine]
     #[arg(long, value_name = "FILE")]
@@ -23,75 +35,80 @@ pub struct Args {
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "data", value_parser = column)]
     pub features: Option<Vec<String>>,
 
-    /// Label column: 1 or true for a fault, 0 or false for a normal reading. Rows labelled as faults are used for the
-    /// evaluation only: the model is fitted to the others
+    /// Label column: 1 or true for a fault, 0 or false for a normal reading
+    ///
+    /// Rows labelled as faults are used for the evaluation only: the model is fitted to the others
     #[arg(long, value_name = "COLUMN", requires = "data", value_parser = column)]
     pub label: Option<String>,
 
-    /// Column with the time of each reading; not a feature. With it, readings are smoothed and evaluated in the order of
-    /// time. Without it, the typical interval between readings is unknown: a silent turbine is not reported, and the rate
-    /// of false alarms is not known
+    /// Column with the time of each reading; not a feature
+    ///
+    /// With it, readings are smoothed and evaluated in the order of time. Without it, the typical interval between readings
+    /// is unknown: a silent turbine is not reported, and the rate of false alarms is not known
     #[arg(long, value_name = "COLUMN", requires = "data", value_parser = column)]
     pub timestamp: Option<String>,
 
     /// Detector [default: forest for the simulated turbine, forest+neighbours with --data]
-    #[arg(long, value_enum)]
+    #[arg(long, help_heading = DETECTOR, value_enum)]
     pub detector: Option<DetectorArg>,
 
     /// How readily alarms are raised [default: quiet for the simulated turbine, balanced with --data]
-    #[arg(long, value_enum, conflicts_with = "false_alarms_per_day")]
+    #[arg(long, help_heading = ALARMS, value_enum, conflicts_with = "false_alarms_per_day")]
     pub sensitivity: Option<SensitivityArg>,
 
-    /// Number of false alarms per day and turbine to set the alarm to, above 0, instead of --sensitivity. With --data it
-    /// needs --timestamp
-    #[arg(long, value_name = "RATE", value_parser = rate)]
+    /// False alarms per day and turbine to set the alarm to, instead of --sensitivity
+    ///
+    /// Above 0; with --data it needs --timestamp
+    #[arg(long, help_heading = ALARMS, value_name = "RATE", value_parser = rate)]
     pub false_alarms_per_day: Option<f64>,
 
     /// Number of readings over which surprisals are smoothed before an alarm is raised; 1 = no smoothing
-    #[arg(long, value_name = "SPAN", default_value_t = DEFAULT_SPAN, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_SPAN)))]
+    #[arg(long, help_heading = ALARMS, value_name = "SPAN", default_value_t = DEFAULT_SPAN, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_SPAN)))]
     pub smoothing: u32,
 
     /// Share of the training readings to flag, above 0 and at most 0.5
-    #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
+    #[arg(long, help_heading = DETECTOR, value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
     pub contamination: f64,
 
     /// Number of trees
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, help_heading = DETECTOR, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub n_estimators: u32,
 
     /// Number of readings per tree
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(2..=i64::from(i32::MAX)))]
+    #[arg(long, help_heading = DETECTOR, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(2..=i64::from(i32::MAX)))]
     pub sample_size: u32,
 
-    /// Number of features per split, less one: 0 = classic isolation forest, features − 1 = fully extended. Above 0 it
-    /// needs --detector forest
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// Number of features per split, less one: 0 = classic isolation forest
+    ///
+    /// The number of features less one is a fully extended forest. Above 0 it needs --detector forest
+    #[arg(long, help_heading = DETECTOR, value_name = "N", default_value_t = 0)]
     pub extension_level: u32,
 
-    /// Method that chooses the threshold
-    #[arg(long, value_enum, default_value_t = ThresholdArg::Contamination)]
+    /// How the threshold of a single reading is chosen
+    #[arg(long, help_heading = DETECTOR, value_enum, default_value_t = ThresholdArg::Contamination)]
     pub threshold: ThresholdArg,
 
     /// Random seed: the same seed and data give the same model file
-    #[arg(long, default_value_t = 42)]
+    #[arg(long, help_heading = DETECTOR, default_value_t = 42)]
     pub seed: u64,
 
     /// Number of threads, 0 = one per core; the model does not depend on it
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
+    #[arg(long, help_heading = DETECTOR, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
     pub threads: u16,
 
-    /// Model file of a forest fitted by scikit-learn (see interop/README.md) to calibrate by the normal readings of
-    /// --data, instead of training: it then raises alarms. Its scores and its threshold stay as they are. Use readings that
-    /// the forest was not fitted to, else false alarms are more frequent than expected
-    #[arg(long, value_name = "FILE", requires = "data", conflicts_with_all = TRAINING_ONLY)]
+    /// Forest of scikit-learn's to calibrate by the normal readings of --data, instead of training
+    ///
+    /// The file is written by interop/export_sklearn.py. Calibrated, the model raises alarms; its scores and its threshold
+    /// stay as they are. Use readings that the forest was not fitted to, else false alarms are more frequent than expected
+    #[arg(long, help_heading = DETECTOR, value_name = "FILE", requires = "data", conflicts_with_all = TRAINING_ONLY)]
     pub import: Option<PathBuf>,
 
     /// Model file to write
-    #[arg(long, env = "MODEL_PATH", value_name = "FILE", default_value = "models/turbine_iforest.json")]
+    #[arg(long, help_heading = OUTPUT, env = "MODEL_PATH", value_name = "FILE", default_value = "models/turbine_iforest.json")]
     pub model: PathBuf,
 
     /// Folder for the table and the pictures; created if missing
-    #[arg(long, env = "OUTPUTS_DIR", value_name = "FOLDER", default_value = "outputs")]
+    #[arg(long, help_heading = OUTPUT, env = "OUTPUTS_DIR", value_name = "FOLDER", default_value = "outputs")]
     pub outputs: PathBuf,
 
     /// The user to run as.

@@ -53,9 +53,14 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     if trained.is_recording() && trained.evaluation.is_some() {
         writeln!(out, "[train] metrics of the model fitted to Train:")?;
     }
-    writeln!(out, "{}", table.terminal())?;
+    if trained.evaluation.is_some() {
+        writeln!(out, "{}", table.terminal())?;
+    }
     match trained.evaluation {
-        None => writeln!(out, "[train] no labels, so no metrics: name the label column with --label")?,
+        None => writeln!(
+            out,
+            "[train] no labels, so no metrics, ROC or confusion matrices: name the label column with --label"
+        )?,
         Some(all) if [all.train, all.val, all.test].iter().any(|split| split.roc_auc.is_none()) => {
             writeln!(out, "[train] a split has labels of one class only, so some of its metrics are undefined")?;
         }

@@ -154,6 +154,11 @@ fn without_labels_there_are_no_metrics_and_a_message() {
     fs::write(folder.path().join("d.csv"), csv()).unwrap();
     let text = text(&train(folder.path(), &["--data", "d.csv", "--features", "a,b"]));
     assert!(text.contains("not labelled") && text.contains("no labels, so no metrics"), "{text}");
+    assert!(!text.contains("ROC_AUC"), "an empty table: {text}");
+    // 20 + 20 + the notes and 60 of the notice in place of the table, at two pixels each.
+    let png = fs::read(folder.path().join("outputs/metrics_table.png")).unwrap();
+    let height = u32::from_be_bytes(png[20..24].try_into().unwrap());
+    assert!(height < 330, "{height}");
     for (row, split) in metrics(folder.path())[1..].iter().zip(["Train", "Val", "Test"]) {
         assert_eq!(row, &[split, "", "", "", "", ""]);
     }

@@ -204,6 +204,70 @@ fn rotated_parts_of_the_log_are_read() {
 }
 
 #[test]
+fn parts_with_other_features_are_left_out_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &log(&["a", "b", "c"], 20));
+    fs::write(folder.path().join("outputs/predictions_log.000001.csv"), log(&["x", "y"], 10)).unwrap();
+    fs::write(folder.path().join("outputs/predictions_log.000002.csv"), log(&["x", "z"], 7)).unwrap();
+    let told = lines(&viz(folder.path(), &[]));
+    assert_eq!(told[0], "[viz] rows=20 anomalies=2 rate=10.00%");
+    let part = "outputs/predictions_log.000002.csv";
+    assert_eq!(
+        told[1],
+        format!("[viz] left out 17 rows of other features, in {part} and 1 more; --log {part} draws them")
+    );
+    assert!(!told.iter().any(|line| line.contains("skipped")), "{told:?}");
+    assert_eq!(lines(&viz(folder.path(), &["--log", part]))[0], "[viz] rows=7 anomalies=0 rate=0.00%");
+
+    // What the service set aside because of other columns; what is no log is not named.
+    let aside = "outputs/predictions_log.set-aside-1.csv";
+    fs::write(folder.path().join(aside), log(&["x"], 30)).unwrap();
+    fs::write(folder.path().join("outputs/predictions_log.set-aside-2.csv"), "no log\n").unwrap();
+    assert_eq!(
+        lines(&viz(folder.path(), &[]))[2],
+        format!("[viz] left out an earlier log with other columns, {aside}; --log {aside} draws it")
+    );
+    assert_eq!(lines(&viz(folder.path(), &["--log", aside]))[0], "[viz] rows=30 anomalies=3 rate=10.00%");
+}
+
+#[test]
+fn turbines_and_features_are_selected() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &watched_log(&["T1", "T2", "T3"], 90, "m1"));
+    let told = lines(&viz(folder.path(), &["--turbine", "T3,T1"]));
+    assert_eq!(told[..2], ["[viz] rows=180 anomalies=0 rate=0.00%", "[viz] turbines=2 alarms=1"]);
+    assert!(told[2].starts_with("[viz] other_turbines=90 "), "{}", told[2]);
+    let drawn = |features: &[&str]| {
+        lines(&viz(folder.path(), features));
+        fs::read(folder.path().join("outputs/bubble_scatter_pred.png")).unwrap()
+    };
+    assert_eq!(drawn(&[]), drawn(&["--features", "temperature,humidity,sound_volume"]));
+    assert_ne!(drawn(&[]), drawn(&["--features", "humidity,temperature"]));
+    // (arguments, parts of the error message)
+    let cases: [(&[&str], &[&str]); 3] = [
+        (&["--turbine", "T9,T1"], &["the turbine T9", "it has T1, T2, T3"]),
+        (&["--turbine", "T 1"], &["--turbine", "letters, digits"]),
+        (&["--features", "noise"], &["\"noise\"", "temperature, humidity, sound_volume"]),
+    ];
+    for (arguments, expected) in cases {
+        let error = error(&viz(folder.path(), arguments));
+        assert!(expected.iter().all(|part| error.contains(part)), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn a_log_without_anomalies_has_a_notice_in_place_of_empty_axes() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &watched_log(&["T1"], 90, "m1"));
+    lines(&viz(folder.path(), &[]));
+    for name in &PICTURES[..2] {
+        // A notice is lower than the lowest chart.
+        let (_, height) = dimensions(&folder.path().join("outputs").join(name));
+        assert!(height < 750, "{name}: {height}");
+    }
+}
+
+#[test]
 fn only_the_period_is_drawn() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &log(&["a", "b", "c"], 120));

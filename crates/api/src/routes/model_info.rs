@@ -19,8 +19,8 @@ pub struct ModelInfo {
     pub model_type: &'static str,
     /// What a reading consists of, in order.
     pub feature_names: Vec<String>,
-    /// Share of the training readings that were to be flagged.
-    pub contamination: f64,
+    /// Share of the training readings that were to be flagged; null if the threshold does not depend on it.
+    pub contamination: Option<f64>,
     /// Number of trees.
     pub n_estimators: usize,
     /// The training's seed; null if it had none.
@@ -41,7 +41,7 @@ pub struct ModelInfo {
     pub threshold_method: ThresholdMethod,
     /// 12 hexadecimal digits that name the model.
     pub model_version: String,
-    /// Readings the forest was fitted to.
+    /// Readings the model was fitted to or, if the forest was fitted elsewhere, calibrated by; 0 if not known.
     pub training_rows: u64,
     /// Whether scores are calibrated to surprisals, in decades.
     pub calibrated: bool,
@@ -72,10 +72,10 @@ pub struct FeatureInfo {
     /// What is accepted; null for every finite number.
     #[schema(schema_with = crate::schema::range)]
     pub range: Option<Range>,
-    /// Mean in training, in the unit.
-    pub mean: f64,
-    /// Standard deviation in training, in the unit.
-    pub std: f64,
+    /// Mean in training, in the unit; null if not known.
+    pub mean: Option<f64>,
+    /// Standard deviation in training, in the unit; null if not known.
+    pub std: Option<f64>,
 }
 
 /// Describes the model in service.
@@ -91,13 +91,15 @@ pub async fn model_info(State(app): State<Arc<App>>) -> Result<Json<ModelInfo>, 
 
 fn describe(model: &Model) -> ModelInfo {
     let (params, training, settings) = (model.params(), model.training(), model.monitor().settings());
+    // Without training readings the summaries are placeholders.
+    let known = |moment: f64| (training.rows > 0).then_some(moment);
     let feature =
         |(feature, summary): (&turbine_core::feature::Feature, &turbine_core::model::FeatureSummary)| FeatureInfo {
             name: feature.name.clone(),
             unit: feature.unit.clone(),
             range: feature.range,
-            mean: summary.mean,
-            std: summary.std,
+            mean: known(summary.mean),
+            std: known(summary.std),
         };
     ModelInfo {
         model_type: "IsolationForest",

@@ -21,13 +21,14 @@ use crate::feature::FeatureSet;
 use crate::forest::{Forest, ForestData};
 use crate::monitor::{Monitor, MonitorSettings};
 use crate::scaler::StandardScaler;
-use crate::threshold::check_contamination;
+use crate::threshold::{ThresholdMethod, check_contamination};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 #[derive(Serialize, Deserialize)]
 struct Envelope<'a> {
@@ -76,7 +77,13 @@ impl Model {
     /// [`ModelError::Invalid`] if the parts do not fit each other.
     pub fn new(parts: ModelParts) -> Result<Self, ModelError> {
         check(&parts)?;
-        Ok(Model { version: version_of(&text_of(&parts)).into(), parts })
+        let version = version_of(&text_of(&parts)).into();
+        Ok(Self::of_checked(parts, version))
+    }
+
+    fn of_checked(parts: ModelParts, version: Arc<str>) -> Self {
+        let spread = FeatureSummary::spread(&parts.training.features);
+        Model { parts, version, spread }
     }
 
     /// Reads the text of a model file and proves all of it: shape, numbers, every path of every tree, the golden readings,
@@ -100,7 +107,7 @@ impl Model {
                 format!("is {:?}, but the content's is {version:?}: the file was edited", envelope.model_version);
             return Err(invalid("model_version", problem));
         }
-        Ok(Model { parts, version: version.into() })
+        Ok(Self::of_checked(parts, version.into()))
     }
 
     /// The text of the model file. A model that another program wrote may get another version, since the version is that
@@ -232,8 +239,7 @@ fn check(parts: &ModelParts) -> Result<(), ModelError> {
     let ModelParts { features, params, detector, threshold, training, monitor, expectation, .. } = parts;
     let forest = detector.isolation_forest();
     let n = features.len();
-    check_contamination(params.contamination)
-        .map_err(|error| invalid("params.contamination", format!("is wrong: {error}")))?;
+    check_share(params)?;
     if !(0.0..1.0).contains(threshold) {
         return Err(invalid("threshold", format!("is {threshold}; it must be 0 to 1")));
     }
@@ -260,6 +266,18 @@ fn check(parts: &ModelParts) -> Result<(), ModelError> {
     }
     FeatureSummary::check(&training.features, features).map_err(|(field, problem)| invalid(&field, problem))?;
     golden::prove(parts)
+}
+
+fn check_share(params: &ModelParams) -> Result<(), ModelError> {
+    let wrong = |problem: String| Err(invalid("params.contamination", problem));
+    match (params.contamination, params.threshold_method) {
+        (None, ThresholdMethod::Auto) => Ok(()),
+        (None, _) => wrong("is null, but the threshold was chosen by it".to_owned()),
+        (Some(share), ThresholdMethod::Auto) => {
+            wrong(format!("is {share}, but must be null for threshold_method auto"))
+        }
+        (Some(share), _) => check_contamination(share).or_else(|error| wrong(format!("is wrong: {error}"))),
+    }
 }
 
 fn text_of(parts: &ModelParts) -> String {

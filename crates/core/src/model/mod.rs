@@ -29,8 +29,9 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelParams {
-    /// Share of the training readings to be flagged, above 0, at most 0.5.
-    pub contamination: f64,
+    /// Share of the training readings to be flagged, above 0, at most 0.5; `None` exactly if the threshold does not depend
+    /// on it ([`ThresholdMethod::Auto`]).
+    pub contamination: Option<f64>,
     /// How the threshold was chosen.
     pub threshold_method: ThresholdMethod,
     /// Number of trees.
@@ -69,6 +70,7 @@ pub struct ModelParts {
 pub struct Model {
     parts: ModelParts,
     version: Arc<str>,
+    spread: StandardScaler,
 }
 
 impl Model {
@@ -99,6 +101,12 @@ impl Model {
     /// The mean and spread it standardises by.
     pub fn scaler(&self) -> &StandardScaler {
         self.parts.detector.scaler()
+    }
+
+    /// Mean and standard deviation of each feature in training, which expected values are relative to. They are the
+    /// scaler's, unless the forest was fitted elsewhere: its scaler may say nothing of them.
+    pub fn spread(&self) -> &StandardScaler {
+        &self.spread
     }
 
     /// Scores above it are anomalies.

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingSummary {
-    /// Readings the forest was fitted to.
+    /// Readings the model was fitted to or, if the forest was fitted elsewhere, calibrated by; 0 if that is not known, and
+    /// with it the mean and the spread of each feature.
     pub rows: u64,
-    /// One entry a feature, in order.
+    /// One entry a feature, in order. Placeholders if there are no `rows`.
     pub features: Vec<FeatureSummary>,
     /// How well it did; `None` without labels.
     pub evaluation: Option<SplitEvaluations>,
@@ -61,6 +62,12 @@ impl FeatureSummary {
             FeatureSummary { name: name.to_owned(), mean: scaler.mean()[i], std: scaler.std()[i], quantiles }
         };
         dataset.features().names().enumerate().map(summary).collect()
+    }
+
+    /// Mean and standard deviation of each feature.
+    pub(super) fn spread(summaries: &[Self]) -> StandardScaler {
+        let column = |part: fn(&Self) -> f64| summaries.iter().map(part).collect();
+        StandardScaler::of(column(|summary| summary.mean), column(|summary| summary.std))
     }
 
     /// What is wrong with the summaries of `features`, as field and problem.

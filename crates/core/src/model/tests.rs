@@ -78,7 +78,7 @@ fn the_golden_readings_are_the_extremes_of_both_kinds() {
 #[test]
 fn every_edit_is_refused_with_the_field_and_the_remedy() {
     type Edit = fn(&mut Value);
-    let cases: [(&str, Edit); 16] = [
+    let cases: [(&str, Edit); 18] = [
         ("field `threshold` is 2", |model| model["threshold"] = json!(2.0)),
         ("field `golden.readings[16].is_anomaly`", |model| model["threshold"] = json!(0.99)),
         ("field `threshold`", |model| model["threshold"] = json!("high")),
@@ -95,6 +95,8 @@ fn every_edit_is_refused_with_the_field_and_the_remedy() {
         ("field `golden.tolerance` is 0.5", |model| model["golden"]["tolerance"] = json!(0.5)),
         ("field `params.n_estimators` does not agree", |model| model["params"]["n_estimators"] = json!(11)),
         ("field `params.contamination`", |model| model["params"]["contamination"] = json!(0.9)),
+        ("field `params.contamination` is null", |model| model["params"]["contamination"] = json!(null)),
+        ("field `params.contamination` is 0.05", |model| model["params"]["threshold_method"] = json!("auto")),
         ("field `training.features[1].std` is -1", |model| model["training"]["features"][1]["std"] = json!(-1.0)),
         ("field `model_version` is", |model| model["features"][0]["unit"] = json!("°F")),
     ];

@@ -128,12 +128,12 @@ impl Model {
         let surprisal = |Scene { values, smoothed }: Scene<'_>| {
             detector.detect(detector.forest_score(values), smoothed).surprisal.unwrap_or_default()
         };
-        Some(expectation.explain(scene, detector.scaler(), surprisal))
+        Some(expectation.explain(scene, self.spread(), surprisal))
     }
 
     /// The residual standard deviation of each sensor given the others, in its unit. `None` if the model does not know
     /// what to expect.
     pub fn residual_std(&self) -> Option<Vec<f64>> {
-        Some(self.parts.expectation.as_ref()?.residual_std(self.scaler()))
+        Some(self.parts.expectation.as_ref()?.residual_std(self.spread()))
     }
 }

@@ -48,8 +48,8 @@ pub struct LogPosition {
 
 /// The rows of one log, oldest file first, in the order in which they were written.
 ///
-/// Rows that are torn, foreign or out of shape are skipped and counted, and so are whole files of the set whose features
-/// are not those of the newest file.
+/// Rows that are torn or out of shape are skipped and counted. Whole files of the set whose features are not those of the
+/// newest file are left out and named.
 #[derive(Debug)]
 pub struct LogReader {
     features: FeatureSet,
@@ -59,6 +59,16 @@ pub struct LogReader {
     /// Where in the first file to begin, if not with its first row.
     begin: Option<LogPosition>,
     skipped: u64,
+    foreign: Vec<ForeignFile>,
+}
+
+/// A file of the set that holds other features than the newest one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignFile {
+    /// The file, which can be read as a log of its own.
+    pub path: PathBuf,
+    /// Its lines behind the header.
+    pub rows: u64,
 }
 
 type Rows = csv::Reader<BufReader<File>>;
@@ -96,7 +106,7 @@ impl LogReader {
         let (features, ..) = open_file(&newest.path)?;
         files.retain(|file| begin.is_none_or(|begin| file.sequence >= begin.sequence));
         let (files, row) = (files.into_iter(), csv::StringRecord::new());
-        Ok(LogReader { features, files, current: None, row, begin, skipped: 0 })
+        Ok(LogReader { features, files, current: None, row, begin, skipped: 0, foreign: Vec::new() })
     }
 
     /// The features of the log, by name: a log knows neither units nor ranges.
@@ -107,6 +117,11 @@ impl LogReader {
     /// How many lines were skipped so far.
     pub fn skipped(&self) -> u64 {
         self.skipped
+    }
+
+    /// The files with other features that were left out so far.
+    pub fn foreign(&self) -> &[ForeignFile] {
+        &self.foreign
     }
 
     /// Where the row that was returned last ends; `None` before the first one of a file.
@@ -135,7 +150,8 @@ impl LogReader {
         if features == self.features {
             self.current = Some(OpenFile { file, base, rows });
         } else {
-            self.skipped += rows.into_records().count() as u64;
+            let rows = rows.into_records().count() as u64;
+            self.foreign.push(ForeignFile { path: file.path, rows });
         }
         Ok(())
     }
@@ -294,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_set_are_read_in_order_and_foreign_ones_counted() {
+    fn the_parts_of_a_set_are_read_in_order_and_foreign_ones_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.csv");
         let row = |minute: u8| format!("2026-01-01T00:0{minute}:00Z,1,2,0,0.4,,\n");
@@ -302,9 +318,11 @@ mod tests {
         write(folder.path().join("log.000002.csv"), "timestamp,x,is_anomaly,anomaly_score\nr\nr\n").unwrap();
         write(folder.path().join("log.000003.csv"), HEADER.to_owned() + &row(3)).unwrap();
         write(&path, HEADER.to_owned() + &row(4)).unwrap();
-        let (records, skipped) = read(&path);
+        let mut reader = LogReader::open(&path).unwrap();
+        let records: Vec<_> = reader.by_ref().collect::<Result<_, _>>().unwrap();
         let minutes: Vec<i64> = records.iter().map(|record| record.timestamp.as_second() / 60 % 60).collect();
-        assert_eq!((minutes, skipped), (vec![1, 3, 4], 2));
+        assert_eq!((minutes, reader.skipped()), (vec![1, 3, 4], 0));
+        assert_eq!(reader.foreign(), [ForeignFile { path: folder.path().join("log.000002.csv"), rows: 2 }]);
     }
 
     #[test]

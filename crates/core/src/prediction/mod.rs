@@ -8,7 +8,7 @@ mod log;
 mod tail;
 
 pub use files::{LogFile, LogName, log_files};
-pub use log::{LogError, LogPosition, LogReader, log_header};
+pub use log::{ForeignFile, LogError, LogPosition, LogReader, log_header};
 pub use tail::last_rows;
 
 use crate::feature::FeatureSet;

@@ -85,6 +85,7 @@ impl Fitted {
             ThresholdMethod::Contamination => {
                 threshold::by_contamination(&self.reference_scores, params.contamination)?
             }
+            ThresholdMethod::Auto => threshold::AUTO_THRESHOLD,
             ThresholdMethod::BestF1 => {
                 threshold::best_f1(&self.score(val), val.labels().ok_or(TrainingError::NoLabels)?)?
             }

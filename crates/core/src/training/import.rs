@@ -4,10 +4,12 @@ use super::{TrainingError, TrainingParams, enough, fitted};
 use crate::dataset::Dataset;
 use crate::detector::{Calibration, Detector, DetectorKind};
 use crate::explain::Expectation;
-use crate::model::{Model, ModelParts};
+use crate::model::{FeatureSummary, Model, ModelParts, TrainingSummary};
+use crate::scaler::{ScalerError, StandardScaler};
 
 /// Calibrates an imported forest by the normal readings of `dataset`, which has the model's features: the model then knows
-/// surprisals and expected values, and raises alarms as `params` say. Scores and threshold stay as they are.
+/// surprisals, expected values and what is normal for each feature, and raises alarms as `params` say. Scores and threshold
+/// stay as they are.
 ///
 /// Such a forest cannot be refitted block by block, so its surprisals come from its scores of these very readings. If it
 /// was fitted to the same readings, it is less surprised by them than by others, and false alarms are more frequent than
@@ -15,7 +17,7 @@ use crate::model::{Model, ModelParts};
 ///
 /// # Errors
 /// [`TrainingError::NotImported`] for a model that was trained here, [`TrainingError::TooFew`],
-/// [`TrainingError::Alarm`] or [`TrainingError::Monitor`].
+/// [`TrainingError::Constant`] if no feature varies, [`TrainingError::Alarm`] or [`TrainingError::Monitor`].
 ///
 /// # Panics
 /// If the features are not the model's.
@@ -32,11 +34,20 @@ pub fn calibrate(model: &Model, dataset: &Dataset, params: &TrainingParams) -> R
     let calibration = Calibration::fit(&scores);
     let surprisals: Vec<f64> = scores.iter().map(|&score| calibration.surprisal(score)).collect();
     let monitor = fitted::monitor(&normal, Some(&surprisals), params)?;
-    let scaler = model.scaler().clone();
-    // A forest that came without a scaler has readings of any spread, which expected values are not made for.
-    let expectation = Expectation::fit(normal.readings(), &scaler)
-        .filter(|expectation| expectation.check(normal.features().len()).is_ok());
-    let detector = Detector::forest(scaler, model.forest().clone(), Some(calibration));
+    let detector = Detector::forest(model.scaler().clone(), model.forest().clone(), Some(calibration));
     let golden = model.golden().calibrated(&detector);
-    Ok(Model::new(ModelParts { detector, monitor, expectation, golden, ..model.parts().clone() })?)
+    // The forest's scaler may say nothing of what is normal.
+    let spread = StandardScaler::fit_where_spread(normal.readings(), normal.features().len()).map_err(
+        |ScalerError::Spread { feature, std }| TrainingError::Constant {
+            name: normal.features()[feature].name.clone(),
+            std,
+        },
+    )?;
+    let expectation = Expectation::fit(normal.readings(), &spread);
+    let training = TrainingSummary {
+        rows: normal.len() as u64,
+        features: FeatureSummary::of(&normal, &spread),
+        ..model.training().clone()
+    };
+    Ok(Model::new(ModelParts { detector, monitor, expectation, golden, training, ..model.parts().clone() })?)
 }

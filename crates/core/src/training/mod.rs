@@ -149,7 +149,7 @@ fn train_in_time(dataset: &Dataset, params: &TrainingParams) -> Result<Trained, 
     let (scores, evaluated_threshold, evaluation) = evaluate(&first, &splits, params)?;
     let fitted = Fitted::fit_calibrated(&normal, params)?;
     let threshold = match params.threshold {
-        ThresholdMethod::Contamination => fitted.threshold(params, &splits.val)?,
+        ThresholdMethod::Contamination | ThresholdMethod::Auto => fitted.threshold(params, &splits.val)?,
         // Every labelled reading it could be chosen on by the final model was either fitted to or is a fault.
         ThresholdMethod::BestF1 => evaluated_threshold,
     };
@@ -201,7 +201,7 @@ fn model(
     Ok(Model::new(ModelParts {
         features: dataset.features().clone(),
         params: ModelParams {
-            contamination: params.contamination,
+            contamination: (params.threshold != ThresholdMethod::Auto).then_some(params.contamination),
             threshold_method: params.threshold,
             n_estimators: forest.n_estimators(),
             sample_size: forest.sample_size(),

@@ -1,49 +1,72 @@
 //! Flags and environment variables. The doc comments are the help text.
 
 use super::bucket::Bucket;
-use super::survey::Period;
+use super::survey::Selection;
 use anyhow::bail;
 use clap::Parser;
 use jiff::Timestamp;
 use privileges::RunAsOwner;
 use std::path::PathBuf;
+use turbine_core::feature::FeatureSet;
+use turbine_core::reading::TurbineId;
 
 /// The default model file of training.
 const DEFAULT_MODEL: &str = "models/turbine_iforest.json";
 
-/// Draws the prediction log: anomalies over time per feature, predicted anomalies over time, the readings as a bubble
-/// chart, and each turbine's smoothed surprisal and alarms over time.
+const EXAMPLES: &str = "\
+Examples:
+  viz
+  viz --turbine WT-03 --from 2026-03-01T00:00:00Z --to 2026-03-08T00:00:00Z
+  viz --outputs outputs/mine --model models/mine.json --features bearing_temp,vibration --bucket 1h";
+
+const READ: &str = "What to read";
+const DRAW: &str = "What to draw";
+
+/// Draws the prediction log: how often each sensor is far from normal, the readings flagged as anomalies, the readings as
+/// a bubble chart, and each turbine's smoothed surprisal and alarms over time
 #[derive(Debug, Clone, Parser)]
-#[command(name = "viz", version)]
+#[command(name = "viz", version, after_help = EXAMPLES)]
 pub struct Args {
     /// Prediction log; its rotated parts are read too [default: predictions_log.csv in --outputs]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = READ, value_name = "FILE")]
     pub log: Option<PathBuf>,
 
-    /// Folder for the pictures; created if missing
-    #[arg(long, env = "OUTPUTS_DIR", value_name = "FOLDER", default_value = "outputs")]
-    pub outputs: PathBuf,
-
-    /// Model whose training readings define normal, and whose alarm threshold is drawn if it scored the newest readings. Without a model for the log's features, the logged readings predicted
-    /// normal do [default: models/turbine_iforest.json if it exists]
-    #[arg(long, env = "MODEL_PATH", value_name = "FILE")]
+    /// Model whose training readings define normal, and whose alarm threshold is drawn if it scored the newest readings
+    /// [default: models/turbine_iforest.json if it exists; without a model, the readings predicted normal define normal]
+    #[arg(long, help_heading = READ, env = "MODEL_PATH", value_name = "FILE")]
     pub model: Option<PathBuf>,
 
-    /// Width of a bucket, such as 30s, 5m, 1h or 1d [default: 5m, wider if the log is longer than a day]
-    #[arg(long, value_name = "WIDTH")]
-    pub bucket: Option<Bucket>,
+    /// Folder for the pictures; created if missing
+    #[arg(long, help_heading = DRAW, env = "OUTPUTS_DIR", value_name = "FOLDER", default_value = "outputs")]
+    pub outputs: PathBuf,
+
+    /// Turbines to draw [default: all]
+    #[arg(long, help_heading = DRAW, value_name = "A,B", value_delimiter = ',', value_parser = turbine)]
+    pub turbine: Vec<TurbineId>,
+
+    /// Features to draw, in this order; the bubble chart has the first three [default: all]
+    #[arg(long, help_heading = DRAW, value_name = "A,B,C", value_delimiter = ',')]
+    pub features: Vec<String>,
 
     /// Draw readings from this time on, such as 2026-03-01T12:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, help_heading = DRAW, value_name = "TIME", value_parser = time)]
     pub from: Option<Timestamp>,
 
     /// Draw readings before this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, help_heading = DRAW, value_name = "TIME", value_parser = time)]
     pub to: Option<Timestamp>,
+
+    /// Width of a bucket, such as 30s, 5m, 1h or 1d [default: 5m, wider if the log is longer than a day]
+    #[arg(long, help_heading = DRAW, value_name = "WIDTH")]
+    pub bucket: Option<Bucket>,
 
     /// The user to run as.
     #[command(flatten)]
     pub run_as: RunAsOwner,
+}
+
+fn turbine(text: &str) -> Result<TurbineId, String> {
+    text.trim().parse().map_err(|_| "a turbine is named by letters, digits, '.', '_' and '-'".to_owned())
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -60,13 +83,32 @@ impl Args {
         self.model.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_MODEL))
     }
 
-    pub(super) fn period(&self) -> anyhow::Result<Period> {
+    /// The readings to draw.
+    pub(super) fn selection(&self) -> anyhow::Result<Selection> {
         if let (Some(from), Some(to)) = (self.from, self.to)
             && from >= to
         {
             bail!("--from {from} is not before --to {to}; swap them");
         }
-        Ok(Period { from: self.from, to: self.to })
+        Ok(Selection { from: self.from, to: self.to, turbines: self.turbine.clone() })
+    }
+
+    /// The places of the features to draw among those of the log.
+    pub(super) fn shown(&self, features: &FeatureSet) -> anyhow::Result<Vec<usize>> {
+        if self.features.is_empty() {
+            return Ok((0..features.len()).collect());
+        }
+        let mut shown = Vec::new();
+        for name in self.features.iter().map(|name| name.trim()) {
+            let Some(place) = features.names().position(|known| known == name) else {
+                let known: Vec<&str> = features.names().collect();
+                bail!("--features names {name:?}, but the log has {}: name some of those", known.join(", "));
+            };
+            if !shown.contains(&place) {
+                shown.push(place);
+            }
+        }
+        Ok(shown)
     }
 }
 
@@ -89,6 +131,16 @@ mod tests {
     }
 
     #[test]
+    fn features_are_found_among_those_of_the_log() {
+        let set = FeatureSet::from_names(["a", "b", "c"]).unwrap();
+        let shown = |line: &[&str]| Args::try_parse_from(line).unwrap().shown(&set);
+        assert_eq!(shown(&["viz"]).unwrap(), [0, 1, 2]);
+        assert_eq!(shown(&["viz", "--features", "c, a,c"]).unwrap(), [2, 0]);
+        let error = shown(&["viz", "--features", "a,d"]).unwrap_err().to_string();
+        assert_eq!(error, "--features names \"d\", but the log has a, b, c: name some of those");
+    }
+
+    #[test]
     fn an_invalid_value_is_named_with_the_remedy() {
         // (arguments, parts of the error message)
         for (line, expected) in [
@@ -104,7 +156,7 @@ mod tests {
     #[test]
     fn a_period_that_ends_before_its_start_is_refused() {
         let line = ["viz", "--from", "2026-03-02T00:00:00Z", "--to", "2026-03-01T00:00:00Z"];
-        let error = Args::try_parse_from(line).unwrap().period().unwrap_err().to_string();
+        let error = Args::try_parse_from(line).unwrap().selection().unwrap_err().to_string();
         assert!(error.contains("--from 2026-03-02T00:00:00Z") && error.contains("swap"), "{error}");
     }
 }

@@ -30,6 +30,11 @@ impl Counts {
         }
     }
 
+    /// Readings per bucket.
+    pub fn readings(&self) -> &[u32] {
+        &self.readings
+    }
+
     /// Predicted anomalies per bucket.
     pub fn anomalies(&self) -> &[u32] {
         &self.anomalies
@@ -38,6 +43,11 @@ impl Counts {
     /// Outlying values of feature `i` per bucket.
     pub fn outliers(&self, i: usize) -> &[u32] {
         &self.outliers[i]
+    }
+
+    /// Outlying values of feature `i` in all buckets.
+    pub fn n_outliers(&self, i: usize) -> u64 {
+        self.outliers[i].iter().map(|&n| u64::from(n)).sum()
     }
 
     /// Runs of at least [`MIN_GAP`] buckets without readings. Shorter runs occur where readings are further apart than

@@ -3,8 +3,10 @@
 mod args;
 mod bucket;
 mod counts;
+mod left_out;
 mod normal;
 mod over_time;
+mod progress;
 mod sample;
 mod scatter;
 mod survey;
@@ -17,6 +19,7 @@ use anyhow::{Context, bail};
 use bucket::Buckets;
 use counts::Counts;
 use normal::Normal;
+use progress::Progress;
 use sample::Sample;
 use std::fs;
 use std::io::Write;
@@ -33,6 +36,8 @@ const TURBINES: &str = "turbines_over_time.png";
 /// The data of the pictures.
 struct Drawing {
     features: FeatureSet,
+    /// The features to draw, by their places.
+    shown: Vec<usize>,
     survey: Survey,
     normal: Normal,
     counts: Counts,
@@ -50,34 +55,40 @@ struct Drawing {
 /// If the log is missing, empty or malformed, the model named by a flag is unusable, the buckets are too short for the
 /// period, or a picture cannot be written.
 pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
-    let period = args.period()?;
+    let selection = args.selection()?;
     let log = args.log();
     let mut reader = LogReader::open(&log)?;
-    let mut survey = Survey::new(reader.features().len(), period);
+    let shown = args.shown(reader.features())?;
+    let mut survey = Survey::new(reader.features().len(), selection.clone());
     let mut turbines = TurbineSurvey::default();
+    let mut progress = Progress::new("first of two passes");
     for record in reader.by_ref() {
         let record = record?;
+        progress.step();
         survey.add(&record);
-        if period.contains(record.timestamp) {
+        if selection.contains(&record) {
             turbines.add(&record);
         }
+    }
+    if let Some((missing, known)) = survey.missing_turbine() {
+        bail!("{} has no readings of the turbine {missing}; {}", log.display(), known_turbines(&known));
     }
     survey.skipped = reader.skipped();
     let Some(span) = survey.span() else { bail!(nothing_to_draw(&log, &survey)) };
 
     let model = model_of(args, reader.features(), out)?;
-    let (features, normal) = match &model {
-        Some(model) => (model.features().clone(), Normal::of_model(model)),
-        None => (with_known_units(reader.features()), Normal::of_log(&survey)),
-    };
+    let features = model.as_ref().map_or_else(|| with_known_units(reader.features()), |model| model.features().clone());
+    let normal = model.as_ref().and_then(Normal::of_model).unwrap_or_else(|| Normal::of_log(&survey));
     let buckets = Buckets::over(span, args.bucket)?;
     let mut counts = Counts::new(buckets, features.len());
-    let mut sample = Sample::new(&survey, features.len());
+    let mut sample = Sample::new(&survey, &shown);
     let mut traces = Traces::new(&turbines, span);
     // Without the rows appended since the first pass.
+    let mut progress = Progress::new("second of two passes");
     for record in LogReader::open(&log)?.take(survey.records) {
         let record = record?;
-        if period.contains(record.timestamp) {
+        progress.step();
+        if selection.contains(&record) {
             counts.add(&record, &normal);
             sample.add(&record);
             traces.add(&record);
@@ -85,6 +96,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     }
 
     report(&survey, &turbines, out)?;
+    left_out::report(&log, reader.foreign(), out)?;
     if buckets.len() <= 2 && args.bucket.is_none() {
         let width = buckets.width();
         writeln!(
@@ -94,7 +106,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
         )?;
     }
     let threshold = Threshold::of(model.as_ref(), turbines.newest_model());
-    let drawing = Drawing { features, survey, normal, counts, sample, turbines, traces, threshold };
+    let drawing = Drawing { features, shown, survey, normal, counts, sample, turbines, traces, threshold };
     fs::create_dir_all(&args.outputs)
         .with_context(|| format!("cannot create the folder {}; name another with --outputs", args.outputs.display()))?;
     type Draw = fn(&Drawing, &Path) -> Result<(), crate::chart::ChartError>;
@@ -131,9 +143,22 @@ fn report(survey: &Survey, turbines: &TurbineSurvey, out: &mut impl Write) -> an
         writeln!(out, "[viz] outside={} (rows before --from or not before --to)", survey.outside)?;
     }
     if survey.skipped > 0 {
-        writeln!(out, "[viz] skipped={} (torn lines, or rows with other features)", survey.skipped)?;
+        writeln!(out, "[viz] skipped={} (torn or damaged lines)", survey.skipped)?;
+    }
+    if survey.of_others > 0 {
+        writeln!(out, "[viz] other_turbines={} (rows of turbines that --turbine does not name)", survey.of_others)?;
     }
     Ok(())
+}
+
+/// The turbines of a log, as far as a line holds them.
+fn known_turbines(known: &[&str]) -> String {
+    if known.is_empty() {
+        return "its readings name no turbine: leave --turbine out".to_owned();
+    }
+    let shown = known.len().min(10);
+    let more = if known.len() > shown { format!(" and {} more", known.len() - shown) } else { String::new() };
+    format!("it has {}{more}: name some of those", known[..shown].join(", "))
 }
 
 fn nothing_to_draw(log: &Path, survey: &Survey) -> String {
@@ -146,7 +171,7 @@ fn nothing_to_draw(log: &Path, survey: &Survey) -> String {
             "{log} has no readings yet: start the API (`cargo run -p api`) and send some (`cargo run -p sender`)"
         ),
         (None, skipped) => format!(
-            "{log} has no valid row ({skipped} lines are torn or have other features): send new readings \
+            "{log} has no valid row ({skipped} lines are torn or damaged): send new readings \
              (`cargo run -p sender`), or name another log with --log"
         ),
     }

@@ -23,13 +23,13 @@ impl Normal {
         Self { mean, max_distance, source }
     }
 
-    /// Defined by the model's training readings.
-    pub fn of_model(model: &Model) -> Self {
-        let training = model.training();
+    /// Defined by the model's training readings; `None` if it does not know them.
+    pub fn of_model(model: &Model) -> Option<Self> {
+        let training = Some(model.training()).filter(|training| training.rows > 0)?;
         let mean = training.features.iter().map(|feature| feature.mean).collect();
         let std: Vec<f64> = training.features.iter().map(|feature| feature.std).collect();
         let rows = chart::count(training.rows);
-        Self::new(mean, &std, format!("the {rows} training readings of model {}", model.version()))
+        Some(Self::new(mean, &std, format!("the {rows} training readings of model {}", model.version())))
     }
 
     /// Defined by the logged readings predicted normal, or by all if there are none.

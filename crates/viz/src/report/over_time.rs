@@ -4,7 +4,7 @@ use super::Drawing;
 use super::counts::{Counts, smooth};
 use super::normal::DEVIATIONS;
 use crate::chart::style::WHITE;
-use crate::chart::{Axis, Band, Bar, Bars, ChartError, Line, Panel, Picture, Plot, count, grid_columns, style};
+use crate::chart::{Axis, Band, Bar, Bars, ChartError, Line, Notice, Panel, Picture, Plot, count, grid_columns, style};
 use jiff::Timestamp;
 use std::ops::Range;
 use std::path::Path;
@@ -13,60 +13,89 @@ use std::path::Path;
 const MAX_LINES: usize = style::SERIES.len();
 /// Maximum number of buckets with a marker on every count.
 const MAX_MARKERS: usize = 60;
+/// Height of a notice in place of a chart.
+const NOTICE: f64 = 100.0;
 /// Minimum width of the time axis, in buckets.
 const MIN_BUCKETS: usize = 6;
 
-/// Outlying values, a line per feature.
+/// Outlying values, a line per feature that has some.
 pub fn deviations(drawing: &Drawing, path: &Path) -> Result<(), ChartError> {
-    let Drawing { features, counts, normal, .. } = drawing;
+    let Drawing { features, shown, counts, normal, .. } = drawing;
     let width = counts.buckets.width();
-    let mut picture = Picture::new(format!("Readings more than {DEVIATIONS} standard deviations from normal"));
+    let mut picture = Picture::new(format!("Sensors more than {DEVIATIONS} standard deviations from normal"));
     picture.note(covered(drawing));
     picture.note(format!("Normal: mean and standard deviation of {}.", normal.source));
+    let (outlying, never): (Vec<usize>, Vec<usize>) = shown.iter().partition(|&&i| counts.n_outliers(i) > 0);
+    if outlying.is_empty() {
+        let notice = Notice::new("", "No value is that far from normal: there is nothing to draw.");
+        picture.row(NOTICE, vec![(1.0, Box::new(notice))]);
+        return picture.save(path);
+    }
+    if !never.is_empty() {
+        let names: Vec<&str> = never.iter().map(|&i| features[i].name.as_str()).collect();
+        picture.note(format!("Never that far, and not drawn: {}.", names.join(", ")));
+    }
     if counts.buckets.len() > 2 {
         let buckets = format!("Thin: counts in each bucket of {width}. Thick: mean of each bucket and its neighbours.");
         picture.note(buckets);
     }
+    let label = |i: usize| {
+        let (n, share) = (counts.n_outliers(i), share(counts.n_outliers(i), drawing.survey.rows()));
+        format!("{}: {} ({share})", features[i].name, count(n))
+    };
     let title = format!("readings in {width}");
-    if features.len() <= MAX_LINES {
+    if outlying.len() <= MAX_LINES {
         let mut plot = time_plot("", counts, &title);
-        for (i, name) in features.names().enumerate() {
-            let offset = i as f64 - (features.len() as f64 - 1.0) / 2.0;
-            let strokes = (2.0, 1.0);
-            add_feature(&mut plot, counts, i, LineStyle { label: name, color: style::SERIES[i], offset, strokes });
+        for (line, &i) in outlying.iter().enumerate() {
+            let offset = line as f64 - (outlying.len() as f64 - 1.0) / 2.0;
+            let style = LineStyle { label: &label(i), color: style::SERIES[line], offset, strokes: (2.0, 1.0) };
+            add_feature(&mut plot, counts, i, style);
         }
         picture.row(380.0, vec![(1.0, Box::new(plot))]);
     } else {
-        let panels = features.names().enumerate().map(|(i, name)| {
-            let mut plot = time_plot(name, counts, &title);
-            add_feature(
-                &mut plot,
-                counts,
-                i,
-                LineStyle { label: "", color: style::BLUE, offset: 0.0, strokes: (1.4, 0.7) },
-            );
+        picture.note("All panels have the same scale.");
+        let most = outlying.iter().flat_map(|&i| counts.outliers(i)).max().copied().unwrap_or(1);
+        let panels = outlying.iter().map(|&i| {
+            let mut plot = time_plot_to(f64::from(most), &label(i), counts, &title);
+            let style = LineStyle { label: "", color: style::BLUE, offset: 0.0, strokes: (1.4, 0.7) };
+            add_feature(&mut plot, counts, i, style);
             Box::new(plot) as Box<dyn Panel>
         });
-        picture.grid(grid_columns(features.len()), 210.0, panels.collect());
+        picture.grid(grid_columns(outlying.len()), 210.0, panels.collect());
     }
     picture.save(path)
 }
 
-/// Predicted anomalies, a bar per bucket.
+/// Predicted anomalies, a bar per bucket: how many, and what share of the readings.
 pub fn predicted(drawing: &Drawing, path: &Path) -> Result<(), ChartError> {
-    let Drawing { counts, .. } = drawing;
-    let buckets = &counts.buckets;
-    let bar = |(i, &n): (usize, &u32)| Bar { from: buckets.start(i), to: buckets.start(i + 1), height: f64::from(n) };
-    let bars = counts.anomalies().iter().enumerate().map(bar).collect();
-    let plot = time_plot("", counts, &format!("anomalies in {}", buckets.width())).with(Bars::new(
-        "predicted anomalies",
-        style::VERMILLION,
-        bars,
-    ));
-    let mut picture = Picture::new("Predicted anomalies over time");
+    let Drawing { counts, survey, .. } = drawing;
+    let mut picture = Picture::new("Readings that the model predicted to be anomalies");
     picture.note(covered(drawing));
-    picture.row(340.0, vec![(1.0, Box::new(plot))]);
+    if survey.anomalies.rows == 0 {
+        let notice = Notice::new("", "No reading was predicted to be an anomaly: there is nothing to draw.");
+        picture.row(NOTICE, vec![(1.0, Box::new(notice))]);
+        return picture.save(path);
+    }
+    let buckets = &counts.buckets;
+    let bars = |heights: Vec<f64>| {
+        let bar = |(i, height)| Bar { from: buckets.start(i), to: buckets.start(i + 1), height };
+        Bars::new("", style::VERMILLION, heights.into_iter().enumerate().map(bar).collect())
+    };
+    let n_anomalies = counts.anomalies().iter().map(|&n| f64::from(n));
+    let readings = counts.readings().iter().map(|&n| f64::from(n.max(1)));
+    let shares = n_anomalies.clone().zip(readings).map(|(anomalies, readings)| 100.0 * anomalies / readings);
+    let width = buckets.width();
+    let numbers = time_plot("", counts, &format!("anomalies in {width}")).with(bars(n_anomalies.collect()));
+    picture.row(280.0, vec![(1.0, Box::new(numbers))]);
+    let axis = Axis::number(format!("% of the readings in {width}")).covering(0.0, 1.0);
+    picture.row(200.0, vec![(1.0, Box::new(time_plot_on(axis, "", counts).with(bars(shares.collect()))))]);
     picture.save(path)
+}
+
+/// A share in per cent; small ones with more decimals.
+fn share(part: u64, all: u64) -> String {
+    let share = part as f64 / all as f64 * 100.0;
+    if share < 1.0 { format!("{share:.2} %") } else { format!("{share:.1} %") }
 }
 
 /// What the pictures cover, in a sentence.
@@ -86,6 +115,15 @@ fn period(first: Timestamp, last: Timestamp) -> String {
 }
 
 fn time_plot(title: &str, counts: &Counts, y_title: &str) -> Plot<'static> {
+    time_plot_to(1.0, title, counts, y_title)
+}
+
+/// Counts on an axis that reaches at least to `most`.
+fn time_plot_to(most: f64, title: &str, counts: &Counts, y_title: &str) -> Plot<'static> {
+    time_plot_on(Axis::whole(y_title).covering(0.0, most), title, counts)
+}
+
+fn time_plot_on(upright: Axis, title: &str, counts: &Counts) -> Plot<'static> {
     let buckets = &counts.buckets;
     let (first, last) = (buckets.start(0), buckets.start(buckets.len()));
     // A single bucket would otherwise fill the whole plot.
@@ -96,7 +134,7 @@ fn time_plot(title: &str, counts: &Counts, y_title: &str) -> Plot<'static> {
     if padding > 0.0 {
         spans.extend([(first - padding, first), (last, last + padding)]);
     }
-    Plot::new(title, time, Axis::whole(y_title).covering(0.0, 1.0)).with(Band::new("no readings", spans))
+    Plot::new(title, time, upright).with(Band::new("no readings", spans))
 }
 
 /// The style of a feature's lines.
@@ -130,6 +168,11 @@ fn add_feature(plot: &mut Plot<'_>, counts: &Counts, i: usize, style: LineStyle<
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_shares_have_more_decimals() {
+        assert_eq!([share(1, 1_000), share(1, 8), share(0, 5)], ["0.10 %", "12.5 %", "0.00 %"]);
+    }
 
     #[test]
     fn an_equal_end_date_is_omitted() {

@@ -38,31 +38,33 @@ impl Class {
 pub struct Sample {
     pub normals: Class,
     pub anomalies: Class,
-    n_features: usize,
+    /// The features drawn, by their places.
+    shown: Vec<usize>,
 }
 
 impl Sample {
-    pub fn new(survey: &Survey, n_features: usize) -> Self {
+    pub fn new(survey: &Survey, shown: &[usize]) -> Self {
         Self {
             normals: Class::new(survey.normals.rows, MAX_NORMALS),
             anomalies: Class::new(survey.anomalies.rows, MAX_ANOMALIES),
-            n_features,
+            shown: shown.to_vec(),
         }
     }
 
     pub fn add(&mut self, record: &PredictionRecord) {
-        let bubble = bubble(self.n_features, record.timestamp, &record.values);
+        let bubble = bubble(&self.shown, record.timestamp, &record.values);
         let class = if record.prediction.is_anomaly { &mut self.anomalies } else { &mut self.normals };
         class.add(bubble);
     }
 }
 
-/// The first three features as x, y and size; a single feature against time.
-fn bubble(n_features: usize, at: Timestamp, values: &[f64]) -> Bubble {
-    match n_features {
-        1 => Bubble { x: at.as_millisecond() as f64 / 1000.0, y: values[0], size: 0.0 },
-        2 => Bubble { x: values[0], y: values[1], size: 0.0 },
-        _ => Bubble { x: values[0], y: values[1], size: values[2] },
+/// The first three features shown as x, y and size; a single feature against time.
+fn bubble(shown: &[usize], at: Timestamp, values: &[f64]) -> Bubble {
+    match *shown {
+        [y] => Bubble { x: at.as_millisecond() as f64 / 1000.0, y: values[y], size: 0.0 },
+        [x, y] => Bubble { x: values[x], y: values[y], size: 0.0 },
+        [x, y, size, ..] => Bubble { x: values[x], y: values[y], size: values[size] },
+        [] => Bubble { x: 0.0, y: 0.0, size: 0.0 },
     }
 }
 
@@ -104,7 +106,7 @@ mod tests {
     #[test]
     fn a_single_feature_is_drawn_against_time() {
         let at = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_millis(1_500);
-        assert_eq!(bubble(1, at, &[7.0]), Bubble { x: 1.5, y: 7.0, size: 0.0 });
-        assert_eq!(bubble(4, at, &[1.0, 2.0, 3.0, 4.0]), Bubble { x: 1.0, y: 2.0, size: 3.0 });
+        assert_eq!(bubble(&[0], at, &[7.0]), Bubble { x: 1.5, y: 7.0, size: 0.0 });
+        assert_eq!(bubble(&[3, 1, 0, 2], at, &[1.0, 2.0, 3.0, 4.0]), Bubble { x: 4.0, y: 2.0, size: 1.0 });
     }
 }

@@ -18,6 +18,9 @@ pub fn over_time(drawing: &Drawing, path: &Path) -> Result<(), ChartError> {
     let highest = survey.highest(MOST_PANELS);
     let mut picture = Picture::new(title(highest.len(), survey.watched()));
     picture.note(covered(drawing));
+    if highest.len() < survey.watched() {
+        picture.note("--turbine A,B draws others.");
+    }
     picture.note(
         "Surprisal: how rare a reading is in normal running, in decades (2 = one in a hundred, 3 = one in a thousand).",
     );
@@ -52,13 +55,11 @@ pub fn over_time(drawing: &Drawing, path: &Path) -> Result<(), ChartError> {
 
 fn title(drawn: usize, all: usize) -> String {
     match all - drawn {
-        0 if all == 1 => "Smoothed surprisal over time".to_owned(),
-        0 => "Smoothed surprisal of each turbine over time".to_owned(),
+        0 if all == 1 => "Smoothed surprisal and alarms over time".to_owned(),
+        0 => "Smoothed surprisal and alarms of each turbine over time".to_owned(),
         more => {
-            let more = count(more as u64);
-            format!(
-                "Smoothed surprisal over time: the {drawn} turbines with the highest peaks; {more} more are not drawn"
-            )
+            let all = count((drawn + more) as u64);
+            format!("Smoothed surprisal and alarms: the {drawn} turbines with the highest peaks of {all}")
         }
     }
 }
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_title_says_how_many_turbines_are_not_drawn() {
-        assert_eq!(title(3, 3), "Smoothed surprisal of each turbine over time");
-        assert!(title(8, 1_020).contains("1,012 more"), "{}", title(8, 1_020));
+        assert_eq!(title(3, 3), "Smoothed surprisal and alarms of each turbine over time");
+        assert!(title(8, 1_020).contains("8 turbines with the highest peaks of 1,020"), "{}", title(8, 1_020));
     }
 }
