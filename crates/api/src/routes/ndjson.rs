@@ -159,7 +159,7 @@ async fn score(app: &App, text: &[u8]) -> Result<(Vec<u8>, Reservation), ApiErro
     }
     // Before they are logged: what is in the log is not refused.
     reservation.grow(MAX_ANSWER_BYTES * refusals.len())?;
-    let submitted = app.pipeline.submit(app.pipeline.score(model, readings)).await.map_err(ApiError::from);
+    let submitted = app.pipeline.submit(app.pipeline.score(model.clone(), readings)).await.map_err(ApiError::from);
     answers.reserve(MAX_ANSWER_BYTES * refusals.len());
     let mut answered = submitted.as_ref().map(|answered| answered.iter());
     for refusal in &refusals {
@@ -167,7 +167,7 @@ async fn score(app: &App, text: &[u8]) -> Result<(Vec<u8>, Reservation), ApiErro
             (Some(error), _) => push_line(&mut answers, &error.envelope()),
             (None, Ok(answered)) => {
                 let answer = answered.next().expect("a line that is not refused is answered");
-                push_line(&mut answers, &Answer::from(answer));
+                push_line(&mut answers, &Answer::new(answer, model.features()));
             }
             (None, Err(error)) => push_line(&mut answers, &error.envelope()),
         }
@@ -180,7 +180,7 @@ fn check(app: &App, text: &[u8], model: &Model) -> Result<Reading, ApiError> {
     if text.len() as u64 > limit {
         return Err(ApiError::LineTooLong { limit });
     }
-    Ok(decode::reading(text, model.features())?)
+    Ok(decode::reading(text, model.features(), app.pipeline.missing_values())?)
 }
 
 fn push_line(lines: &mut Vec<u8>, answer: &impl Serialize) {

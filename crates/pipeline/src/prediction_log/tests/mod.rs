@@ -31,6 +31,7 @@ fn record(id: &str) -> PredictionRecord {
         turbine_id: Some(id.parse().unwrap()),
         model_version: "m0123456789ab".into(),
         watch: Watch { surprisal: Some(1.5), smoothed_surprisal: None, in_alarm: false },
+        gaps: Default::default(),
     }
 }
 
