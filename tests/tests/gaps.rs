@@ -4,7 +4,6 @@
 
 use e2e::{Api, MODEL_PATH, assert_state_survives, folder_with_model, run};
 use serde_json::{Value, json};
-use std::path::Path;
 
 const CARRY: [&str; 2] = ["--missing", "carry"];
 

@@ -46,6 +46,8 @@ fn every_flag_has_its_variable() {
         ("replay", "SENDER_REPLAY"),
         ("label", "SENDER_LABEL"),
         ("timestamp", "SENDER_TIMESTAMP"),
+        ("follow", "SENDER_FOLLOW"),
+        ("spool", "SENDER_SPOOL"),
         ("turbines", "SENDER_TURBINES"),
         ("batch", "SENDER_BATCH"),
         ("ndjson", "SENDER_NDJSON"),
