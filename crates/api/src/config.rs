@@ -62,7 +62,8 @@ pub struct Config {
     pub log: LogFlags,
 
     /// What becomes of a reading in which a value is missing or null: refuse = 400; carry = the turbine's last value stands
-    /// in for it while that is younger than ten typical intervals, then the expected value, and the sensor counts as missing.
+    /// in for it while that is younger than ten typical intervals of the model (ten readings if it knows none); then what is
+    /// expected given the other values, and the sensor counts as missing.
     #[arg(long = "missing", env = "MISSING_VALUES", value_enum, default_value_t = Missing::Refuse)]
     pub missing: Missing,
 

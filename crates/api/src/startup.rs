@@ -48,7 +48,7 @@ pub async fn listen(config: &Config) -> Result<TcpListener> {
     let address = listener.local_addr()?;
     if !(address.ip().is_loopback() || config.keys.are_given()) {
         tracing::warn!(
-            "whoever reaches {address} can send readings and reload the model: set --api-key or --api-keys-file"
+            "anyone who can reach {address} can send readings and reload the model: set --api-key or --api-keys-file"
         );
     }
     println!("listening on http://{address}");

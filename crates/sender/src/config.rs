@@ -95,7 +95,7 @@ pub struct Config {
     pub follow: bool,
 
     /// Keep readings in this file until they are answered, and send them in order when the service is back, also after a
-    /// restart of the sender. Without it, a replay remembers the row it reached in .NAME.resume beside the file
+    /// restart of the sender. Without it, a replay remembers the row it reached in .NAME.HOST-PORT.resume beside the file
     #[arg(long, env = "SENDER_SPOOL", help_heading = STREAM, value_name = "FILE")]
     pub spool: Option<PathBuf>,
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use turbine_core::feature::FeatureSet;
 use utoipa::ToSchema;
 
-/// The longest answer to one reading as JSON, with the separator behind it, in bytes.
+/// The longest answer to one reading as JSON, with the separator behind it, in bytes; without `why`, `carried` and `missing`.
 pub const MAX_ANSWER_BYTES: usize = 400;
 
 /// The answer to one reading.

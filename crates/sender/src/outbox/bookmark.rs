@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 /// The length of the file, unless the URL is very long.
 const LENGTH: usize = 512;
 
-/// A small file beside the recording, `.NAME.resume`: the position behind the last reading up to which all are answered.
+/// A small file beside the recording, `.NAME.HOST-PORT.resume`: the position behind the last reading up to which all are
+/// answered by that service.
 ///
 /// Rows that were in flight when the sender was killed are sent again; the service recognises them by their time if the
 /// recording has a time column.
@@ -23,6 +24,7 @@ pub struct Bookmark {
     answered: Prefix<Option<Position>>,
     file: Option<File>,
     is_broken: bool,
+    reached: Option<Position>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -36,12 +38,24 @@ impl Bookmark {
     /// The bookmark of the replay, and the position in it if it is one of the same service.
     pub fn open(config: &Config, replay: &Path) -> Option<(Self, Option<Position>)> {
         let name = replay.file_name()?.to_string_lossy();
-        let path = replay.with_file_name(format!(".{name}.resume"));
-        let api_url = config.api_url.predict.to_string();
+        let url = &config.api_url.predict;
+        let host: String =
+            url.host_str()?.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+        let port = url.port_or_known_default()?;
+        let path = replay.with_file_name(format!(".{name}.{host}-{port}.resume"));
+        let api_url = url.to_string();
         // A file that cannot be read is one that says nothing.
         let content = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Content>(&text).ok());
         let position = content.filter(|content| content.api_url == api_url).map(|content| content.position);
-        Some((Bookmark { path, api_url, answered: Prefix::default(), file: None, is_broken: false }, position))
+        Some((
+            Bookmark { path, api_url, answered: Prefix::default(), file: None, is_broken: false, reached: None },
+            position,
+        ))
+    }
+
+    /// Where another run goes on, if this one has come further than its beginning.
+    pub(super) fn reached(&self) -> Option<Position> {
+        self.reached
     }
 
     /// The file.
@@ -59,8 +73,11 @@ impl Bookmark {
         if self.is_broken {
             return Ok(());
         }
+        self.reached = Some(position);
         let written = self.write(position);
-        self.is_broken = written.is_err();
+        if written.is_err() {
+            (self.is_broken, self.reached) = (true, None);
+        }
         written
     }
 

@@ -91,6 +91,12 @@ impl Outbox {
         Some(Kept { readings: spool.pending(), path: spool.path().to_owned() })
     }
 
+    /// How many readings of the recording another run leaves out; `None` if this one remembers no row.
+    pub fn reached(&self) -> Option<u64> {
+        let Memory::Bookmark(bookmark) = &self.memory else { return None };
+        bookmark.reached().map(|position| position.readings)
+    }
+
     /// Waits for the next delivery, if one may be sent now; `None` after the last. Cancelling is safe: no reading is lost.
     ///
     /// # Errors

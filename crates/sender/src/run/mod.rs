@@ -108,8 +108,10 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
     if deadline.is_none() && !resumed {
         stream.require_rows(config, outbox.source());
     }
-    let report = stream.finish(Some(&outbox))?;
-    if deadline.is_none() && report.is_all_answered() {
+    drop(progress);
+    let is_stopped = deadline.is_some();
+    let report = stream.finish(Some((&outbox, is_stopped)))?;
+    if report.is_all_answered() && !is_stopped {
         outbox.forget()?;
     }
     Ok(report)

@@ -24,7 +24,7 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new(config: &Config) -> Self {
         let start = Instant::now();
-        let is_wanted = config.replay.is_some() && config.quiet;
+        let is_wanted = config.replay.is_some() && !config.follow && config.quiet;
         let next = is_wanted.then(|| start + FIRST);
         Progress { start, next, answered: 0, on_terminal: stderr().is_terminal() }
     }

@@ -64,6 +64,7 @@ async fn request_model<W: Write>(
     lines: &mut Lines<W>,
 ) -> Result<Option<ModelInfo>, SenderError> {
     let mut backoff = client.backoff(0);
+    let mut said = false;
     loop {
         let fault = match client.model_info().await {
             Ok(model) => return Ok(Some(model)),
@@ -77,7 +78,12 @@ async fn request_model<W: Write>(
             let url = client.endpoints().model_info.to_string();
             return Err(SenderError::NoModel { url, cause: fault.to_string() });
         };
-        lines.note(format_args!("model: {retry}"))?;
+        match (client.is_persistent(), said) {
+            (false, _) => lines.note(format_args!("model: {retry}"))?,
+            (true, false) => lines.note(format_args!("model: {}; trying until the service answers", retry.cause))?,
+            (true, true) => {}
+        }
+        said = true;
         lines.flush()?;
         tokio::time::sleep(retry.delay).await;
     }

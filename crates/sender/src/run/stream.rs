@@ -169,8 +169,10 @@ impl<'a, W: Write> Stream<'a, W> {
     }
 
     /// Prints the summary. Readings still unanswered count as unsent.
-    pub(super) fn finish(mut self, outbox: Option<&Outbox>) -> io::Result<Report> {
-        let kept = outbox.and_then(Outbox::kept);
+    ///
+    /// `outbox` comes with whether the stream was stopped before its end.
+    pub(super) fn finish(mut self, outbox: Option<(&Outbox, bool)>) -> io::Result<Report> {
+        let kept = outbox.and_then(|(outbox, _)| outbox.kept());
         let unanswered = self.dispatched - self.answered;
         if unanswered > 0 {
             self.lines.note(format_args!("{unanswered} readings were in flight and got no answer in time"))?;
@@ -180,7 +182,7 @@ impl<'a, W: Write> Stream<'a, W> {
         let alarms = std::mem::take(&mut self.tally.alarms).finish();
         let report = Report {
             alarms,
-            skipped: outbox.map_or_else(SkippedRows::default, |outbox| outbox.source().skipped()),
+            skipped: outbox.map_or_else(SkippedRows::default, |(outbox, _)| outbox.source().skipped()),
             kept,
             elapsed: self.last_answer - self.start,
             tally: self.tally,
@@ -188,6 +190,12 @@ impl<'a, W: Write> Stream<'a, W> {
             aborted_by: self.aborted_by,
         };
         self.lines.report(&report)?;
+        if let Some((outbox, is_stopped)) = outbox
+            && (is_stopped || !report.is_all_answered())
+            && let Some(readings) = outbox.reached()
+        {
+            self.lines.note(format_args!("another run goes on behind reading {readings} of the recording"))?;
+        }
         self.lines.flush()?;
         Ok(report)
     }
