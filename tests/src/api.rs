@@ -60,17 +60,17 @@ impl Api {
     /// # Panics
     /// As [`Api::start`].
     pub fn start_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
-        Self::start_at(folder, "0", args, env)
+        Self::start_on(0, folder, args, env)
     }
 
-    /// The same, on this port.
+    /// The same, on that port.
     ///
     /// # Panics
     /// As [`Api::start`].
-    pub fn start_at(folder: &Path, port: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
+    pub fn start_on(port: u16, folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
         let log = std::fs::File::create(folder.join("api.stderr")).expect("the folder can be written to");
         let mut child = clean_command(program("api"), folder)
-            .args(["--port", port])
+            .args(["--port", &port.to_string()])
             .args(args)
             .envs(env.iter().copied())
             .stdin(Stdio::null())
@@ -92,6 +92,14 @@ impl Api {
     /// The URL of `path`.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+
+    /// The port.
+    ///
+    /// # Panics
+    /// If the address has none.
+    pub fn port(&self) -> u16 {
+        self.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("an address ends with a port")
     }
 
     /// Host and port.

@@ -116,7 +116,7 @@ fn the_page_goes_on_by_itself_after_the_service_was_killed() {
         browser.run(banner).as_str().is_some_and(|text| text.starts_with("No connection to the service since"))
     });
     screenshot(&browser, "lost");
-    let api = Api::start_at(folder.path(), &port, &[], &[]);
+    let api = Api::start_on(port.parse().unwrap(), folder.path(), &[], &[]);
     send(&api, "WT-02", 30, false);
     eventually("both turbines, without a reload", || rows(&browser).len() == 2);
     assert_eq!(browser.run("return document.getElementById('banner').hidden"), true);

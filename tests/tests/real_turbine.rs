@@ -6,7 +6,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::{AlarmFigures, LogFile, Picture, Recording, Summary, evaluate_agrees, not_run, replayed, repository, run};
+use e2e::{
+    AlarmFigures, Api, LogFile, Picture, Recording, Summary, evaluate_agrees, not_run, replayed, repository, roc_auc,
+    run,
+};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -127,4 +133,68 @@ fn false_alarms_are_as_many_as_asked_for() {
         println!("{features:?}: {raised} false alarms in {days:.1} days");
         assert!(raised as f64 <= RATE_TOLERANCE * RATE * days, "{raised} in {days} days");
     }
+}
+
+/// The readings as newline-delimited JSON; of every cell, a share of `gaps` is null.
+fn lines(path: &Path, features: &[&str], labels: &BTreeMap<String, bool>, gaps: f64) -> String {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut rows = text.lines();
+    let header: Vec<&str> = rows.next().unwrap().split(',').collect();
+    let place = |name: &str| header.iter().position(|column| *column == name).unwrap();
+    let time = place("timestamp");
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut lines = String::new();
+    for row in rows.map(|row| row.split(',').collect::<Vec<_>>()).filter(|row| labels.contains_key(row[time])) {
+        let mut cell = |name: &&str| {
+            let is_gap = f64::from(rng.next_u32()) < gaps * f64::from(u32::MAX);
+            let value = if is_gap { Value::Null } else { row[place(name)].parse::<f64>().unwrap().into() };
+            ((*name).to_owned(), value)
+        };
+        let mut reading: Map<String, Value> = features.iter().map(&mut cell).collect();
+        reading.insert("timestamp".to_owned(), row[time].into());
+        reading.insert("turbine_id".to_owned(), "T1".into());
+        lines += &(Value::from(reading).to_string() + "\n");
+    }
+    lines
+}
+
+#[test]
+fn a_tenth_of_the_cells_missing_costs_little() {
+    let Some(data) = data("a_tenth_of_the_cells_missing_costs_little") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let [train, stream] = [TRAIN, STREAM].map(|name| data.join(name));
+    let ten = [&SEVEN[..], &THREE].concat();
+    let names = ten.join(",");
+    let args =
+        ["--data", train.to_str().unwrap(), "--label", "is_fault", "--timestamp", "timestamp", "--features", &names];
+    let trained = run("train", folder.path(), &args, &[]);
+    assert_eq!(trained.code, Some(0), "{}", trained.stderr);
+    let recording = Recording { train: train.clone(), stream: stream.clone(), features: ten.clone() };
+    let labels = recording.labels(&ten);
+    let [complete, with_gaps] = [0.0, 0.1].map(|gaps| {
+        let outputs = format!("outputs-{gaps}");
+        let api = Api::start(folder.path(), &["--missing", "carry", "--outputs", &outputs]);
+        let body = lines(&stream, &ten, &labels, gaps);
+        let answer = api.request("POST", "/predict/batch", &[("content-type", "application/x-ndjson")], body);
+        let answers: Vec<Value> = answer.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(answers.len(), labels.len());
+        let filled = |answer: &&Value| answer.get("carried").or(answer.get("missing")).is_some();
+        let share = answers.iter().filter(filled).count() as f64 / answers.len() as f64;
+        // 1 − 0.9¹⁰ = 0.651 of the readings have a gap or more.
+        assert!((share - if gaps > 0.0 { 0.651 } else { 0.0 }).abs() < 0.02, "{share}");
+        let log = LogFile::read(&folder.path().join(&outputs).join("predictions_log.csv"));
+        let expected: BTreeMap<&str, usize> = labels.keys().map(|time| (time.as_str(), 1)).collect();
+        assert_eq!(log.times(), expected, "every reading is logged, once");
+        let scored: Vec<(f64, bool)> = answers
+            .iter()
+            .map(|answer| {
+                (answer["smoothed_surprisal"].as_f64().unwrap(), labels[answer["timestamp"].as_str().unwrap()])
+            })
+            .collect();
+        roc_auc(&scored)
+    });
+    println!(
+        "ROC AUC of the smoothed surprisal: {complete:.4} complete, {with_gaps:.4} with a tenth of the cells missing"
+    );
+    assert!((complete - with_gaps).abs() <= 0.02 && complete > 0.9, "{complete} complete, {with_gaps} with gaps");
 }

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use pipeline::decode;
 use pipeline::late_timeout::late_timeout;
 use turbine_core::feature::FeatureSet;
-use turbine_core::reading::{RawReading, Reading};
+use turbine_core::reading::{MissingValues, RawReading, Reading};
 
 /// The kind of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,11 +113,11 @@ async fn collect(mut body: Body, limit: u64, mut reservation: Reservation) -> Re
 ///
 /// # Errors
 /// 400 with every fault.
-pub fn reading(kind: Kind, body: &[u8], features: &FeatureSet) -> Result<Reading, ApiError> {
+pub fn reading(kind: Kind, body: &[u8], features: &FeatureSet, missing: MissingValues) -> Result<Reading, ApiError> {
     if kind == Kind::Form && !looks_like_json(body) {
-        Ok(RawReading::from_form(form_urlencoded::parse(body)).check(features)?)
+        Ok(RawReading::from_form(form_urlencoded::parse(body)).check_with(features, missing)?)
     } else {
-        Ok(decode::reading(body, features)?)
+        Ok(decode::reading(body, features, missing)?)
     }
 }
 
@@ -155,6 +155,7 @@ mod tests {
     #[test]
     fn a_form_post_and_json_that_is_called_one() {
         let features = FeatureSet::turbine();
+        let reading = |kind, body: &[u8], features| reading(kind, body, features, MissingValues::Refuse);
         let form = b"temperature=25.1&humidity=60.2&sound_volume=0.51";
         assert_eq!(reading(Kind::Form, form, &features).unwrap().values(), [25.1, 60.2, 0.51]);
         let json = b" {\"temperature\":25.1,\"humidity\":60.2,\"sound_volume\":0.51}";

@@ -5,8 +5,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pipeline::{LogPolicy, LogSync};
 use privileges::RunAsOwner;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use turbine_core::reading::MissingValues;
+
+/// Where the model is if none is named.
+const DEFAULT_MODEL: &str = "models/turbine_iforest.json";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,8 +26,8 @@ pub struct Config {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Model file; if it does not exist, the default model is trained and saved there.
-    #[arg(long, env = "MODEL_PATH", value_name = "FILE", default_value = "models/turbine_iforest.json")]
+    /// Model file. The default one is trained if it does not exist; one that is named must exist.
+    #[arg(long, env = "MODEL_PATH", value_name = "FILE", default_value = DEFAULT_MODEL)]
     pub model: PathBuf,
 
     /// How often to look for a new model file and put it into service [without a value: 2s; without the flag: never].
@@ -32,7 +36,7 @@ pub struct Config {
     #[arg(long, env = "WATCH_MODEL", value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "2s", value_parser = duration)]
     pub watch_model: Option<Duration>,
 
-    /// The model to begin with if there is no model file yet, instead of training the default one.
+    /// The model to begin with if the default model file does not exist, instead of training one.
     #[arg(long, env = "FIRST_MODEL", value_name = "FILE")]
     pub first_model: Option<PathBuf>,
 
@@ -64,6 +68,12 @@ pub struct Config {
     #[command(flatten)]
     pub log: LogFlags,
 
+    /// What becomes of a reading in which a value is missing or null: refuse = 400; carry = the turbine's last value stands
+    /// in for it while that is younger than ten typical intervals of the model (ten readings if it knows none); then what is
+    /// expected given the other values, and the sensor counts as missing.
+    #[arg(long = "missing", env = "MISSING_VALUES", value_enum, default_value_t = Missing::Refuse)]
+    pub missing: Missing,
+
     /// State kept of readings and turbines.
     #[command(flatten)]
     pub memory: Memory,
@@ -71,6 +81,31 @@ pub struct Config {
     /// Limits of one client, and of all.
     #[command(flatten)]
     pub limits: Limits,
+}
+
+impl Config {
+    /// Whether the model is the one that is served if none is named.
+    pub fn model_is_default(&self) -> bool {
+        self.model == Path::new(DEFAULT_MODEL)
+    }
+}
+
+/// What becomes of readings that lack values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Missing {
+    /// They are refused.
+    Refuse,
+    /// The turbine's last values stand in for them.
+    Carry,
+}
+
+impl From<Missing> for MissingValues {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::Refuse => MissingValues::Refuse,
+            Missing::Carry => MissingValues::Carry,
+        }
+    }
 }
 
 /// What else the program does.
@@ -106,6 +141,13 @@ pub struct Keys {
     /// Blank lines and lines that begin with # are skipped.
     #[arg(long, env = "API_KEYS_FILE", value_name = "FILE")]
     pub api_keys_file: Option<PathBuf>,
+}
+
+impl Keys {
+    /// Whether callers need a key.
+    pub fn are_given(&self) -> bool {
+        self.api_key.is_some() || self.api_keys_file.is_some()
+    }
 }
 
 /// The prediction log.

@@ -22,7 +22,9 @@ pub fn complete(mut description: OpenApi, app: &App) -> OpenApi {
     let components = description.components.get_or_insert_with(Components::new);
     if let Ok(model) = app.pipeline.model() {
         let features = model.features();
-        let schemas = [reading(features, [Type::String, Type::Null]), reading(features, [Type::String])];
+        let missing = app.pipeline.missing_values();
+        let schemas =
+            [reading(features, [Type::String, Type::Null], missing), reading(features, [Type::String], missing)];
         for (name, schema) in [ReadingSchema::name(), FormSchema::name()].into_iter().zip(schemas) {
             components.schemas.insert(name.into_owned(), schema.into());
         }

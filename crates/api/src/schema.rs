@@ -3,6 +3,7 @@
 
 use pipeline::decode::MAX_BATCH;
 use turbine_core::feature::{Feature, FeatureSet};
+use turbine_core::reading::MissingValues;
 use utoipa::openapi::schema::{
     ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
@@ -30,7 +31,7 @@ pub struct BatchSchema;
 
 impl PartialSchema for ReadingSchema {
     fn schema() -> RefOr<Schema> {
-        reading(&FeatureSet::turbine(), [Type::String, Type::Null]).into()
+        reading(&FeatureSet::turbine(), [Type::String, Type::Null], MissingValues::Refuse).into()
     }
 }
 
@@ -42,7 +43,7 @@ impl ToSchema for ReadingSchema {
 
 impl PartialSchema for FormSchema {
     fn schema() -> RefOr<Schema> {
-        reading(&FeatureSet::turbine(), [Type::String]).into()
+        reading(&FeatureSet::turbine(), [Type::String], MissingValues::Refuse).into()
     }
 }
 
@@ -70,9 +71,13 @@ impl ToSchema for BatchSchema {
 }
 
 /// The schema of a reading of these features, whose optional keys are of the types `optional`.
-pub fn reading<const N: usize>(features: &FeatureSet, optional: [Type; N]) -> Object {
+pub fn reading<const N: usize>(features: &FeatureSet, optional: [Type; N], missing: MissingValues) -> Object {
+    let may_be_null = missing == MissingValues::Carry && optional.contains(&Type::Null);
+    let null = may_be_null.then_some(Type::Null);
     let schema = features.iter().fold(ObjectBuilder::new(), |schema, feature| {
-        schema.property(feature.name.clone(), number(feature)).required(feature.name.clone())
+        let number = number(feature, SchemaType::from_iter([Type::Number].into_iter().chain(null.clone())));
+        let schema = schema.property(feature.name.clone(), number);
+        if missing == MissingValues::Refuse { schema.required(feature.name.clone()) } else { schema }
     });
     let text = |description: &str, pattern: &str| {
         let text = ObjectBuilder::new().schema_type(SchemaType::from_iter(optional.clone()));
@@ -88,9 +93,9 @@ pub fn reading<const N: usize>(features: &FeatureSet, optional: [Type; N]) -> Ob
         .build()
 }
 
-fn number(feature: &Feature) -> Object {
+fn number(feature: &Feature, kind: SchemaType) -> Object {
     ObjectBuilder::new()
-        .schema_type(Type::Number)
+        .schema_type(kind)
         .description(Some(feature.label()))
         .minimum(feature.range.map(|range| range.min))
         .maximum(feature.range.map(|range| range.max))
@@ -130,6 +135,7 @@ fn turbine() -> ObjectBuilder {
         time.description(Some(text))
     };
     let flag = |text: &str| ObjectBuilder::new().schema_type(Type::Boolean).description(Some(text));
+    let sensors = |text: &str| ObjectBuilder::new().schema_type(Type::Array).description(Some(text));
     let properties = [
         ("turbine_id", of([Type::String, Type::Null]).description(Some("Its name; null for readings that name none."))),
         ("last_reading", when("The latest time of a reading.")),
@@ -144,7 +150,12 @@ fn turbine() -> ObjectBuilder {
         ("in_alarm", flag("Whether an alarm is on.")),
         ("alarm_since", when("The time of the reading that raised the alarm.")),
         ("silent", flag("Whether more than ten typical intervals have passed without a reading.")),
-        ("stuck", ObjectBuilder::new().schema_type(Type::Array).description(Some("Sensors that are stuck."))),
+        ("stuck", sensors("Sensors that are stuck.")),
+        ("missing", sensors("Sensors without a value for too long to carry the last one.")),
+        (
+            "implausible",
+            sensors("Sensors whose last value lies more than ten training ranges outside the training range."),
+        ),
     ];
     properties
         .into_iter()

@@ -3,7 +3,7 @@
 use crate::auth::ApiKeys;
 use crate::config::Config;
 use crate::state::App;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use pipeline::fleet::FleetConfig;
 use pipeline::{LogConfig, Pipeline, PipelineConfig};
 use prometheus::Registry;
@@ -18,11 +18,12 @@ use turbine_core::training::{TrainingParams, train};
 /// The file in the outputs folder that predictions are appended to.
 const LOG_FILE: &str = "predictions_log.csv";
 
-/// Loads the model, or takes or trains a first one if there is none yet, and opens the prediction log. A model that cannot
-/// be used leaves a service that says so; a log that cannot be used does not.
+/// Loads the model, or takes or trains a first one if none is named and there is none yet, and opens the prediction log. A
+/// model that cannot be used leaves a service that says so; a log that cannot be used does not.
 ///
 /// # Errors
-/// If the API keys or the log cannot be opened, or the first model cannot be loaded, trained or saved.
+/// If the API keys or the log cannot be opened, the named model does not exist, or the first model cannot be loaded, trained
+/// or saved.
 pub fn app(config: &Config) -> Result<Arc<App>> {
     raise_file_limit();
     let keys = ApiKeys::from_config(&config.keys)?;
@@ -44,7 +45,13 @@ pub async fn listen(config: &Config) -> Result<TcpListener> {
     let listener = TcpListener::bind((host, port)).await.with_context(|| {
         format!("cannot listen on {host}:{port}; choose another with --host/--port (--port 0 = any free one)")
     })?;
-    println!("listening on http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    if !(address.ip().is_loopback() || config.keys.are_given()) {
+        tracing::warn!(
+            "anyone who can reach {address} can send readings and reload the model: set --api-key or --api-keys-file"
+        );
+    }
+    println!("listening on http://{address}");
     Ok(listener)
 }
 
@@ -56,15 +63,39 @@ fn model(config: &Config) -> Result<Result<Model, String>> {
             tracing::info!(model_version = %model.version(), "loaded the model {}", path.display());
             Ok(Ok(model))
         }
-        Err(ModelError::Missing) => match &config.first_model {
-            Some(given) => taken_model(given, path).map(Ok),
-            None => trained_model(path).map(Ok),
-        },
+        Err(ModelError::Missing) if config.model_is_default() => first_model(config).map(Ok),
+        Err(ModelError::Missing) => Err(missing_model(path)),
         Err(error) => {
             let reason = format!("the model file {} cannot be used: {error}", path.display());
             tracing::error!("{reason}");
             Ok(Err(reason))
         }
+    }
+}
+
+/// A typing error must not put the default model in the place of the one that was meant.
+fn missing_model(path: &Path) -> anyhow::Error {
+    let shown = path.display();
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut models: Vec<String> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".json"))
+        .collect();
+    models.sort();
+    let others = if models.is_empty() { String::new() } else { format!(", which holds {}", models.join(", ")) };
+    anyhow!(
+        "there is no model file {shown} (--model/MODEL_PATH) in {}{others}; correct the path, train the model with `train \
+         --data FILE --model {shown}`, or leave --model out to serve the default model",
+        folder.display()
+    )
+}
+
+/// The model of a first run, so that it just works.
+fn first_model(config: &Config) -> Result<Model> {
+    match &config.first_model {
+        Some(given) => taken_model(given, &config.model),
+        None => trained_model(&config.model),
     }
 }
 
@@ -77,7 +108,7 @@ fn taken_model(given: &Path, path: &Path) -> Result<Model> {
     Ok(model)
 }
 
-/// Trains the default model and saves it, so that a first run just works.
+/// Trains the default model and saves it.
 fn trained_model(path: &Path) -> Result<Model> {
     tracing::info!("there is no model at {} yet: training the default one", path.display());
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -108,6 +139,7 @@ pub fn pipeline_config(config: &Config) -> PipelineConfig {
             max_turbines: config.memory.max_turbines,
             dedupe_window: config.memory.dedupe_window as usize,
         },
+        missing_values: config.missing.into(),
         time_limit: config.limits.request_timeout,
     }
 }
@@ -136,7 +168,9 @@ mod tests {
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let run = |given: &str| {
             let arguments = ["api", "--model", &path("models/own.json"), "--first-model", &path(given)];
-            model(&Config::parse_from(arguments)).map(|model| model.unwrap().version().to_owned())
+            let config = Config::parse_from(arguments);
+            let loaded = Model::load(&config.model).map_err(|_| ());
+            loaded.or_else(|_| first_model(&config)).map(|model| model.version().to_owned())
         };
         let missing = format!("{:#}", run("given.json").unwrap_err());
         assert!(missing.contains("given.json for a first run"), "{missing}");

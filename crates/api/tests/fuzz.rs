@@ -21,6 +21,8 @@ use std::convert::Infallible;
 use tempfile::TempDir;
 use tower::ServiceExt;
 use tower::util::BoxCloneService;
+use turbine_core::simulation::training_set;
+use turbine_core::training::{TrainingParams, train};
 
 const NORMAL: &str = r#"{"temperature":25.1,"humidity":60.2,"sound_volume":0.51}"#;
 const JSON: &str = "application/json";
@@ -37,14 +39,19 @@ struct Service {
 }
 
 impl Service {
-    fn start() -> Self {
+    fn start(missing: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
+        let model = path("model.json");
+        let (readings, params) = (training_set(2_000, 0.05, 42), TrainingParams::default());
+        train(&readings, &params).unwrap().model.save(model.as_ref()).unwrap();
         // The log is rotated and every part is kept, so that all rows can be counted.
         let config = Config::parse_from([
             "api",
             "--model",
-            &path("model.json"),
+            &model,
+            "--missing",
+            missing,
             "--outputs",
             &path("outputs"),
             "--max-body-bytes",
@@ -80,7 +87,7 @@ impl Service {
             if name.starts_with("predictions_log") && name.ends_with(".csv") {
                 let mut csv = csv::ReaderBuilder::new().flexible(false).from_path(&path).unwrap();
                 for record in csv.records() {
-                    assert_eq!(record.unwrap().len(), 11);
+                    assert_eq!(record.unwrap().len(), 13);
                     rows += 1;
                 }
             }
@@ -225,10 +232,12 @@ where
     S::Value: std::fmt::Debug,
 {
     let cases = std::env::var("FUZZ_CASES").map_or(3_000, |cases| cases.parse().unwrap());
-    let service = Service::start();
-    let mut runner = TestRunner::new(Runs { cases, failure_persistence: None, ..Runs::default() });
-    runner.run(&strategy, |value| test(&service, value)).unwrap_or_else(|error| panic!("{error}"));
-    service.log_is_whole();
+    for (missing, cases) in [("refuse", cases - cases / 3), ("carry", cases / 3)] {
+        let service = Service::start(missing);
+        let mut runner = TestRunner::new(Runs { cases, failure_persistence: None, ..Runs::default() });
+        runner.run(&strategy, |value| test(&service, value)).unwrap_or_else(|error| panic!("{missing}: {error}"));
+        service.log_is_whole();
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn judge_one(bencher: Bencher<'_, '_>, (detector, n_features): (DetectorKind, us
         seconds += 600;
         let timestamp = Timestamp::from_second(seconds).expect("the first centuries");
         let forest_score = model.detector().forest_score(values);
-        model.step(&mut state, &Observation { timestamp, values, forest_score })
+        model.step(&mut state, &Observation { timestamp, values, gaps: Default::default(), forest_score })
     });
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Names that readings and the prediction log use themselves; no feature may have one.
-pub const RESERVED_NAMES: [&str; 10] = [
+pub const RESERVED_NAMES: [&str; 12] = [
     "timestamp",
     "turbine_id",
     "is_anomaly",
@@ -12,6 +12,8 @@ pub const RESERVED_NAMES: [&str; 10] = [
     "surprisal",
     "smoothed_surprisal",
     "in_alarm",
+    "carried",
+    "missing",
     "duplicate",
     "why",
 ];

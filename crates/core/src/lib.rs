@@ -31,6 +31,7 @@ pub mod prediction;
 mod quantile;
 pub mod reading;
 pub mod scaler;
+pub mod sensors;
 pub mod simulation;
 pub mod threshold;
 pub mod training;

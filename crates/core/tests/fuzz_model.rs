@@ -97,7 +97,10 @@ fn check(text: &str) -> Result<(), TestCaseError> {
                     prop_assert!(why.iter().all(|one| one.expected.is_finite() && one.share >= 0.0));
                 }
                 let forest_score = model.detector().forest_score(&values);
-                let judgement = model.step(&mut state, &Observation { timestamp, values: &values, forest_score });
+                let judgement = model.step(
+                    &mut state,
+                    &Observation { timestamp, values: &values, gaps: Default::default(), forest_score },
+                );
                 let surprisals = [judgement.surprisal, judgement.smoothed_surprisal];
                 prop_assert!(surprisals.iter().flatten().all(|surprisal| *surprisal >= 0.0 && surprisal.is_finite()));
             }

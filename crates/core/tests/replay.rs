@@ -13,6 +13,8 @@ use turbine_core::detector::DetectorKind;
 use turbine_core::feature::FeatureSet;
 use turbine_core::model::{Judgement, Model, Observation};
 use turbine_core::monitor::{AlarmTarget, LoggedStep, MonitorSettings, Sensitivity, TurbineState};
+use turbine_core::reading::{MissingValues, RawReading};
+use turbine_core::sensors::{Gaps, SensorSet};
 use turbine_core::training::{TrainingParams, train};
 
 const INTERVAL: i64 = 600;
@@ -65,8 +67,9 @@ fn sha2_hex(text: &str) -> String {
     Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// One reading of a stream: seconds since the one before (also none, and back), values, and the model in service.
-type Sent = (i64, [f64; N], usize);
+/// One reading of a stream: seconds since the one before (also none, and back), values, the model in service, and the
+/// sensors that sent nothing, a bit each.
+type Sent = (i64, [f64; N], usize, u8);
 
 fn reading() -> impl Strategy<Value = Sent> {
     let later = prop_oneof![
@@ -84,24 +87,28 @@ fn reading() -> impl Strategy<Value = Sent> {
         1 => -50.0..50.0,
         1 => select(vec![f64::MAX, f64::MIN, 0.0, -0.0, 1e-320, 123_456.789]),
     ];
-    (later, [value.clone(), value.clone(), value], 0..3_usize)
+    // Now and then a sensor, often the first for long enough to be missing, never all.
+    let absent = prop_oneof![4 => Just(0), 3 => Just(0b001), 2 => 0..0b111_u8];
+    (later, [value.clone(), value.clone(), value], 0..3_usize, absent)
 }
 
 /// A row of the log, as text, and back.
 struct Row {
     timestamp: Timestamp,
     values: Vec<f64>,
+    gaps: Gaps,
     surprisal: Option<f64>,
     smoothed_surprisal: Option<f64>,
     in_alarm: bool,
 }
 
 impl Row {
-    fn written_and_read(timestamp: Timestamp, values: &[f64], judgement: &Judgement) -> Self {
+    fn written_and_read(timestamp: Timestamp, values: &[f64], gaps: Gaps, judgement: &Judgement) -> Self {
         let through = |number: f64| serde_json::to_string(&number).unwrap().parse::<f64>().unwrap();
         Row {
             timestamp: timestamp.to_string().parse().unwrap(),
             values: values.iter().copied().map(through).collect(),
+            gaps,
             surprisal: judgement.surprisal.map(through),
             smoothed_surprisal: judgement.smoothed_surprisal.map(through),
             in_alarm: judgement.in_alarm,
@@ -112,6 +119,7 @@ impl Row {
         LoggedStep {
             timestamp: self.timestamp,
             values: &self.values,
+            gaps: self.gaps,
             surprisal: self.surprisal,
             smoothed_surprisal: self.smoothed_surprisal,
             in_alarm: self.in_alarm,
@@ -125,9 +133,30 @@ fn restored(state: &TurbineState) -> TurbineState {
 }
 
 fn judge(model: &Model, state: &mut TurbineState, timestamp: Timestamp, values: &[f64]) -> Judgement {
+    judge_with_gaps(model, state, timestamp, values, Gaps::default())
+}
+
+fn judge_with_gaps(
+    model: &Model,
+    state: &mut TurbineState,
+    timestamp: Timestamp,
+    values: &[f64],
+    gaps: Gaps,
+) -> Judgement {
     let mut score = [0.0];
     model.forest_scores(values, &mut score);
-    model.step(state, &Observation { timestamp, values, forest_score: score[0] })
+    model.step(state, &Observation { timestamp, values, gaps, forest_score: score[0] })
+}
+
+/// The values of a reading that lacks some, filled for a turbine in that state.
+fn filled(model: &Model, state: &TurbineState, timestamp: Timestamp, values: [f64; N], absent: u8) -> (Vec<f64>, Gaps) {
+    let features = model.features();
+    let sent = features.names().zip(values).enumerate().filter(|(i, _)| absent >> i & 1 == 0);
+    let raw: RawReading = sent.map(|(_, (name, value))| (name.into(), value.into())).collect();
+    let mut reading = raw.check_with(features, MissingValues::Carry).unwrap();
+    let gaps = model.fill(state, timestamp, &mut reading);
+    assert_eq!(gaps.all(), (0..N).filter(|i| absent >> i & 1 == 1).collect::<SensorSet>());
+    (reading.values().to_vec(), gaps)
 }
 
 /// `longest`: readings that one model stays in service for.
@@ -135,11 +164,14 @@ fn check(stream: &[Sent], restart: usize, longest: usize) -> Result<(), TestCase
     let mut now = Timestamp::from_second(1_700_000_000).unwrap();
     let (mut state, mut rows) = (TurbineState::default(), Vec::new());
     let mut snapshot = None;
-    for (i, &(later, values, _)) in stream.iter().enumerate() {
+    for (i, &(later, values, _, absent)) in stream.iter().enumerate() {
         now += SignedDuration::from_secs(later);
         let model = &MODELS[stream[i / longest * longest].2];
         let before = state.clone();
-        let judgement = judge(model, &mut state, now, &values);
+        let (values, gaps) = filled(model, &state, now, values, absent);
+        prop_assert!(values.iter().all(|value| value.is_finite()), "{:?}", values);
+        let judgement = judge_with_gaps(model, &mut state, now, &values, gaps);
+        prop_assert!(!judgement.step.stepped || state.missing() == gaps.missing);
         // What is out of order leaves the state alone, and everything that is said is finite.
         let newer = before.is_newer(now);
         prop_assert_eq!(judgement.step.stepped, newer);
@@ -149,7 +181,7 @@ fn check(stream: &[Sent], restart: usize, longest: usize) -> Result<(), TestCase
             [judgement.surprisal, judgement.smoothed_surprisal].iter().flatten().all(|s| (0.0..=1e6).contains(s))
         );
         prop_assert_eq!(judgement.in_alarm, state.alarm().is_some());
-        let row = Row::written_and_read(now, &values, &judgement);
+        let row = Row::written_and_read(now, &values, gaps, &judgement);
         // A row says the same to the state that the reading found.
         let mut replayed = restored(&before);
         let step = model.monitor().replay(&mut replayed, &row.step());
@@ -222,7 +254,7 @@ fn a_recording_is_judged_as_its_readings_one_by_one() {
 fn a_state_is_small() {
     let mut state = TurbineState::default();
     judge(&MODELS[1], &mut state, Timestamp::UNIX_EPOCH, &[0.0; N]);
-    // 24 bytes a feature beside the fixed part; with ten features far below 4 KiB.
+    // 24 bytes a feature beside the fixed part, and 48 for each without a value; with ten features far below 4 KiB.
     let sensors = 10 * 24;
     assert!(size_of::<TurbineState>() + sensors <= 512, "{}", size_of::<TurbineState>());
 }

@@ -97,7 +97,11 @@ impl Commit for Committer {
         if !self.rows_are_buffered {
             self.alarms.flush_after_commit();
         }
-        rows.iter().for_each(|record| self.counters.count(record));
+        for (judged, model) in new() {
+            let record = &judged.answered.record;
+            let implausible = model.implausible(record.values.iter().copied()).without(record.gaps.all());
+            self.counters.count(record, implausible.len());
+        }
         self.counters.duplicates.inc_by((judged.iter().flatten().flatten().count() - rows.len()) as u64);
         self.events.tell_logged(&rows);
         self.watched.take_in(&rows);
@@ -199,11 +203,15 @@ fn news(folded: Folded, record: &PredictionRecord, model: &Model) -> Vec<Event> 
     let stuck = stuck.map(|place| Event::SensorStuck { turbine_id: turbine_id(), feature: named(place) });
     let released = folded.step.released.iter();
     let released = released.map(|place| Event::SensorReleased { turbine_id: turbine_id(), feature: named(place) });
+    let missing = folded.step.newly_missing.iter();
+    let missing = missing.map(|place| Event::SensorMissing { turbine_id: turbine_id(), feature: named(place) });
+    let returned = folded.step.returned.iter();
+    let returned = returned.map(|place| Event::SensorReturned { turbine_id: turbine_id(), feature: named(place) });
     let alarms = folded.alarms.into_iter().map(|alarm| {
         let alarm = Arc::new(Alarm::explained(alarm, model));
         if alarm.cleared.is_some() { Event::AlarmCleared(alarm) } else { Event::AlarmRaised(alarm) }
     });
-    stuck.chain(released).chain(alarms).collect()
+    stuck.chain(released).chain(missing).chain(returned).chain(alarms).collect()
 }
 
 /// The times of readings whose sender gave none: when they were received, each later than the one before, so that each
@@ -250,14 +258,15 @@ impl<'a> Judge<'a> {
         scored.map(|(reading, forest_score)| self.one(&model, reading, forest_score, explained)).collect()
     }
 
-    fn one(&mut self, model: &Model, reading: Reading, forest_score: f64, explained: bool) -> Judged {
+    fn one(&mut self, model: &Model, mut reading: Reading, forest_score: f64, explained: bool) -> Judged {
         let window = self.fleet.window();
         let named = reading.turbine_id().zip(reading.timestamp());
-        let fingerprint = named.and_then(|(turbine, time)| window.fingerprint(turbine, time, reading.values()));
+        let fingerprint =
+            named.and_then(|(turbine, time)| window.fingerprint(turbine, time, reading.values(), reading.absent()));
         let before = fingerprint.and_then(|key| self.verdicts.get(&key).or_else(|| window.find(key)));
-        if let Some(Verdict { anomaly_score, is_anomaly, watch, model_version }) = before {
+        if let Some(Verdict { anomaly_score, is_anomaly, watch, gaps, model_version }) = before {
             let prediction = Prediction { anomaly_score: *anomaly_score, is_anomaly: *is_anomaly };
-            let record = PredictionRecord::new(reading, prediction, *watch, self.arrivals.0, model_version);
+            let record = PredictionRecord::new(reading, *gaps, prediction, *watch, self.arrivals.0, model_version);
             let threshold = (model_version == model.version()).then(|| model.threshold());
             return Judged { answered: Answered { record, threshold, duplicate: true, smoothed: None }, fingerprint };
         }
@@ -267,19 +276,21 @@ impl<'a> Judge<'a> {
             .states
             .entry(turbine)
             .or_insert_with_key(|id| self.fleet.turbine(id).map(|turbine| turbine.state().clone()).unwrap_or_default());
+        let gaps = model.fill(state, timestamp, &mut reading);
         let values = reading.values();
+        let forest_score = if gaps.is_empty() { forest_score } else { model.detector().forest_score(values) };
         let smoothed = explained.then(|| {
             let mut smoothed = vec![0.0; values.len()].into_boxed_slice();
-            let _ = model.monitor().arrive(&mut state.clone(), timestamp, values, &mut smoothed);
+            let _ = model.monitor().arrive_with_gaps(&mut state.clone(), timestamp, values, gaps, &mut smoothed);
             smoothed
         });
-        let judgement = model.step(state, &Observation { timestamp, values, forest_score });
+        let judgement = model.step(state, &Observation { timestamp, values, gaps, forest_score });
         let watch = Watch {
             surprisal: judgement.surprisal,
             smoothed_surprisal: judgement.smoothed_surprisal,
             in_alarm: judgement.in_alarm,
         };
-        let record = PredictionRecord::new(reading, judgement.prediction(), watch, timestamp, model.version());
+        let record = PredictionRecord::new(reading, gaps, judgement.prediction(), watch, timestamp, model.version());
         if let Some(fingerprint) = fingerprint {
             self.verdicts.insert(fingerprint, Verdict::of(&record, model.version()));
         }

@@ -33,8 +33,12 @@ pub struct Counters {
     pub(crate) alarms_active: IntGauge,
     pub(crate) turbines_silent: IntGauge,
     pub(crate) sensors_stuck: IntGauge,
+    pub(crate) sensors_missing: IntGauge,
     alarms_raised: IntCounter,
     stuck: IntCounter,
+    missing: IntCounter,
+    carried: IntCounter,
+    implausible: IntCounter,
     silences: IntCounter,
     pub(crate) log_accepting: IntGauge,
     pub(crate) log_queue_rows: IntGauge,
@@ -63,18 +67,33 @@ impl Counters {
             alarms_active: gauge("turbine_alarms_active", "Turbines whose alarm is on."),
             turbines_silent: gauge("turbine_turbines_silent", "Turbines that sent nothing for ten typical intervals."),
             sensors_stuck: gauge("turbine_sensors_stuck", "Sensors whose value does not change, of all turbines."),
+            sensors_missing: gauge(
+                "turbine_sensors_missing",
+                "Sensors without a value for too long to carry the last one, of all turbines.",
+            ),
             alarms_raised: counter("turbine_alarms_raised_total", "Alarms raised."),
             stuck: counter("turbine_sensors_stuck_total", "Times that a sensor became stuck."),
+            missing: counter("turbine_sensors_missing_total", "Times that a sensor became missing."),
+            carried: counter(
+                "turbine_values_carried_total",
+                "Values that were missing and for which the last one stood in.",
+            ),
+            implausible: counter(
+                "turbine_values_implausible_total",
+                "Values more than ten training ranges outside the training range, of sensors without a declared range.",
+            ),
             silences: counter("turbine_silences_total", "Times that a turbine fell silent."),
             log_accepting: gauge("turbine_log_accepting", "1 if the prediction log takes rows, 0 if not."),
             log_queue_rows: gauge("turbine_log_queue_rows", "Rows that wait to be written."),
         }
     }
 
-    /// Counts a record that is in the log.
-    pub(crate) fn count(&self, record: &PredictionRecord) {
+    /// Counts a record that is in the log, with so many implausible values.
+    pub(crate) fn count(&self, record: &PredictionRecord, implausible: usize) {
         self.predictions.inc();
         self.scores.observe(record.prediction.anomaly_score);
+        self.carried.inc_by(record.gaps.carried.len() as u64);
+        self.implausible.inc_by(implausible as u64);
         self.turbines.count(record.turbine_id.as_ref(), record.prediction.is_anomaly);
     }
 
@@ -83,6 +102,7 @@ impl Counters {
         match event {
             Event::AlarmRaised(_) => self.alarms_raised.inc(),
             Event::SensorStuck { .. } => self.stuck.inc(),
+            Event::SensorMissing { .. } => self.missing.inc(),
             Event::TurbineSilent { .. } => self.silences.inc(),
             _ => {}
         }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use turbine_core::feature::FeatureSet;
 use turbine_core::reading::lenient::quote_bare_words;
-use turbine_core::reading::{Fault, Reading, ReadingError};
+use turbine_core::reading::{Fault, MissingValues, Reading, ReadingError};
 
 /// The most readings of one batch.
 pub const MAX_BATCH: usize = 10_000;
@@ -59,15 +59,15 @@ impl From<ReadingError> for BadReadings {
 ///
 /// # Errors
 /// With every fault there is.
-pub fn reading(text: &[u8], features: &FeatureSet) -> Result<Reading, BadReadings> {
-    Ok(Reading::from_json(text, features)?)
+pub fn reading(text: &[u8], features: &FeatureSet, missing: MissingValues) -> Result<Reading, BadReadings> {
+    Ok(Reading::from_json(text, features, missing)?)
 }
 
 /// The readings of a batch, `{"readings": [...]}`; one that has a fault rejects all of them.
 ///
 /// # Errors
 /// With every fault of every reading, each with its place.
-pub fn batch(text: &[u8], features: &FeatureSet) -> Result<Vec<Reading>, BadReadings> {
+pub fn batch(text: &[u8], features: &FeatureSet, missing: MissingValues) -> Result<Vec<Reading>, BadReadings> {
     let text = std::str::from_utf8(text).map_err(|_| BadReadings::of_text("the body is not UTF-8 text"))?;
     let Text { text, not_json } = lenient(text)?;
     let Batch { readings } = serde_json::from_str(&text).map_err(not_a_batch)?;
@@ -80,7 +80,7 @@ pub fn batch(text: &[u8], features: &FeatureSet) -> Result<Vec<Reading>, BadRead
     let mut accepted = Vec::with_capacity(readings.len());
     let mut refused = Refused::default();
     for (index, raw) in readings.iter().enumerate() {
-        match Reading::from_json(raw.get().as_bytes(), features) {
+        match Reading::from_json(raw.get().as_bytes(), features, missing) {
             Ok(reading) => accepted.push(reading),
             Err(error) => refused.add(Some(index), error),
         }
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     fn refusal(body: &str) -> BadReadings {
-        batch(body.as_bytes(), &FeatureSet::from_names(["a", "b"]).unwrap()).unwrap_err()
+        batch(body.as_bytes(), &FeatureSet::from_names(["a", "b"]).unwrap(), MissingValues::Refuse).unwrap_err()
     }
 
     #[test]

@@ -40,6 +40,20 @@ pub enum Event {
         /// The feature.
         feature: String,
     },
+    /// A sensor has had no value for too long to carry the last one.
+    SensorMissing {
+        /// The turbine.
+        turbine_id: Option<TurbineId>,
+        /// The feature.
+        feature: String,
+    },
+    /// A sensor that was missing has a value again.
+    SensorReturned {
+        /// The turbine.
+        turbine_id: Option<TurbineId>,
+        /// The feature.
+        feature: String,
+    },
     /// More than ten typical intervals have passed without a reading.
     TurbineSilent {
         /// The turbine.
@@ -72,6 +86,12 @@ impl Event {
             }
             Event::SensorReleased { turbine_id, feature } => {
                 tracing::info!(turbine = name(turbine_id), feature, "sensor no longer stuck");
+            }
+            Event::SensorMissing { turbine_id, feature } => {
+                tracing::warn!(turbine = name(turbine_id), feature, "sensor missing: readings come without its value");
+            }
+            Event::SensorReturned { turbine_id, feature } => {
+                tracing::info!(turbine = name(turbine_id), feature, "sensor no longer missing");
             }
             Event::TurbineSilent { turbine_id } => {
                 tracing::warn!(turbine = name(turbine_id), "turbine silent: no readings");

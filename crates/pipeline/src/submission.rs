@@ -12,7 +12,7 @@ use turbine_core::reading::Reading;
 pub struct Submission {
     pub(crate) model: Arc<Model>,
     pub(crate) readings: Vec<Reading>,
-    /// The forest's score of each reading.
+    /// The forest's score of each reading; of no meaning for one that lacks values.
     pub(crate) scores: Vec<f64>,
     pub(crate) explained: bool,
 }
@@ -25,9 +25,14 @@ impl Submission {
     pub fn score(model: Arc<Model>, readings: Vec<Reading>) -> Self {
         let mut scores = vec![0.0; readings.len()];
         match readings.as_slice() {
+            // Scored once the turbine's state has filled it.
+            [reading] if !reading.absent().is_empty() => {}
             [reading] => model.forest_scores(reading.values(), &mut scores),
             _ => {
-                let values: Vec<f64> = readings.iter().flat_map(|reading| reading.values()).copied().collect();
+                let mut values: Vec<f64> = readings.iter().flat_map(|reading| reading.values()).copied().collect();
+                if readings.iter().any(|reading| !reading.absent().is_empty()) {
+                    values.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = 0.0);
+                }
                 model.forest_scores(&values, &mut scores);
             }
         }
@@ -54,7 +59,7 @@ impl Submission {
 /// What is said of one reading.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answered {
-    /// The row of the log.
+    /// The row of the log; of a duplicate, without the values that were not measured: they are NaN.
     pub record: PredictionRecord,
     /// Scores above it are anomalies to the model that scored; `None` if that is no longer in service and its threshold
     /// is not known.

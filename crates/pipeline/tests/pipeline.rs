@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use turbine_core::dataset::Dataset;
 use turbine_core::feature::FeatureSet;
 use turbine_core::model::Model;
+use turbine_core::reading::MissingValues;
 use turbine_core::simulation::training_set;
 use turbine_core::training::{TrainingParams, train};
 
@@ -40,6 +41,7 @@ impl Place {
             log_policy: LogPolicy::Required,
             max_queue_bytes: 8 << 20,
             fleet: FleetConfig { max_turbines: NonZeroUsize::new(100).unwrap(), dedupe_window: 1_000 },
+            missing_values: MissingValues::Refuse,
             time_limit: Duration::from_secs(60),
         };
         let place = Place { folder, config };
@@ -89,7 +91,7 @@ fn text(temperature: f64, turbine: &str, second: u32) -> String {
 async fn submit(pipeline: &Pipeline, readings: &[String]) -> Result<Vec<Answered>, SubmitError> {
     let model = pipeline.model()?;
     let batch = format!("{{\"readings\":[{}]}}", readings.join(","));
-    let readings = decode::batch(batch.as_bytes(), model.features()).unwrap();
+    let readings = decode::batch(batch.as_bytes(), model.features(), MissingValues::Refuse).unwrap();
     pipeline.submit(pipeline.score(model, readings)).await
 }
 
@@ -197,7 +199,11 @@ async fn a_new_model_goes_into_service_and_a_bad_file_does_not() {
     let reloaded = pipeline.reload().await.unwrap();
     assert_eq!((&*reloaded.version, reloaded.previous.as_ref()), (version.as_str(), Some(before.version())));
     // A request that began with the model before finishes with it.
-    let readings = decode::batch(format!("{{\"readings\":[{}]}}", text(25.0, "T1", 0)).as_bytes(), before.features());
+    let readings = decode::batch(
+        format!("{{\"readings\":[{}]}}", text(25.0, "T1", 0)).as_bytes(),
+        before.features(),
+        MissingValues::Refuse,
+    );
     let late = pipeline.submit(pipeline.score(before.clone(), readings.unwrap())).await.unwrap();
     assert_eq!((&late[0].record.model_version, late[0].threshold), (before.version(), Some(before.threshold())));
     let again = submit(&pipeline, &[text(25.0, "T1", 0)]).await.unwrap();
@@ -230,7 +236,11 @@ async fn a_model_of_other_features_begins_a_new_log_and_new_turbines() {
     train(&dataset, &TrainingParams::default()).unwrap().model.save(&place.config.model).unwrap();
     assert!(pipeline.reload().await.unwrap().changed());
     assert_eq!(turbines(&pipeline), []);
-    let late = decode::batch(format!("{{\"readings\":[{}]}}", text(25.0, "T1", 1)).as_bytes(), before.features());
+    let late = decode::batch(
+        format!("{{\"readings\":[{}]}}", text(25.0, "T1", 1)).as_bytes(),
+        before.features(),
+        MissingValues::Refuse,
+    );
     let refused = pipeline.submit(pipeline.score(before, late.unwrap())).await;
     assert_eq!(refused, Err(SubmitError::OtherFeatures));
     submit(&pipeline, &[r#"{"rpm":1,"power":2,"turbine_id":"T1"}"#.to_owned()]).await.unwrap();

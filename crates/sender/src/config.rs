@@ -31,7 +31,7 @@ Examples:
 ///
 /// Readings are due on a fixed schedule, reading i at start + i · interval, and latency counts from the due moment. Each
 /// reading carries a turbine and a time, so that the service recognises a retried one and logs it once. Exit code: 0 if
-/// every reading was answered, 1 if one was refused or stayed unsent.
+/// every reading was answered or is kept in the spool, 1 if one was refused or stayed unsent.
 #[derive(Debug, Clone, Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub struct Config {
@@ -54,15 +54,16 @@ pub struct Config {
     #[arg(long, env = "SENDER_COUNT", help_heading = STREAM, value_name = "N", default_value_t = 0)]
     pub count: u64,
 
-    /// Seconds between readings; 0 = as fast as possible
-    #[arg(long, env = "SENDER_INTERVAL_SEC", help_heading = STREAM, value_name = "SECONDS", default_value = "0.5", value_parser = interval, allow_negative_numbers = true)]
+    /// Seconds between readings; 0 = as fast as possible, and with --follow if it is not given
+    #[arg(long, env = "SENDER_INTERVAL_SEC", help_heading = STREAM, value_name = "SECONDS", default_value = "0.5", default_value_if("follow", "true", "0"), value_parser = interval, allow_negative_numbers = true)]
     pub interval: Duration,
 
     /// Seconds to wait for an answer before a request counts as failed
     #[arg(long, env = "SENDER_TIMEOUT_SEC", help_heading = SERVICE, value_name = "SECONDS", default_value = "3", value_parser = timeout, allow_negative_numbers = true)]
     pub timeout: Duration,
 
-    /// Retries of a request when the service is unreachable or overloaded; after them its readings count as unsent
+    /// Retries of a request when the service is unreachable or overloaded; after them its readings count as unsent. With
+    /// --spool or --follow an unreachable service is tried without end
     #[arg(long, env = "SENDER_RETRIES", help_heading = SERVICE, value_name = "N", default_value_t = 8)]
     pub retries: u32,
 
@@ -94,6 +95,15 @@ pub struct Config {
     /// Column of the replayed file with the time of each reading; default: the time it is sent
     #[arg(long, env = "SENDER_TIMESTAMP", help_heading = REPLAY, value_name = "COLUMN", requires = "replay")]
     pub timestamp: Option<String>,
+
+    /// Go on with the rows that are appended to the replayed file, as `tail -F` does: also when it is rotated or truncated
+    #[arg(long, env = "SENDER_FOLLOW", help_heading = REPLAY, requires = "replay")]
+    pub follow: bool,
+
+    /// Keep readings in this file until they are answered, and send them in order when the service is back, also after a
+    /// restart of the sender. Without it, a replay remembers the row it reached in .NAME.HOST-PORT.resume beside the file
+    #[arg(long, env = "SENDER_SPOOL", help_heading = STREAM, value_name = "FILE")]
+    pub spool: Option<PathBuf>,
 
     /// Number of turbines, WT-01, WT-02 …, to which the readings belong in turn
     #[arg(long, env = "SENDER_TURBINES", help_heading = STREAM, value_name = "N", default_value = "1", value_parser = turbines)]
@@ -134,9 +144,14 @@ impl Config {
         }
     }
 
+    /// Whether an unreachable service is tried without end: nothing is lost meanwhile.
+    pub fn waits_for_service(&self) -> bool {
+        self.spool.is_some() || self.follow
+    }
+
     /// Whether the stream runs until it is stopped.
     pub fn is_endless(&self) -> bool {
-        self.count == 0 && self.replay.is_none()
+        self.count == 0 && (self.replay.is_none() || self.follow)
     }
 }
 

@@ -53,6 +53,14 @@ pub enum SenderError {
         /// The rows that were skipped.
         skipped: SkippedRows,
     },
+    /// The spool cannot be used.
+    #[error("cannot use the spool {path}: {problem}", path = .path.display())]
+    Spool {
+        /// The file.
+        path: PathBuf,
+        /// The problem.
+        problem: std::io::Error,
+    },
     /// The simulator cannot be set up.
     #[error(transparent)]
     AnomalyRate(#[from] turbine_core::simulation::AnomalyRateError),

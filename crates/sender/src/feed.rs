@@ -12,6 +12,8 @@ use std::time::Instant;
 pub struct Delivery {
     /// Position in the stream, from 0.
     pub number: u64,
+    /// The number of its first reading in the stream, from 0.
+    pub first: u64,
     /// The readings; at least one.
     pub readings: Vec<Outgoing>,
     /// When the last reading was due.
@@ -30,6 +32,8 @@ pub struct Feed<S> {
     taken: Vec<Outgoing>,
     due: Instant,
     deliveries: u64,
+    /// Readings of the deliveries so far.
+    readings: u64,
 }
 
 impl<S: ReadingSource> Feed<S> {
@@ -46,6 +50,7 @@ impl<S: ReadingSource> Feed<S> {
             taken: Vec::new(),
             due,
             deliveries: 0,
+            readings: 0,
         }
     }
 
@@ -61,6 +66,12 @@ impl<S: ReadingSource> Feed<S> {
     pub async fn next(&mut self) -> Result<Option<Delivery>, S::Error> {
         while self.taken.len() < self.size.max {
             if self.upcoming.is_none() {
+                while self.left != Some(0) && !self.source.is_ready() {
+                    if !self.size.wait && !self.taken.is_empty() {
+                        return Ok(self.rest());
+                    }
+                    self.source.wait().await;
+                }
                 self.upcoming = self.draw()?;
             }
             let Some((due, _)) = self.upcoming else { break };
@@ -83,8 +94,11 @@ impl<S: ReadingSource> Feed<S> {
         if self.taken.is_empty() {
             return None;
         }
-        let delivery = Delivery { number: self.deliveries, readings: mem::take(&mut self.taken), due: self.due };
+        let readings = mem::take(&mut self.taken);
+        let (number, first) = (self.deliveries, self.readings);
         self.deliveries += 1;
+        self.readings += readings.len() as u64;
+        let delivery = Delivery { number, first, readings, due: self.due };
         Some(delivery)
     }
 

@@ -12,6 +12,7 @@ pub mod error;
 pub mod feed;
 pub mod lines;
 pub mod model_info;
+pub mod outbox;
 pub mod retry;
 pub mod run;
 pub mod schedule;

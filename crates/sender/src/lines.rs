@@ -110,7 +110,7 @@ mod tests {
         let at = Instant::now();
         let reading = |i| Outgoing { json: format!(r#"{{"a":{i}.5}}"#), ..Outgoing::default() };
         Answered {
-            delivery: Delivery { number: 0, readings: (1..=4).map(reading).collect(), due: at },
+            delivery: Delivery { number: 0, first: 0, readings: (1..=4).map(reading).collect(), due: at },
             answers: verdicts.map(|verdict| Answer { verdict, at }).to_vec(),
         }
     }

@@ -39,6 +39,11 @@ impl Backoff {
         Some(delay.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
     }
 
+    /// Whether no retry is left.
+    pub fn is_used_up(&self) -> bool {
+        self.used >= self.retries
+    }
+
     /// The number of the next attempt; the first is 1.
     pub fn attempt(&self) -> u32 {
         self.used + 1

@@ -1,6 +1,7 @@
 //! The summary at the end.
 
 use crate::error::SenderError;
+use crate::outbox::Kept;
 use crate::tally::{AlarmFigures, Tally};
 use std::fmt;
 use std::time::Duration;
@@ -13,6 +14,8 @@ pub struct Report {
     pub tally: Tally,
     /// Rows that were not sent because of an empty or non-numeric cell.
     pub skipped: SkippedRows,
+    /// What a spool keeps for the next run, if there is one.
+    pub kept: Option<Kept>,
     /// From the start to the last answer.
     pub elapsed: Duration,
     /// Whether the readings are recorded ones, whose faults are labelled and not injected.
@@ -24,16 +27,22 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether the stream reached its end and every reading was scored.
+    /// Whether the stream reached its end and every reading was scored or is kept.
     pub fn is_complete(&self) -> bool {
-        self.tally.failed == 0 && self.tally.unsent == 0 && self.aborted_by.is_none()
+        self.tally.failed == 0 && (self.tally.unsent == 0 || self.kept.is_some()) && self.aborted_by.is_none()
+    }
+
+    /// Whether the stream reached its end and every reading was answered.
+    pub fn is_all_answered(&self) -> bool {
+        let kept = self.kept.as_ref().map_or(0, |kept| kept.readings);
+        self.tally.unsent == 0 && kept == 0 && self.aborted_by.is_none()
     }
 }
 
 impl fmt::Display for Report {
     /// Two to seven lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { tally, skipped, elapsed, is_recorded, alarms, aborted_by } = self;
+        let Report { tally, skipped, kept, elapsed, is_recorded, alarms, aborted_by } = self;
         let Tally { sent, failed, unsent, retries, duplicates, latency, confusion, scores, .. } = tally;
         let seconds = elapsed.as_secs_f64();
         let rate = if seconds > 0.0 { *sent as f64 / seconds } else { 0.0 };
@@ -45,6 +54,12 @@ impl fmt::Display for Report {
         )?;
         if skipped.total() > 0 {
             write!(f, "\n[sender] skipped rows by column: {skipped}")?;
+        }
+        if let Some(Kept { readings, path }) = kept
+            && *readings > 0
+        {
+            let path = path.display();
+            write!(f, "\n[sender] kept={readings} in {path}: the next run with this --spool sends them first")?;
         }
         let ms = |latency: Duration| format!("{:.2}", latency.as_secs_f64() * 1_000.0);
         let quantile = |q| latency.quantile(q).map_or_else(|| "n/a".to_owned(), ms);
@@ -120,6 +135,7 @@ mod tests {
         Report {
             tally: Tally::new(1),
             skipped: SkippedRows::default(),
+            kept: None,
             elapsed: Duration::from_millis(2_500),
             is_recorded: false,
             alarms: AlarmFigures::default(),
@@ -180,6 +196,19 @@ mod tests {
             spoil(&mut report);
             assert!(!report.is_complete());
         }
+    }
+
+    #[test]
+    fn what_a_spool_keeps_is_said_and_not_lost() {
+        let mut report = report();
+        report.tally.unsent = 3;
+        report.kept = Some(Kept { readings: 5, path: "a.spool".into() });
+        assert!(report.is_complete() && !report.is_all_answered());
+        let text = report.to_string();
+        assert!(
+            text.contains("\n[sender] kept=5 in a.spool: the next run with this --spool sends them first\n"),
+            "{text}"
+        );
     }
 
     /// The lines after those of every stream.

@@ -30,7 +30,7 @@ fn a_reading_is_scored_answered_and_logged() {
     let header = text.lines().next().unwrap();
     assert!(header.starts_with("timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score"), "{header}");
     let log = LogFile::read(&api.log());
-    let further = ["turbine_id", "model_version", "surprisal", "smoothed_surprisal", "in_alarm"];
+    let further = ["turbine_id", "model_version", "surprisal", "smoothed_surprisal", "in_alarm", "carried", "missing"];
     assert_eq!(log.header[6..], further);
     for (row, (answer, values)) in
         log.rows.iter().zip([(normal.json(), [25.1, 60.2, 0.51]), (anomaly.json(), [45.1, 90.2, 1.51])])

@@ -182,3 +182,33 @@ fn the_health_command_reports_by_its_exit_code() {
 fn port(api: &Api) -> String {
     api.address().rsplit(':').next().unwrap().to_owned()
 }
+
+#[test]
+fn a_model_that_is_named_must_exist() {
+    let folder = folder_with_model();
+    std::fs::copy(folder.path().join(MODEL), folder.path().join("models/mine.json")).unwrap();
+    for (args, env) in [(&["--model", "models/mnie.json"][..], &[][..]), (&[], &[("MODEL_PATH", "models/mnie.json")])] {
+        let ended = run("api", folder.path(), args, env);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{}", ended.stderr);
+        let expected = "there is no model file models/mnie.json (--model/MODEL_PATH) in models, which holds mine.json, \
+                        turbine_iforest.json; correct the path, train the model with `train --data FILE --model \
+                        models/mnie.json`, or leave --model out";
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    }
+    assert!(!folder.path().join("models/mnie.json").exists());
+}
+
+#[test]
+fn a_service_that_others_can_reach_without_a_key_says_so() {
+    let folder = folder_with_model();
+    let warns = |args: &[&str]| {
+        let api = Api::start(folder.path(), args);
+        assert_eq!(api.post("/predict", NORMAL).status, if args.contains(&"--api-key") { 401 } else { 200 });
+        let warnings = api.stderr().matches("can send readings and reload the model: set --api-key").count();
+        assert_eq!(api.terminate().code(), Some(0));
+        warnings
+    };
+    assert_eq!(warns(&["--host", "0.0.0.0"]), 1);
+    assert_eq!(warns(&["--host", "0.0.0.0", "--api-key", "k"]), 0);
+    assert_eq!(warns(&["--host", "127.0.0.2"]), 0);
+}

@@ -176,7 +176,7 @@ fn the_detector_knows_the_forest_only() {
 
 #[test]
 fn the_monitor_sees_scores_times_and_values_only() {
-    let rooms = ["crate::monitor", "crate::prediction", "crate::reading", "crate::feature"];
+    let rooms = ["crate::monitor", "crate::prediction", "crate::reading", "crate::feature", "crate::sensors"];
     assert_names_only("monitor", &[&rooms, MATHEMATICS].concat());
 }
 

@@ -66,6 +66,8 @@ struct TickData<'a> {
 enum Happening<'a> {
     Stuck { turbine_id: &'a Option<TurbineId>, feature: &'a str },
     Released { turbine_id: &'a Option<TurbineId>, feature: &'a str },
+    Missing { turbine_id: &'a Option<TurbineId>, feature: &'a str },
+    Returned { turbine_id: &'a Option<TurbineId>, feature: &'a str },
     Silent { turbine_id: &'a Option<TurbineId> },
     Heard { turbine_id: &'a Option<TurbineId> },
     Model { model_version: &'a str },
@@ -76,6 +78,8 @@ impl<'a> Happening<'a> {
         match event {
             Event::SensorStuck { turbine_id, feature } => Some(Happening::Stuck { turbine_id, feature }),
             Event::SensorReleased { turbine_id, feature } => Some(Happening::Released { turbine_id, feature }),
+            Event::SensorMissing { turbine_id, feature } => Some(Happening::Missing { turbine_id, feature }),
+            Event::SensorReturned { turbine_id, feature } => Some(Happening::Returned { turbine_id, feature }),
             Event::TurbineSilent { turbine_id } => Some(Happening::Silent { turbine_id }),
             Event::TurbineHeard { turbine_id } => Some(Happening::Heard { turbine_id }),
             Event::Model { version } => Some(Happening::Model { model_version: version }),

@@ -282,12 +282,15 @@ function askForKey() {
 
 // ------------------------------------------------------------------------------------------------------------- states
 
-const STATES = ['alarm', 'silent', 'stuck', 'normal'];
+/** From the worst; `sensor`: a sensor is stuck, missing or implausible. */
+const STATES = ['alarm', 'silent', 'sensor', 'normal'];
+const STATE_WORDS = { alarm: 'in alarm', silent: 'silent', sensor: 'with sensor trouble', normal: 'normal' };
+const SENSOR_TROUBLES = ['stuck', 'missing', 'implausible'];
 
 function stateOf(turbine) {
   if (turbine.in_alarm) return 'alarm';
   if (turbine.silent) return 'silent';
-  return turbine.stuck.length > 0 ? 'stuck' : 'normal';
+  return SENSOR_TROUBLES.some((trouble) => turbine[trouble].length > 0) ? 'sensor' : 'normal';
 }
 
 /** The state in words, with whatever else is wrong besides. */
@@ -295,7 +298,9 @@ function stateText(turbine) {
   const words = [];
   if (turbine.in_alarm) words.push('alarm');
   if (turbine.silent) words.push('silent');
-  if (turbine.stuck.length > 0) words.push(`stuck: ${turbine.stuck.join(', ')}`);
+  for (const trouble of SENSOR_TROUBLES) {
+    if (turbine[trouble].length > 0) words.push(`${trouble}: ${turbine[trouble].join(', ')}`);
+  }
   return words.length > 0 ? words.join(', ') : 'normal';
 }
 
@@ -576,7 +581,7 @@ function fleetView() {
     }
     const count = (state) => [...rows.values()].filter((row) => stateOf(row.shown) === state).length;
     const named = STATES.map((state) => [count(state), state]).filter(([number]) => number > 0);
-    setText(counts, named.map(([number, state]) => `${number.toLocaleString('en')} ${state === 'alarm' ? 'in alarm' : state}`).join(' · ')
+    setText(counts, named.map(([number, state]) => `${number.toLocaleString('en')} ${STATE_WORDS[state]}`).join(' · ')
       + (shown.length < rows.size ? ` · ${shown.length} shown` : ''));
   }
 

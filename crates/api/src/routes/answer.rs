@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use pipeline::{Answered, Why};
 use serde::Serialize;
+use turbine_core::feature::FeatureSet;
 use utoipa::ToSchema;
 
-/// The longest answer to one reading as JSON, with the separator behind it, in bytes.
+/// The longest answer to one reading as JSON, with the separator behind it, in bytes; without `why`, `carried` and `missing`.
 pub const MAX_ANSWER_BYTES: usize = 400;
 
 /// The answer to one reading.
@@ -41,6 +42,16 @@ pub struct Answer<'a> {
     pub smoothed_surprisal: Option<f64>,
     /// Whether the turbine's alarm is on after the reading.
     pub in_alarm: bool,
+    /// Features that were missing from the reading, and for which the turbine's last value stood in; left out if there are
+    /// none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub carried: Vec<&'a str>,
+    /// Features that have been missing for too long to carry the last value, and for which the expected value stood in; left
+    /// out if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub missing: Vec<&'a str>,
     /// The sensors by their share of the surprisal, largest first; with `explain=true`, if the model can say.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = crate::schema::why, required = false)]
@@ -52,8 +63,9 @@ pub struct Answer<'a> {
     pub duplicate: bool,
 }
 
-impl<'a> From<&'a Answered> for Answer<'a> {
-    fn from(Answered { record, threshold, duplicate, .. }: &'a Answered) -> Self {
+impl<'a> Answer<'a> {
+    /// The answer to a reading of these features.
+    pub fn new(Answered { record, threshold, duplicate, .. }: &'a Answered, features: &'a FeatureSet) -> Self {
         Answer {
             timestamp: record.timestamp,
             is_anomaly: record.prediction.is_anomaly,
@@ -64,6 +76,8 @@ impl<'a> From<&'a Answered> for Answer<'a> {
             surprisal: record.watch.surprisal,
             smoothed_surprisal: record.watch.smoothed_surprisal,
             in_alarm: record.watch.in_alarm,
+            carried: record.gaps.carried.names(features).collect(),
+            missing: record.gaps.missing.names(features).collect(),
             why: None,
             duplicate: *duplicate,
         }

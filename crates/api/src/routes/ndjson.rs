@@ -43,6 +43,7 @@ enum Answers {
 /// Lines that were scored and are still to be logged.
 struct Scored {
     submission: Submission,
+    model: Arc<Model>,
     /// One entry a line: why it is refused, if it is.
     refusals: Vec<Option<ApiError>>,
     /// Of the memory for the answers.
@@ -52,6 +53,7 @@ struct Scored {
 /// Lines that were logged and are still to be answered.
 struct Logged {
     answered: Result<Vec<Answered>, ApiError>,
+    model: Arc<Model>,
     refusals: Vec<Option<ApiError>>,
     reservation: Reservation,
 }
@@ -244,21 +246,21 @@ fn score(app: &App, text: &[u8]) -> Result<Scored, ApiError> {
         });
     }
     reservation.grow(MAX_ANSWER_BYTES * refusals.len())?;
-    Ok(Scored { submission: app.pipeline.score(model, readings), refusals, reservation })
+    Ok(Scored { submission: app.pipeline.score(model.clone(), readings), model, refusals, reservation })
 }
 
 impl Scored {
     async fn log(self, app: &App) -> Logged {
-        let Scored { submission, refusals, reservation } = self;
+        let Scored { submission, model, refusals, reservation } = self;
         let answered = app.pipeline.submit(submission).await.map_err(ApiError::from);
-        Logged { answered, refusals, reservation }
+        Logged { answered, model, refusals, reservation }
     }
 }
 
 impl Logged {
     /// The answers to the lines, each in its place, and behind them `last`; they hold their memory.
     fn text(self, last: Vec<u8>) -> Bytes {
-        let Logged { answered, refusals, reservation } = self;
+        let Logged { answered, model, refusals, reservation } = self;
         let mut text = Vec::with_capacity(MAX_ANSWER_BYTES * refusals.len() + last.len());
         let mut answered = answered.as_ref().map(|answered| answered.iter());
         for refusal in &refusals {
@@ -266,7 +268,7 @@ impl Logged {
                 (Some(error), _) => push_line(&mut text, &error.envelope()),
                 (None, Ok(answered)) => {
                     let answer = answered.next().expect("a line that is not refused is answered");
-                    push_line(&mut text, &Answer::from(answer));
+                    push_line(&mut text, &Answer::new(answer, model.features()));
                 }
                 (None, Err(error)) => push_line(&mut text, &error.envelope()),
             }
@@ -281,7 +283,7 @@ fn check(app: &App, text: &[u8], model: &Model) -> Result<Reading, ApiError> {
     if text.len() as u64 > limit {
         return Err(ApiError::LineTooLong { limit });
     }
-    Ok(decode::reading(text, model.features())?)
+    Ok(decode::reading(text, model.features(), app.pipeline.missing_values())?)
 }
 
 fn push_line(lines: &mut Vec<u8>, answer: &impl Serialize) {

@@ -41,7 +41,7 @@ pub async fn one(
 ) -> Result<Response, ApiError> {
     let WholeBody { bytes, mut reservation } = body::read(body, &app.limits, &app.memory).await?;
     let model = app.pipeline.model()?;
-    let reading = body::reading(kind, &bytes, model.features())?;
+    let reading = body::reading(kind, &bytes, model.features(), app.pipeline.missing_values())?;
     // Before it is logged: what is in the log is not refused.
     reservation.grow(MAX_ANSWER_BYTES)?;
     let submission = app.pipeline.score(model.clone(), vec![reading]).explained(explain);
@@ -49,7 +49,7 @@ pub async fn one(
     let answer =
         answers.first().ok_or_else(|| ApiError::Internal { cause: "a reading without an answer".to_owned() })?;
     let why = app.pipeline.explain(&model, answer);
-    Ok(json(reservation, 1, &Answer { why, ..Answer::from(answer) }))
+    Ok(json(reservation, 1, &Answer { why, ..Answer::new(answer, model.features()) }))
 }
 
 /// Scores up to 10,000 readings and logs the predictions, all or none.
@@ -84,7 +84,7 @@ pub async fn batch(
     let (length, pipeline) = (bytes.len(), app.pipeline.clone());
     let score = move || {
         let model = pipeline.model()?;
-        let readings = decode::batch(&bytes, model.features())?;
+        let readings = decode::batch(&bytes, model.features(), pipeline.missing_values())?;
         Ok::<_, ApiError>((model.clone(), pipeline.score(model, readings).explained(explain)))
     };
     let (model, submission) = app.offload.run(length, score).await?;
@@ -94,7 +94,8 @@ pub async fn batch(
     let worker = app.clone();
     let answer = move || {
         let why = |answered| worker.pipeline.explain(&model, answered);
-        let predictions = answers.iter().map(|answered| Answer { why: why(answered), ..answered.into() }).collect();
+        let answer = |answered| Answer { why: why(answered), ..Answer::new(answered, model.features()) };
+        let predictions = answers.iter().map(answer).collect();
         json(reservation, answers.len(), &Answers { predictions })
     };
     Ok(if explain { app.offload.run(length, answer).await } else { answer() })

@@ -98,10 +98,15 @@ impl SkippedRows {
         self.by_column.iter().map(|(column, rows)| (column.as_str(), *rows))
     }
 
-    fn add(&mut self, column: &str) {
+    /// Adds those of another file.
+    pub fn merge(&mut self, other: &SkippedRows) {
+        other.by_column().for_each(|(column, rows)| self.add(column, rows));
+    }
+
+    fn add(&mut self, column: &str, more: u64) {
         match self.by_column.iter_mut().find(|(name, _)| name == column) {
-            Some((_, rows)) => *rows += 1,
-            None => self.by_column.push((column.to_owned(), 1)),
+            Some((_, rows)) => *rows += more,
+            None => self.by_column.push((column.to_owned(), more)),
         }
     }
 }
@@ -212,7 +217,7 @@ impl<R: Read> Iterator for CsvRows<R> {
                 Err(error) => return Some(Err(error.into())),
                 Ok(true) => match self.parse() {
                     Ok(row) => return Some(Ok(row)),
-                    Err(Unusable::Skipped(column)) => self.skipped.add(&column),
+                    Err(Unusable::Skipped(column)) => self.skipped.add(&column, 1),
                     Err(Unusable::Refused(error)) => return Some(Err(error)),
                 },
             }

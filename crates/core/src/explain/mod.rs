@@ -6,6 +6,7 @@
 
 use crate::matrix::{SHRINKAGE, inverse, shrunk_covariance};
 use crate::scaler::StandardScaler;
+use crate::sensors::SensorSet;
 use serde::{Deserialize, Serialize};
 
 /// The largest entry of a precision matrix: no eigenvalue of what it inverts is below the shrinkage.
@@ -82,6 +83,30 @@ impl Expectation {
             (scaler.mean()[j] + expected * scaler.std()[j]).clamp(f64::MIN, f64::MAX)
         };
         self.precision.chunks_exact(z.len()).enumerate().map(expected).collect()
+    }
+
+    /// Puts what is to be expected given the other values in the places of `missing`, in the features' units. False, and
+    /// nothing is changed, if that is not defined.
+    ///
+    /// Standardised, the values m of the missing sensors are −(P_mm)⁻¹·P_mo·z_o, with z_o the others.
+    ///
+    /// # Panics
+    /// If `missing` has places beyond `values`.
+    pub fn fill(&self, missing: SensorSet, values: &mut [f64], scaler: &StandardScaler) -> bool {
+        let n = values.len();
+        let places: Vec<usize> = missing.iter().collect();
+        places.iter().for_each(|&place| values[place] = scaler.mean()[place]);
+        // The missing ones are 0, so the whole row of P may be taken.
+        let z = standardised(values, scaler);
+        let block: Vec<f64> =
+            places.iter().flat_map(|row| places.iter().map(move |column| self.precision[row * n + column])).collect();
+        let Some(inverse) = inverse(&block, places.len()) else { return false };
+        let pull: Vec<f64> = places.iter().map(|&row| product(&self.precision[row * n..][..n], &z)).collect();
+        for (&place, row) in places.iter().zip(inverse.chunks_exact(places.len())) {
+            let expected = scaler.mean()[place] - product(row, &pull) * scaler.std()[place];
+            values[place] = expected.clamp(f64::MIN, f64::MAX);
+        }
+        true
     }
 
     /// How far each sensor is from its expected value, in residual standard deviations.

@@ -81,3 +81,28 @@ fn a_written_one_is_refused_by_what_is_wrong() {
     assert!(with(1, 51.0).unwrap_err().contains("numbers of at most 50"));
     assert!(with(3, 0.0).unwrap_err().contains("on its diagonal"));
 }
+
+#[test]
+fn missing_values_are_what_is_expected_given_the_others() {
+    let (expectation, scaler) = expectation();
+    let mut values = [f64::NAN, 2.0];
+    assert!(expectation.fill([0].into_iter().collect(), &mut values, &scaler));
+    assert!((values[0] - 2.0 * 5.88 / 9.98).abs() < 1e-12 && values[1] == 2.0, "{values:?}");
+    // Of three sensors that move together two are missing: each is as expected given the other two.
+    let readings: Vec<f64> =
+        (0..50).flat_map(|i| [f64::from(i), f64::from(i * 2 + i % 5), f64::from(100 - i + i % 3)]).collect();
+    let scaler = StandardScaler::fit(&readings, 3).unwrap();
+    let expectation = Expectation::fit(&readings, &scaler).unwrap();
+    let mut values = [40.0, f64::NAN, f64::NAN];
+    assert!(expectation.fill([1, 2].into_iter().collect(), &mut values, &scaler));
+    let expected = expectation.expected(&values, &scaler);
+    assert!(
+        (values[1] - expected[1]).abs() < 1e-9 && (values[2] - expected[2]).abs() < 1e-9,
+        "{values:?} {expected:?}"
+    );
+    assert!((values[1] - 82.0).abs() < 3.0 && (values[2] - 61.0).abs() < 3.0, "{values:?}");
+    // All missing: the means.
+    let mut values = [f64::NAN; 3];
+    assert!(expectation.fill((0..3).collect(), &mut values, &scaler));
+    assert!(values.iter().zip(scaler.mean()).all(|(value, mean)| (value - mean).abs() < 1e-9), "{values:?}");
+}

@@ -3,6 +3,7 @@
 mod error;
 mod file;
 mod format;
+mod gaps;
 mod golden;
 mod summary;
 mod watch;

@@ -204,6 +204,7 @@ fn files_of_the_first_format_still_load() {
     let observation = Observation {
         timestamp: jiff::Timestamp::UNIX_EPOCH,
         values: &values,
+        gaps: Default::default(),
         forest_score: old.detector().forest_score(&values),
     };
     let judgement = old.step(&mut TurbineState::default(), &observation);

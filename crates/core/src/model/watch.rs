@@ -6,6 +6,7 @@ use crate::explain::{Contribution, Scene};
 use crate::feature::MAX_FEATURES;
 use crate::monitor::{AlarmChange, Step, TurbineState};
 use crate::prediction::Prediction;
+use crate::sensors::Gaps;
 use jiff::Timestamp;
 
 /// A reading that is to be judged in time.
@@ -15,6 +16,8 @@ pub struct Observation<'a> {
     pub timestamp: Timestamp,
     /// One value a feature, in the features' units.
     pub values: &'a [f64],
+    /// The values that were not measured.
+    pub gaps: Gaps,
     /// The forest's score of them: see [`Model::forest_scores`].
     pub forest_score: f64,
 }
@@ -66,10 +69,10 @@ impl Model {
     /// # Panics
     /// If the reading does not have one value a feature.
     pub fn step(&self, state: &mut TurbineState, observation: &Observation<'_>) -> Judgement {
-        let Observation { timestamp, values, forest_score } = *observation;
+        let Observation { timestamp, values, gaps, forest_score } = *observation;
         let mut smoothed = [0.0; MAX_FEATURES];
         let smoothed = &mut smoothed[..values.len()];
-        let arrival = self.monitor().arrive(state, timestamp, values, smoothed);
+        let arrival = self.monitor().arrive_with_gaps(state, timestamp, values, gaps, smoothed);
         let detection = self.detector().detect(forest_score, smoothed);
         let step = self.monitor().settle(state, arrival, detection.surprisal);
         Judgement {
@@ -93,7 +96,7 @@ impl Model {
         let mut state = TurbineState::default();
         let rows = readings.chunks_exact(self.features().len()).zip(times).zip(scores);
         rows.map(|((values, &timestamp), forest_score)| {
-            self.step(&mut state, &Observation { timestamp, values, forest_score })
+            self.step(&mut state, &Observation { timestamp, values, gaps: Gaps::default(), forest_score })
         })
         .collect()
     }

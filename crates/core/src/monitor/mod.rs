@@ -8,14 +8,16 @@
 //! without a reading make smoothing start afresh.
 
 mod alarm;
+mod gaps;
 mod settings;
 mod smoothing;
 mod state;
 
 pub use alarm::{AlarmError, AlarmRule, AlarmTarget, Sensitivity};
 pub use settings::{DEFAULT_SPAN, MOST_SPAN, MonitorError, MonitorSettings};
-pub use state::{Alarm, SensorSet, TurbineState};
+pub use state::{Alarm, TurbineState};
 
+use crate::sensors::{Gaps, SensorSet};
 use jiff::{SignedDuration, Timestamp};
 use smoothing::Smoothing;
 use state::{SensorState, SmoothedSurprisal};
@@ -50,6 +52,8 @@ pub struct Arrival {
     restarted: bool,
     newly_stuck: SensorSet,
     released: SensorSet,
+    newly_missing: SensorSet,
+    returned: SensorSet,
 }
 
 /// What a reading changed.
@@ -69,6 +73,10 @@ pub struct Step {
     pub newly_stuck: SensorSet,
     /// Sensors that were stuck until this reading.
     pub released: SensorSet,
+    /// Sensors that are missing since this reading: the last value is too old to be carried.
+    pub newly_missing: SensorSet,
+    /// Sensors that were missing until this reading.
+    pub returned: SensorSet,
 }
 
 /// What becomes of an alarm. After `Raised` and `Peaked` the alarm is in the state.
@@ -89,6 +97,8 @@ pub struct LoggedStep<'a> {
     pub timestamp: Timestamp,
     /// One value a feature.
     pub values: &'a [f64],
+    /// The values that were not measured.
+    pub gaps: Gaps,
     /// Its surprisal; `None` if the model was not calibrated.
     pub surprisal: Option<f64>,
     /// The turbine's smoothed surprisal after it.
@@ -100,7 +110,7 @@ pub struct LoggedStep<'a> {
 impl Arrival {
     /// What the reading changed, given the state after it.
     fn into_step(self, state: &TurbineState, alarm: Option<AlarmChange>) -> Step {
-        let Arrival { stepped, restarted, newly_stuck, released, .. } = self;
+        let Arrival { stepped, restarted, newly_stuck, released, newly_missing, returned, .. } = self;
         Step {
             stepped,
             restarted,
@@ -109,6 +119,8 @@ impl Arrival {
             alarm,
             newly_stuck,
             released,
+            newly_missing,
+            returned,
         }
     }
 }
@@ -131,8 +143,8 @@ impl Monitor {
         &self.settings
     }
 
-    /// Takes a reading in and writes its turbine's smoothed values into `smoothed`: with the reading, also if that is not
-    /// newer than others and so leaves the state as it is.
+    /// Takes a complete reading in and writes its turbine's smoothed values into `smoothed`: with the reading, also if that
+    /// is not newer than others and so leaves the state as it is.
     ///
     /// # Panics
     /// If `values` and `smoothed` differ in length.
@@ -143,6 +155,22 @@ impl Monitor {
         values: &[f64],
         smoothed: &mut [f64],
     ) -> Arrival {
+        self.arrive_with_gaps(state, timestamp, values, Gaps::default(), smoothed)
+    }
+
+    /// The same for a reading with gaps: the values that stand in for those that were not measured are smoothed, and say
+    /// nothing of whether a sensor is stuck.
+    ///
+    /// # Panics
+    /// If `values` and `smoothed` differ in length.
+    pub fn arrive_with_gaps(
+        &self,
+        state: &mut TurbineState,
+        timestamp: Timestamp,
+        values: &[f64],
+        gaps: Gaps,
+        smoothed: &mut [f64],
+    ) -> Arrival {
         assert_eq!(values.len(), smoothed.len(), "one smoothed value a value");
         let mut arrival = Arrival {
             timestamp,
@@ -150,6 +178,8 @@ impl Monitor {
             restarted: false,
             newly_stuck: SensorSet::default(),
             released: SensorSet::default(),
+            newly_missing: SensorSet::default(),
+            returned: SensorSet::default(),
         };
         if state.sensors.len() != values.len() {
             // The first reading, or a model of other features.
@@ -166,11 +196,16 @@ impl Monitor {
         arrival.stepped = true;
         arrival.restarted =
             state.last.is_none_or(|last| self.longest_gap.is_some_and(|gap| timestamp.duration_since(last) > gap));
+        (arrival.newly_missing, arrival.returned) = state.note(gaps);
         state.last = Some(timestamp);
         state.n_smoothed = if arrival.restarted { 1 } else { state.n_smoothed.saturating_add(1) };
+        let absent = gaps.all();
         for (i, (sensor, &value)) in state.sensors.iter_mut().zip(values).enumerate() {
             sensor.smoothed = self.values.blend(sensor.smoothed, value, state.n_smoothed);
             smoothed[i] = sensor.smoothed;
+            if absent.contains(i) {
+                continue;
+            }
             let limit = self.stuck_limit(i);
             if value == sensor.value {
                 sensor.unchanged = sensor.unchanged.saturating_add(1);
@@ -208,7 +243,8 @@ impl Monitor {
     /// whichever model it is by.
     pub fn replay(&self, state: &mut TurbineState, row: &LoggedStep<'_>) -> Step {
         let mut smoothed = [0.0; crate::feature::MAX_FEATURES];
-        let arrival = self.arrive(state, row.timestamp, row.values, &mut smoothed[..row.values.len()]);
+        let smoothed = &mut smoothed[..row.values.len()];
+        let arrival = self.arrive_with_gaps(state, row.timestamp, row.values, row.gaps, smoothed);
         let Arrival { timestamp, stepped, restarted, .. } = arrival;
         let smoothed = row.surprisal.and(row.smoothed_surprisal);
         let alarm = if stepped { state.set(timestamp, restarted, smoothed, row.in_alarm) } else { None };

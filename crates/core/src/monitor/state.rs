@@ -1,5 +1,6 @@
 //! What is remembered of one turbine.
 
+use crate::sensors::SensorSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,9 @@ pub struct TurbineState {
     pub(super) sensors: Box<[SensorState]>,
     pub(super) surprisal: Option<SmoothedSurprisal>,
     pub(super) alarm: Option<Alarm>,
+    /// The sensors that the newest reading lacks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) absences: Vec<Absence>,
 }
 
 /// What is remembered of one sensor.
@@ -49,31 +53,18 @@ pub struct Alarm {
     pub peaked: Timestamp,
 }
 
-/// Some of the features, by their place in the feature set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SensorSet(u64);
-
-const _: () = assert!(crate::feature::MAX_FEATURES <= 64, "a sensor set has 64 places");
-
-impl SensorSet {
-    /// Whether there are none.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether the feature at `place` is one of them.
-    pub fn contains(self, place: usize) -> bool {
-        place < 64 && self.0 >> place & 1 == 1
-    }
-
-    /// Their places, ascending.
-    pub fn iter(self) -> impl Iterator<Item = usize> {
-        (0..64).filter(move |&place| self.contains(place))
-    }
-
-    pub(super) fn insert(&mut self, place: usize) {
-        self.0 |= 1 << place;
-    }
+/// A sensor without a value in the newest reading.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Absence {
+    /// The sensor, by its place in the feature set.
+    pub(super) place: usize,
+    /// The time of the newest reading that measured it; `None` if none ever did.
+    pub(super) last_measured: Option<Timestamp>,
+    /// Readings without it, one after the other.
+    pub(super) readings: u32,
+    /// Whether its last value is too old to be carried.
+    pub(super) is_missing: bool,
 }
 
 impl TurbineState {
@@ -87,14 +78,20 @@ impl TurbineState {
         self.last.is_none_or(|last| timestamp > last)
     }
 
-    /// The values of the newest reading, one a feature, in the features' units; none before the first reading.
+    /// The smoothed values, one a feature, in the features' units; none before the first reading.
+    pub fn smoothed(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
+        self.sensors.iter().map(|sensor| sensor.smoothed)
+    }
+
+    /// The last measured values, one a feature, in the features' units; what stood in for the value of a sensor that never
+    /// was measured. None before the first reading.
     pub fn values(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
         self.sensors.iter().map(|sensor| sensor.value)
     }
 
-    /// The smoothed values, one a feature, in the features' units; none before the first reading.
-    pub fn smoothed(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
-        self.sensors.iter().map(|sensor| sensor.smoothed)
+    /// The sensors without a value for too long to carry the last one.
+    pub fn missing(&self) -> SensorSet {
+        self.absences.iter().filter(|absence| absence.is_missing).map(|absence| absence.place).collect()
     }
 
     /// The smoothed surprisal in decades; `None` before the first reading and without a calibrated model.

@@ -142,6 +142,79 @@ fn a_turbine_is_silent_after_ten_typical_intervals() {
     assert!(!unknown.is_silent(&state, at(1_000_000)) && unknown.stuck(&state).is_empty());
 }
 
+/// The values of a reading at that minute that lacks the first of two sensors.
+fn lacking(monitor: &Monitor, state: &TurbineState, minute: i64) -> ([f64; 2], Gaps) {
+    let mut values = [f64::NAN, 7.0];
+    let gaps = monitor.carry(state, at(minute), [0].into_iter().collect(), &mut values);
+    (values, gaps)
+}
+
+fn step_with(monitor: &Monitor, state: &mut TurbineState, minute: i64, values: [f64; 2], gaps: Gaps) -> Step {
+    let arrival = monitor.arrive_with_gaps(state, at(minute), &values, gaps, &mut [0.0; 2]);
+    monitor.settle(state, arrival, Some(0.0))
+}
+
+#[test]
+fn a_value_is_carried_while_it_is_younger_than_ten_typical_intervals() {
+    let (monitor, mut state) = (monitor(), TurbineState::default());
+    let first: SensorSet = [0].into_iter().collect();
+    // Never measured: nothing can be carried.
+    let (values, gaps) = lacking(&monitor, &state, 0);
+    assert!(values[0].is_nan() && gaps == Gaps { missing: first, ..Gaps::default() });
+    assert_eq!(step_with(&monitor, &mut state, 0, [3.0, 7.0], gaps).newly_missing, first);
+    assert_eq!(state.missing(), first);
+    let measured = step(&monitor, &mut state, at(1), [6.0, 7.0], 0.0);
+    assert_eq!((measured.returned, state.missing().is_empty()), (first, true));
+    for minute in 2..=10 {
+        let (values, gaps) = lacking(&monitor, &state, minute);
+        assert_eq!((values, gaps.carried), ([6.0, 7.0], first), "{minute}");
+        let step = step_with(&monitor, &mut state, minute, values, gaps);
+        assert!(step.newly_missing.is_empty() && state.missing().is_empty());
+    }
+    // Ten minutes old, and from now on missing: told once.
+    for minute in 11..=13 {
+        let (values, gaps) = lacking(&monitor, &state, minute);
+        assert!(values[0].is_nan() && gaps.missing == first && gaps.carried.is_empty());
+        let step = step_with(&monitor, &mut state, minute, [5.0, 7.0], gaps);
+        assert_eq!((step.newly_missing.is_empty(), state.missing()), (minute != 11, first));
+    }
+    // The last measured value is known all the time.
+    assert_eq!(state.values().collect::<Vec<_>>(), [6.0, 7.0]);
+    // A reading that comes late may find a newer value, as long as that is not too far off.
+    assert_eq!(lacking(&monitor, &state, -8).1.carried, first);
+    assert_eq!(lacking(&monitor, &state, -9).1.missing, first);
+}
+
+#[test]
+fn without_a_typical_interval_a_value_is_carried_for_ten_readings() {
+    let (monitor, mut state) = (Monitor::new(MonitorSettings::unknown()).unwrap(), TurbineState::default());
+    step(&monitor, &mut state, at(0), [6.0, 7.0], 0.0);
+    for number in 1..=12 {
+        let (values, gaps) = lacking(&monitor, &state, number * 1_000);
+        assert_eq!(gaps.carried.is_empty(), number > 10, "{number}");
+        step_with(
+            &monitor,
+            &mut state,
+            number * 1_000,
+            values.map(|value| if value.is_nan() { 5.0 } else { value }),
+            gaps,
+        );
+    }
+}
+
+#[test]
+fn a_carried_value_does_not_make_a_sensor_stuck() {
+    let (monitor, mut state) = (monitor(), TurbineState::default());
+    // The first sensor is stuck after 20 equal readings; of these every second one is carried.
+    for minute in 0..38 {
+        let (values, gaps) =
+            if minute % 2 == 0 { ([6.0, 7.0], Gaps::default()) } else { lacking(&monitor, &state, minute) };
+        step_with(&monitor, &mut state, minute, [values[0], minute as f64], gaps);
+    }
+    assert!(monitor.stuck(&state).is_empty());
+    assert_eq!(step(&monitor, &mut state, at(38), [6.0, 0.0], 0.0).newly_stuck, [0].into_iter().collect());
+}
+
 #[test]
 fn without_surprisals_there_is_no_alarm() {
     let (monitor, mut state) = (monitor(), TurbineState::default());

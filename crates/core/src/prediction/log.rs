@@ -2,6 +2,7 @@
 
 use super::{LEADING, LogFile, Prediction, PredictionRecord, TRAILING, VERDICT, Watch, log_files};
 use crate::feature::{FeatureError, FeatureSet};
+use crate::sensors::{Gaps, SensorSet};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -176,7 +177,7 @@ impl Iterator for LogReader {
                     self.current = None;
                     return Some(Err(LogError::Io { path, cause: error.into() }));
                 }
-                Ok(true) => match PredictionRecord::parse(&self.row, self.features.len()) {
+                Ok(true) => match PredictionRecord::parse(&self.row, &self.features) {
                     Some(record) => return Some(Ok(record)),
                     None => self.skipped += 1,
                 },
@@ -227,12 +228,14 @@ fn features_of(line: &[u8]) -> Result<FeatureSet, String> {
 }
 
 impl PredictionRecord {
-    /// The record of a row of `n_features`, if the row is whole: a crash can tear the last line, a disk can damage any.
-    pub fn parse(row: &csv::StringRecord, n_features: usize) -> Option<Self> {
+    /// The record of a row of a log of these features, if the row is whole: a crash can tear the last line, a disk can
+    /// damage any.
+    pub fn parse(row: &csv::StringRecord, features: &FeatureSet) -> Option<Self> {
+        let n_features = features.len();
         let finite = |cell: &str| cell.parse::<f64>().ok().filter(|value| value.is_finite());
         let least = LEADING.len() + n_features + VERDICT.len();
-        // Logs end with the score, with the model, or with the alarm.
-        let whole = [least, least + 2].contains(&row.len()) || row.len() >= least + TRAILING.len();
+        // Logs end with the score, with the model, with the alarm, or with what was not measured.
+        let whole = [least, least + 2, least + 5].contains(&row.len()) || row.len() >= least + TRAILING.len();
         if !whole {
             return None;
         }
@@ -256,8 +259,10 @@ impl PredictionRecord {
             Some(_) => return None,
         };
         let watch = Watch { surprisal: decades(2)?, smoothed_surprisal: decades(3)?, in_alarm };
+        let sensors = |place: usize| SensorSet::parse(row.get(least + place).unwrap_or_default(), features);
+        let gaps = Gaps { carried: sensors(5)?, missing: sensors(6)? };
         let prediction = Prediction { anomaly_score, is_anomaly };
-        Some(PredictionRecord { timestamp, values, prediction, turbine_id, model_version, watch })
+        Some(PredictionRecord { timestamp, values, prediction, turbine_id, model_version, watch, gaps })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a model says of a reading, and the row that the prediction log keeps of it.
 //!
-//! The log is a CSV: `timestamp`, the features, `is_anomaly` (0 or 1), `anomaly_score`, `turbine_id`, `model_version`.
+//! The log is a CSV: `timestamp`, the features, `is_anomaly` (0 or 1), `anomaly_score`, `turbine_id`, `model_version`,
+//! `surprisal`, `smoothed_surprisal`, `in_alarm` (0 or 1), `carried`, `missing` (names of features, `;` between them).
 //! A log that is rotated is a set of such files; [`log_files`] names them in order.
 
 mod files;
@@ -13,6 +14,7 @@ pub use tail::last_rows;
 
 use crate::feature::FeatureSet;
 use crate::reading::{Reading, TurbineId};
+use crate::sensors::Gaps;
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
@@ -54,6 +56,8 @@ pub struct PredictionRecord {
     pub model_version: Arc<str>,
     /// The turbine in time; nothing is known of it in logs that do not say.
     pub watch: Watch,
+    /// The values that were not measured.
+    pub gaps: Gaps,
 }
 
 /// The columns before the features.
@@ -61,12 +65,14 @@ const LEADING: [&str; 1] = ["timestamp"];
 /// The columns after the features that every log has.
 const VERDICT: [&str; 2] = ["is_anomaly", "anomaly_score"];
 /// The columns that may follow.
-const TRAILING: [&str; 5] = ["turbine_id", "model_version", "surprisal", "smoothed_surprisal", "in_alarm"];
+const TRAILING: [&str; 7] =
+    ["turbine_id", "model_version", "surprisal", "smoothed_surprisal", "in_alarm", "carried", "missing"];
 
 impl PredictionRecord {
-    /// The record of `reading`, which arrived `now` and was judged by the model of that version.
+    /// The record of `reading`, which arrived `now`, has those gaps and was judged by the model of that version.
     pub fn new(
         reading: Reading,
+        gaps: Gaps,
         prediction: Prediction,
         watch: Watch,
         now: Timestamp,
@@ -74,7 +80,8 @@ impl PredictionRecord {
     ) -> Self {
         let (values, timestamp, turbine_id) = reading.into_parts();
         let timestamp = timestamp.unwrap_or(now);
-        PredictionRecord { timestamp, values, prediction, turbine_id, model_version: Arc::clone(model_version), watch }
+        let model_version = Arc::clone(model_version);
+        PredictionRecord { timestamp, values, prediction, turbine_id, model_version, watch, gaps }
     }
 
     /// The header row of a log of these features.
@@ -82,11 +89,12 @@ impl PredictionRecord {
         LEADING.into_iter().chain(features.names()).chain(VERDICT).chain(TRAILING).collect()
     }
 
-    /// Appends the row, with its line end. No cell needs quotes: each is a number, a time, or a name of safe characters.
+    /// Appends the row of a log of these features, with its line end. No cell needs quotes: each is a number, a time, or
+    /// names of safe characters.
     ///
     /// # Panics
     /// If `model_version` is not what a model says of itself.
-    pub fn append_to(&self, rows: &mut Vec<u8>) {
+    pub fn append_to(&self, rows: &mut Vec<u8>, features: &FeatureSet) {
         let Prediction { anomaly_score, is_anomaly } = self.prediction;
         assert!(self.model_version.bytes().all(|byte| byte.is_ascii_alphanumeric()), "a version is letters and digits");
         push_time(rows, &self.timestamp);
@@ -107,7 +115,11 @@ impl PredictionRecord {
                 push_number(rows, decades);
             }
         }
-        rows.extend_from_slice(if in_alarm { b",1\n" } else { b",0\n" });
+        rows.extend_from_slice(if in_alarm { b",1," } else { b",0," });
+        self.gaps.carried.append_to(rows, features);
+        rows.push(b',');
+        self.gaps.missing.append_to(rows, features);
+        rows.push(b'\n');
     }
 }
 
@@ -131,7 +143,7 @@ mod tests {
         assert_eq!(
             PredictionRecord::header(&features).join(","),
             "timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score,turbine_id,model_version,surprisal,\
-             smoothed_surprisal,in_alarm"
+             smoothed_surprisal,in_alarm,carried,missing"
         );
         let record = PredictionRecord {
             timestamp: "2026-01-31T13:00:00.25+01:00".parse().unwrap(),
@@ -140,13 +152,15 @@ mod tests {
             turbine_id: Some("WT-23".parse().unwrap()),
             model_version: "m0123456789ab".into(),
             watch: Watch { surprisal: Some(2.5), smoothed_surprisal: Some(0.5), in_alarm: true },
+            gaps: Gaps { carried: [0, 2].into_iter().collect(), missing: [1].into_iter().collect() },
         };
         let mut rows = Vec::new();
-        record.append_to(&mut rows);
+        record.append_to(&mut rows, &features);
         let text = String::from_utf8(rows).unwrap();
         assert_eq!(
             text,
-            "2026-01-31T12:00:00.25Z,25.0,60.2,1e-7,1,0.30000000000000004,WT-23,m0123456789ab,2.5,0.5,1\n"
+            "2026-01-31T12:00:00.25Z,25.0,60.2,1e-7,1,0.30000000000000004,WT-23,m0123456789ab,2.5,0.5,1,\
+             temperature;sound_volume,humidity\n"
         );
     }
 }

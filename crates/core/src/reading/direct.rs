@@ -5,6 +5,7 @@
 use super::raw::{Key, rfc3339};
 use super::{Fault, Reading, TurbineId};
 use crate::feature::FeatureSet;
+use crate::sensors::SensorSet;
 use jiff::Timestamp;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use std::fmt;
@@ -60,7 +61,10 @@ impl<'de> Visitor<'de> for Direct<'_> {
             }
         }
         let usable = features.iter().zip(&values).all(|(feature, &value)| Fault::of_number(feature, value).is_none());
-        if found == features.len() && usable { Ok(Reading { values, timestamp, turbine_id }) } else { Err(uncommon()) }
+        if found < features.len() || !usable {
+            return Err(uncommon());
+        }
+        Ok(Reading { values, absent: SensorSet::default(), timestamp, turbine_id })
     }
 }
 

@@ -24,28 +24,41 @@ pub use fault::{Fault, Problem, ReadingError};
 pub use raw::RawReading;
 
 use crate::feature::FeatureSet;
+use crate::sensors::SensorSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 const MAX_TURBINE_ID_CHARS: usize = 64;
 
-/// A reading with every feature present, finite and in its range.
+/// What becomes of a reading that lacks values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingValues {
+    /// It is rejected.
+    #[default]
+    Refuse,
+    /// The turbine's last values stand in for them, or what is to be expected.
+    Carry,
+}
+
+/// A reading whose values are finite and in their ranges. Each feature has one, unless it was allowed to lack some.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
+    /// NaN for those that are absent, until they are filled.
     values: Vec<f64>,
+    absent: SensorSet,
     timestamp: Option<Timestamp>,
     turbine_id: Option<TurbineId>,
 }
 
 impl Reading {
-    /// A reading in JSON: what [`RawReading::from_json`] and [`RawReading::check`] say, in less time for common readings.
+    /// A reading in JSON: what [`RawReading::from_json`] and [`RawReading::check_with`] say, in less time for common readings.
     ///
     /// # Errors
     /// A [`ReadingError`] with every fault.
-    pub fn from_json(text: &[u8], features: &FeatureSet) -> Result<Self, ReadingError> {
+    pub fn from_json(text: &[u8], features: &FeatureSet, missing: MissingValues) -> Result<Self, ReadingError> {
         match direct::reading(text, features) {
             Some(reading) => Ok(reading),
-            None => RawReading::from_json(text)?.check(features),
+            None => RawReading::from_json(text)?.check_with(features, missing),
         }
     }
 
@@ -61,15 +74,25 @@ impl Reading {
         let faults: Vec<Fault> =
             features.iter().zip(&values).filter_map(|(feature, &value)| Fault::of_number(feature, value)).collect();
         if faults.is_empty() {
-            Ok(Reading { values, timestamp: None, turbine_id: None })
+            Ok(Reading { values, absent: SensorSet::default(), timestamp: None, turbine_id: None })
         } else {
             Err(ReadingError::Faults(faults))
         }
     }
 
-    /// One value per feature, in the feature set's order and units.
+    /// One value per feature, in the feature set's order and units; NaN for those that are absent, until
+    /// [`Model::fill`](crate::model::Model::fill) has filled them.
     pub fn values(&self) -> &[f64] {
         &self.values
+    }
+
+    /// The features that came without a value.
+    pub fn absent(&self) -> SensorSet {
+        self.absent
+    }
+
+    pub(crate) fn values_mut(&mut self) -> &mut [f64] {
+        &mut self.values
     }
 
     /// When the reading was taken, if the reading says so.

@@ -1,7 +1,8 @@
 //! A reading as received: unchecked keys and values.
 
-use super::{Fault, Problem, Reading, ReadingError, TurbineId, lenient::quote_bare_words};
+use super::{Fault, MissingValues, Problem, Reading, ReadingError, TurbineId, lenient::quote_bare_words};
 use crate::feature::{Feature, FeatureSet};
+use crate::sensors::SensorSet;
 use jiff::Timestamp;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
@@ -99,11 +100,26 @@ impl<'a> RawReading<'a> {
     /// [`ReadingError::Faults`] with all faults, in the features' order; [`ReadingError::NotJson`] if there are none but
     /// the text was not JSON.
     pub fn check(&self, features: &FeatureSet) -> Result<Reading, ReadingError> {
+        self.check_with(features, MissingValues::Refuse)
+    }
+
+    /// The same, but with [`MissingValues::Carry`] features may be absent or null, as long as the reading names one of them.
+    ///
+    /// # Errors
+    /// As [`RawReading::check`].
+    pub fn check_with(&self, features: &FeatureSet, missing: MissingValues) -> Result<Reading, ReadingError> {
+        let may_lack = missing == MissingValues::Carry
+            && features.iter().enumerate().any(|(i, feature)| self.get(i, &feature.name).is_some());
         let mut faults = Vec::new();
         let mut values = Vec::with_capacity(features.len());
+        let mut absent = SensorSet::default();
         for (i, feature) in features.iter().enumerate() {
             match self.number(i, feature) {
                 Ok(value) => values.push(value),
+                Err(Fault { problem: Problem::Missing | Problem::Null, .. }) if may_lack => {
+                    absent.insert(i);
+                    values.push(f64::NAN);
+                }
                 Err(fault) => faults.push(fault),
             }
         }
@@ -112,7 +128,7 @@ impl<'a> RawReading<'a> {
         match &self.not_json {
             _ if !faults.is_empty() => Err(ReadingError::Faults(faults)),
             Some(error) => Err(ReadingError::NotJson(error.to_string())),
-            None => Ok(Reading { values, timestamp, turbine_id }),
+            None => Ok(Reading { values, absent, timestamp, turbine_id }),
         }
     }
 

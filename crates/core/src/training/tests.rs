@@ -109,7 +109,7 @@ fn a_recording_is_cut_in_time_and_all_its_normal_readings_are_learnt() {
     let mut state = TurbineState::default();
     for (row, &timestamp) in dataset.readings().chunks_exact(3).zip(dataset.times().unwrap()) {
         let forest_score = model.detector().forest_score(row);
-        model.step(&mut state, &Observation { timestamp, values: row, forest_score });
+        model.step(&mut state, &Observation { timestamp, values: row, gaps: Default::default(), forest_score });
     }
     assert!(model.explain_turbine(&state).unwrap()[0].feature < 2);
 }

@@ -13,6 +13,7 @@ fn record(turbine: Option<&str>, is_anomaly: bool) -> PredictionRecord {
         turbine_id: turbine.map(|id| id.parse().unwrap()),
         model_version: "".into(),
         watch: Watch::default(),
+        gaps: Default::default(),
     }
 }
 
@@ -21,10 +22,10 @@ fn turbines_beyond_the_most_share_a_label() {
     let registry = Registry::new();
     let counters = Counters::new(&registry);
     for i in 0..MAX_LABELS + 50 {
-        counters.count(&record(Some(&format!("T{i}")), i >= MAX_LABELS));
+        counters.count(&record(Some(&format!("T{i}")), i >= MAX_LABELS), 0);
     }
-    counters.count(&record(Some("T0"), true));
-    counters.count(&record(None, false));
+    counters.count(&record(Some("T0"), true), 0);
+    counters.count(&record(None, false), 2);
     let mut text = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
@@ -35,5 +36,6 @@ fn turbines_beyond_the_most_share_a_label() {
     assert!(text.contains("turbine_predictions_total{turbine=\"\"} 1"), "{text}");
     assert!(!text.contains("\"T100\""), "{text}");
     assert_eq!(text.matches("turbine_predictions_total{").count(), MAX_LABELS + 2);
+    assert!(text.contains("turbine_values_implausible_total 2"), "{text}");
     assert_eq!(counters.predictions.get(), MAX_LABELS as u64 + 52);
 }

@@ -61,7 +61,8 @@ pub struct Folded {
 impl Folded {
     /// Whether anybody needs to be told.
     pub(crate) fn is_news(&self) -> bool {
-        !(self.alarms.is_empty() && self.step.newly_stuck.is_empty() && self.step.released.is_empty())
+        let Step { newly_stuck, released, newly_missing, returned, .. } = self.step;
+        !self.alarms.is_empty() || !newly_stuck.union(released).union(newly_missing).union(returned).is_empty()
     }
 }
 
@@ -74,6 +75,8 @@ pub(crate) struct Census {
     pub(crate) silent: usize,
     /// Sensors that are stuck, of all turbines.
     pub(crate) stuck_sensors: usize,
+    /// Sensors that are missing, of all turbines.
+    pub(crate) missing_sensors: usize,
 }
 
 impl Fleet {
@@ -119,7 +122,8 @@ impl Fleet {
         Census {
             in_alarm: states().filter(|state| state.alarm().is_some()).count(),
             silent: self.silent(monitor, now).count(),
-            stuck_sensors: states().map(|state| monitor.stuck(state).iter().count()).sum(),
+            stuck_sensors: states().map(|state| monitor.stuck(state).len()).sum(),
+            missing_sensors: states().map(|state| state.missing().len()).sum(),
         }
     }
 

@@ -79,7 +79,8 @@ fn fold(
         let record = record?;
         rows_read += 1;
         let turbine = record.turbine_id.as_ref();
-        let fingerprint = turbine.and_then(|id| fleet.window.fingerprint(id, record.timestamp, &record.values));
+        let fingerprint =
+            turbine.and_then(|id| fleet.window.fingerprint(id, record.timestamp, &record.values, record.gaps.all()));
         if state_from.is_some() && reader.position() <= state_from {
             fleet.remember(&record, fingerprint);
         } else {

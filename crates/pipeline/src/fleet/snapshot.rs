@@ -13,7 +13,7 @@ use turbine_core::prediction::{LogPosition, log_files};
 use turbine_core::reading::TurbineId;
 
 /// The newest format that is read, and the one that is written.
-const FORMAT_VERSION: u32 = 3;
+const FORMAT_VERSION: u32 = 4;
 
 /// How many bytes before the position are compared with the log: more than the longest row of most logs.
 const COMPARED: u64 = 1024;

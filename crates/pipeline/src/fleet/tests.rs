@@ -14,6 +14,7 @@ use turbine_core::dataset::Dataset;
 use turbine_core::detector::DetectorKind;
 use turbine_core::feature::FeatureSet;
 use turbine_core::prediction::{Prediction, Watch};
+use turbine_core::sensors::Gaps;
 use turbine_core::training::{TrainingParams, train};
 
 fn config(max_turbines: usize, dedupe_window: usize) -> FleetConfig {
@@ -44,11 +45,16 @@ fn record(turbine: u8, second: i64, value: f64) -> PredictionRecord {
         turbine_id: (turbine > 0).then(|| format!("T{turbine}").parse().unwrap()),
         model_version: if value > 8.0 { "m2".into() } else { "m1".into() },
         watch: Watch { surprisal: Some(value), smoothed_surprisal: Some(value / 2.0), in_alarm: value > 6.0 },
+        gaps: match value {
+            3.0 => Gaps { carried: [0].into_iter().collect(), ..Gaps::default() },
+            4.0 => Gaps { missing: [0].into_iter().collect(), ..Gaps::default() },
+            _ => Gaps::default(),
+        },
     }
 }
 
 fn fingerprint(fleet: &Fleet, record: &PredictionRecord) -> Option<Fingerprint> {
-    fleet.window.fingerprint(record.turbine_id.as_ref()?, record.timestamp, &record.values)
+    fleet.window.fingerprint(record.turbine_id.as_ref()?, record.timestamp, &record.values, record.gaps.all())
 }
 
 fn fold(fleet: &mut Fleet, record: &PredictionRecord) {

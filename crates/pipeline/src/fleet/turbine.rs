@@ -8,6 +8,7 @@ use turbine_core::model::Model;
 use turbine_core::monitor::{AlarmChange, LoggedStep, Monitor, Step, TurbineState};
 use turbine_core::prediction::{PredictionRecord, Watch};
 use turbine_core::reading::TurbineId;
+use turbine_core::sensors::SensorSet;
 
 /// What its rows in the log say of a turbine.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -73,7 +74,7 @@ impl Turbine {
         }
         let Watch { surprisal, smoothed_surprisal, in_alarm } = record.watch;
         let (timestamp, values) = (record.timestamp, record.values.as_slice());
-        let row = LoggedStep { timestamp, values, surprisal, smoothed_surprisal, in_alarm };
+        let row = LoggedStep { timestamp, values, gaps: record.gaps, surprisal, smoothed_surprisal, in_alarm };
         let step = monitor.replay(&mut self.state, &row);
         let alarm = match step.alarm {
             None => None,
@@ -121,12 +122,19 @@ pub struct TurbineStatus {
     pub silent: bool,
     /// Sensors whose value has not changed for far longer than ever in training.
     pub stuck: Vec<String>,
+    /// Sensors without a value for too long to carry the last one.
+    pub missing: Vec<String>,
+    /// Sensors whose last value lies more than ten training ranges outside the training range.
+    pub implausible: Vec<String>,
 }
 
 impl TurbineStatus {
     pub(crate) fn new(id: &Option<TurbineId>, turbine: &Turbine, model: &Model, now: Timestamp) -> Self {
         let (last, state) = (turbine.last.as_ref(), &turbine.state);
-        let name = |place: usize| model.features().names().nth(place).map(str::to_owned);
+        let features = model.features();
+        let names = |sensors: SensorSet| sensors.names(features).map(str::to_owned).collect();
+        let is_known = state.values().len() == features.len();
+        let implausible = if is_known { model.implausible(state.values()) } else { SensorSet::default() };
         TurbineStatus {
             turbine_id: id.as_ref().map(|id| id.as_str().to_owned()),
             last_reading: last.map(|last| last.timestamp),
@@ -138,7 +146,9 @@ impl TurbineStatus {
             in_alarm: state.alarm().is_some(),
             alarm_since: state.alarm().map(|alarm| alarm.raised),
             silent: model.monitor().is_silent(state, now),
-            stuck: model.monitor().stuck(state).iter().filter_map(name).collect(),
+            stuck: names(model.monitor().stuck(state)),
+            missing: names(state.missing()),
+            implausible: names(implausible),
         }
     }
 }

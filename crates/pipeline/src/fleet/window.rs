@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 use turbine_core::prediction::{PredictionRecord, Watch};
 use turbine_core::reading::TurbineId;
+use turbine_core::sensors::{Gaps, SensorSet};
 
 /// Stands for a turbine, a time and values: 128 bits, so that no two readings share one by chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +22,8 @@ pub struct Verdict {
     pub is_anomaly: bool,
     /// The turbine in time, then.
     pub watch: Watch,
+    /// What was not measured.
+    pub gaps: Gaps,
     /// The model that scored it.
     pub model_version: Arc<str>,
 }
@@ -31,12 +34,13 @@ impl Verdict {
             anomaly_score: record.prediction.anomaly_score,
             is_anomaly: record.prediction.is_anomaly,
             watch: record.watch,
+            gaps: record.gaps,
             model_version: Arc::clone(model_version),
         }
     }
 }
 
-/// A queue of verdicts, with an index by fingerprint. 88 bytes a row, and 10 for the index.
+/// A queue of verdicts, with an index by fingerprint. 104 bytes a row, and 10 for the index.
 pub struct Window {
     capacity: usize,
     rows: VecDeque<(Fingerprint, Verdict)>,
@@ -57,8 +61,15 @@ impl Window {
         self.rows.len()
     }
 
-    /// The fingerprint of a reading, another one in another process; `None` if no row is remembered.
-    pub fn fingerprint(&self, turbine: &TurbineId, timestamp: Timestamp, values: &[f64]) -> Option<Fingerprint> {
+    /// The fingerprint of a reading, another one in another process; `None` if no row is remembered. What stands in the
+    /// places of `absent` does not matter: the reading came without them.
+    pub fn fingerprint(
+        &self,
+        turbine: &TurbineId,
+        timestamp: Timestamp,
+        values: &[f64],
+        absent: SensorSet,
+    ) -> Option<Fingerprint> {
         if self.capacity == 0 {
             return None;
         }
@@ -66,7 +77,9 @@ impl Window {
             let mut hasher = key.build_hasher();
             turbine.hash(&mut hasher);
             timestamp.hash(&mut hasher);
-            values.iter().for_each(|value| hasher.write_u64(value.to_bits()));
+            for (place, value) in values.iter().enumerate() {
+                hasher.write_u64(if absent.contains(place) { f64::NAN } else { *value }.to_bits());
+            }
             hasher.finish()
         });
         Some(Fingerprint(a, b))
@@ -114,7 +127,13 @@ mod tests {
     use super::*;
 
     fn verdict(anomaly_score: f64) -> Verdict {
-        Verdict { anomaly_score, is_anomaly: false, watch: Watch::default(), model_version: "v1".into() }
+        Verdict {
+            anomaly_score,
+            is_anomaly: false,
+            watch: Watch::default(),
+            gaps: Gaps::default(),
+            model_version: "v1".into(),
+        }
     }
 
     #[test]
@@ -136,15 +155,16 @@ mod tests {
     #[test]
     fn a_reading_that_differs_in_anything_is_another_one() {
         let window = Window::new(1);
+        let none = SensorSet::default();
         let time = |text: &str| text.parse::<Timestamp>().unwrap();
         let id = |text: &str| text.parse::<TurbineId>().unwrap();
-        let base = window.fingerprint(&id("T1"), time("2026-01-01T00:00:00Z"), &[1.0, 2.0]);
-        assert_eq!(base, window.fingerprint(&id("T1"), time("2026-01-01T01:00:00+01:00"), &[1.0, 2.0]));
+        let base = window.fingerprint(&id("T1"), time("2026-01-01T00:00:00Z"), &[1.0, 2.0], none);
+        assert_eq!(base, window.fingerprint(&id("T1"), time("2026-01-01T01:00:00+01:00"), &[1.0, 2.0], none));
         for other in [
-            window.fingerprint(&id("T2"), time("2026-01-01T00:00:00Z"), &[1.0, 2.0]),
-            window.fingerprint(&id("T1"), time("2026-01-01T00:00:00.000000001Z"), &[1.0, 2.0]),
-            window.fingerprint(&id("T1"), time("2026-01-01T00:00:00Z"), &[1.0, 2.000_000_000_000_001]),
-            window.fingerprint(&id("T1"), time("2026-01-01T00:00:00Z"), &[2.0, 1.0]),
+            window.fingerprint(&id("T2"), time("2026-01-01T00:00:00Z"), &[1.0, 2.0], none),
+            window.fingerprint(&id("T1"), time("2026-01-01T00:00:00.000000001Z"), &[1.0, 2.0], none),
+            window.fingerprint(&id("T1"), time("2026-01-01T00:00:00Z"), &[1.0, 2.000_000_000_000_001], none),
+            window.fingerprint(&id("T1"), time("2026-01-01T00:00:00Z"), &[2.0, 1.0], none),
         ] {
             assert_ne!(base, other);
         }

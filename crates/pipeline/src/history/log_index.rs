@@ -123,7 +123,7 @@ impl FileIndex {
         for stretch in &self.stretches {
             if overlap(&stretch.seconds, &wanted.seconds) {
                 let text = read(&mut file, stretch.bytes.clone())?;
-                rows(&text).filter_map(|row| parse(row, features.len(), wanted)).for_each(&mut *each);
+                rows(&text).filter_map(|row| parse(row, features, wanted)).for_each(&mut *each);
             }
         }
         // Rows behind the stretches: those of a whole one are remembered.
@@ -138,7 +138,7 @@ impl FileIndex {
             if is_whole && !self.mark.is_empty() {
                 self.stretches.push(Stretch { bytes, seconds: seconds(&text) });
             }
-            rows(&text).filter_map(|row| parse(row, features.len(), wanted)).for_each(&mut *each);
+            rows(&text).filter_map(|row| parse(row, features, wanted)).for_each(&mut *each);
         }
         Ok(())
     }
@@ -171,9 +171,9 @@ fn seconds(text: &[u8]) -> Range<i64> {
 }
 
 /// The record of a row, if it is wanted and whole.
-fn parse(row: &[u8], n_features: usize, wanted: &Wanted<'_>) -> Option<PredictionRecord> {
+fn parse(row: &[u8], features: &FeatureSet, wanted: &Wanted<'_>) -> Option<PredictionRecord> {
     // Behind the time, the features, the verdict and the score. Most rows are those of other turbines.
-    let turbine = row.split(|byte| *byte == b',').nth(n_features + 3).unwrap_or_default();
+    let turbine = row.split(|byte| *byte == b',').nth(features.len() + 3).unwrap_or_default();
     if turbine != wanted.turbine.as_ref().map_or("", TurbineId::as_str).as_bytes() {
         return None;
     }
@@ -182,5 +182,5 @@ fn parse(row: &[u8], n_features: usize, wanted: &Wanted<'_>) -> Option<Predictio
     }
     let row = std::str::from_utf8(row).ok()?;
     let cells: Vec<&str> = row.trim_end_matches('\r').split(',').collect();
-    PredictionRecord::parse(&cells.into(), n_features)
+    PredictionRecord::parse(&cells.into(), features)
 }

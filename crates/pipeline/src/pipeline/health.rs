@@ -45,5 +45,6 @@ impl Pipeline {
         counters.alarms_active.set(gauge(census.in_alarm as u64));
         counters.turbines_silent.set(gauge(census.silent as u64));
         counters.sensors_stuck.set(gauge(census.stuck_sensors as u64));
+        counters.sensors_missing.set(gauge(census.missing_sensors as u64));
     }
 }

@@ -29,7 +29,7 @@ use std::time::Duration;
 use turbine_core::explain::Scene;
 use turbine_core::model::Model;
 use turbine_core::prediction::LogError;
-use turbine_core::reading::{Reading, TurbineId};
+use turbine_core::reading::{MissingValues, Reading, TurbineId};
 
 /// How a pipeline works.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ pub struct PipelineConfig {
     pub max_queue_bytes: usize,
     /// How much is remembered of turbines.
     pub fleet: FleetConfig,
+    /// What becomes of readings that lack values.
+    pub missing_values: MissingValues,
     /// The longest time for a row to be written.
     pub time_limit: Duration,
 }
@@ -175,6 +177,11 @@ impl Pipeline {
     /// [`SubmitError::NoModel`].
     pub fn model(&self) -> Result<Arc<Model>, SubmitError> {
         self.0.slot.model().ok_or_else(|| SubmitError::NoModel { reason: self.0.slot.problem().unwrap_or_default() })
+    }
+
+    /// What becomes of readings that lack values: how they are to be checked.
+    pub fn missing_values(&self) -> MissingValues {
+        self.0.config.missing_values
     }
 
     /// Scores readings that were checked against the features of `model`, for [`Pipeline::submit`]: the part that takes

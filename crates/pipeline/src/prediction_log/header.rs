@@ -11,7 +11,7 @@ pub(super) const MAX_LINE: u64 = 32 * 1024;
 pub(super) struct Header {
     columns: Vec<String>,
     line: Vec<u8>,
-    n_features: usize,
+    features: FeatureSet,
 }
 
 impl Header {
@@ -20,7 +20,12 @@ impl Header {
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(&columns).expect("a vector takes every write");
         let line = csv.into_inner().expect("a vector takes every write");
-        Header { columns, line, n_features: features.len() }
+        Header { columns, line, features: features.clone() }
+    }
+
+    /// The features of its rows.
+    pub(super) fn features(&self) -> &FeatureSet {
+        &self.features
     }
 
     /// The line, with its end.
@@ -38,7 +43,7 @@ impl Header {
         // No cell of a row is quoted. This spares most junk the parser.
         let cells = line.iter().filter(|byte| **byte == b',').count() + 1;
         cells == self.columns.len()
-            && record(line, false).is_some_and(|row| PredictionRecord::parse(&row, self.n_features).is_some())
+            && record(line, false).is_some_and(|row| PredictionRecord::parse(&row, &self.features).is_some())
     }
 }
 

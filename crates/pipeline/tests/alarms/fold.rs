@@ -67,6 +67,7 @@ fn fold(place: &Place) -> Folded {
         let watch = record.watch;
         let before = state.alarm().copied();
         let row = LoggedStep {
+            gaps: record.gaps,
             timestamp: record.timestamp,
             values: &record.values,
             surprisal: watch.surprisal,

@@ -16,6 +16,7 @@ use turbine_core::detector::DetectorKind;
 use turbine_core::feature::FeatureSet;
 use turbine_core::model::Model;
 use turbine_core::monitor::{AlarmTarget, Sensitivity};
+use turbine_core::reading::MissingValues;
 use turbine_core::training::{TrainingParams, train};
 
 const QUIET: AlarmTarget = AlarmTarget::Sensitivity(Sensitivity::Quiet);
@@ -55,6 +56,7 @@ impl Place {
             log_policy: LogPolicy::Required,
             max_queue_bytes: 8 << 20,
             fleet: FleetConfig { max_turbines: NonZeroUsize::new(100).unwrap(), dedupe_window: 1_000 },
+            missing_values: MissingValues::Refuse,
             time_limit: Duration::from_secs(60),
         };
         Place { folder, config }
@@ -99,7 +101,7 @@ pub fn reading(turbine: u8, timestamp: Timestamp, values: [f64; 2]) -> String {
 pub async fn submit(pipeline: &Pipeline, readings: &[String]) {
     let model = pipeline.model().unwrap();
     let batch = format!("{{\"readings\":[{}]}}", readings.join(","));
-    let readings = decode::batch(batch.as_bytes(), model.features()).unwrap();
+    let readings = decode::batch(batch.as_bytes(), model.features(), MissingValues::Refuse).unwrap();
     pipeline.submit(pipeline.score(model, readings)).await.unwrap();
 }
 

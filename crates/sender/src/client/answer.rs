@@ -114,6 +114,11 @@ impl Answers {
 }
 
 impl Fault {
+    /// Whether the service is away or busy, and not at odds with what it was sent.
+    pub fn is_outage(&self) -> bool {
+        self.transient && matches!(self.status, None | Some(408 | 429 | 502..=504))
+    }
+
     /// A fault that no retry will fix.
     pub fn permanent(cause: String) -> Self {
         Fault { cause, status: None, retry_after: None, transient: false }

@@ -31,10 +31,14 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// The retry after `fault`; `None` if the fault is permanent or no retry is left.
-    pub fn after(fault: &Fault, backoff: &mut Backoff) -> Option<Self> {
+    /// The retry after `fault`; `None` if the fault is permanent or no retry is left. Of an outage, `is_persistent` starts the
+    /// delays over when none is left.
+    pub fn after(fault: &Fault, backoff: &mut Backoff, is_persistent: bool) -> Option<Self> {
         if !fault.transient {
             return None;
+        }
+        if is_persistent && fault.is_outage() && backoff.is_used_up() {
+            backoff.reset();
         }
         let delay = backoff.delay(fault.retry_after)?;
         Some(Retry { cause: fault.to_string(), delay, attempt: backoff.attempt(), attempts: backoff.attempts() })
@@ -68,7 +72,7 @@ impl Client {
                 break;
             }
             let Some(fault) = fault else { continue };
-            if !wait_for_retry(&fault, &mut backoff, &mut stop, &retries).await {
+            if !self.wait_for_retry(&fault, &mut backoff, &mut stop, &retries).await {
                 give_up(&fault, &mut answers);
                 break;
             }
@@ -80,25 +84,31 @@ impl Client {
     pub fn backoff(&self, number: u64) -> Backoff {
         Backoff::new(self.retries, self.seed.wrapping_add(number))
     }
-}
 
-/// Waits for the next attempt; false if there is none.
-async fn wait_for_retry(
-    fault: &Fault,
-    backoff: &mut Backoff,
-    stop: &mut watch::Receiver<bool>,
-    retries: &mpsc::UnboundedSender<Retry>,
-) -> bool {
-    if *stop.borrow() {
-        return false;
+    /// Whether an unreachable service is tried without end.
+    pub fn is_persistent(&self) -> bool {
+        self.is_persistent
     }
-    let Some(retry) = Retry::after(fault, backoff) else { return false };
-    let delay = retry.delay;
-    // Fails once the receiver is gone; the notice is informational.
-    let _ = retries.send(retry);
-    tokio::select! {
-        () = tokio::time::sleep(delay) => true,
-        _ = stop.wait_for(|stop| *stop) => false,
+
+    /// Waits for the next attempt; false if there is none.
+    async fn wait_for_retry(
+        &self,
+        fault: &Fault,
+        backoff: &mut Backoff,
+        stop: &mut watch::Receiver<bool>,
+        retries: &mpsc::UnboundedSender<Retry>,
+    ) -> bool {
+        if *stop.borrow() {
+            return false;
+        }
+        let Some(retry) = Retry::after(fault, backoff, self.is_persistent) else { return false };
+        let delay = retry.delay;
+        // Fails once the receiver is gone; the notice is informational.
+        let _ = retries.send(retry);
+        tokio::select! {
+            () = tokio::time::sleep(delay) => true,
+            _ = stop.wait_for(|stop| *stop) => false,
+        }
     }
 }
 

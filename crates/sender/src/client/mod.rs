@@ -26,6 +26,8 @@ pub struct Client {
     format: WireFormat,
     timeout: Duration,
     retries: u32,
+    /// Whether an unreachable service is tried without end.
+    is_persistent: bool,
     seed: u64,
 }
 
@@ -54,6 +56,7 @@ impl Client {
             format: WireFormat::of(config),
             timeout: config.timeout,
             retries: config.retries,
+            is_persistent: config.waits_for_service(),
             seed: config.seed,
             endpoints,
         })

@@ -28,6 +28,16 @@ fn defaults_follow_the_contract() {
     assert_eq!((config.anom_rate, config.profile, config.seed), (0.05, Profile::Stream, 42));
     assert_eq!((config.concurrency, config.retries, config.turbines.get()), (1, 8, 1));
     assert_eq!((config.scenario, config.api_key.authorization()), (None, None));
+    assert!(!config.waits_for_service());
+}
+
+#[test]
+fn a_followed_file_is_sent_as_it_grows() {
+    let config = parse("--replay a.csv --follow").unwrap();
+    assert_eq!((config.interval, config.is_endless(), config.waits_for_service()), (Duration::ZERO, true, true));
+    assert_eq!(parse("--replay a.csv --follow --interval 2").unwrap().interval, Duration::from_secs(2));
+    assert!(parse("--follow").unwrap_err().contains("--replay"));
+    assert!(parse("--spool a.spool").unwrap().waits_for_service());
 }
 
 #[test]
@@ -46,6 +56,8 @@ fn every_flag_has_its_variable() {
         ("replay", "SENDER_REPLAY"),
         ("label", "SENDER_LABEL"),
         ("timestamp", "SENDER_TIMESTAMP"),
+        ("follow", "SENDER_FOLLOW"),
+        ("spool", "SENDER_SPOOL"),
         ("turbines", "SENDER_TURBINES"),
         ("batch", "SENDER_BATCH"),
         ("ndjson", "SENDER_NDJSON"),

@@ -1,15 +1,16 @@
 //! The main loop: sends deliveries and records answers until the stream ends or is stopped.
 
+mod progress;
 mod start;
 mod stream;
 
 use crate::client::Client;
 use crate::config::Config;
 use crate::error::SenderError;
-use crate::feed::Feed;
 use crate::lines::Lines;
-use crate::schedule::Schedule;
 use crate::summary::Report;
+use progress::Progress;
+use start::Started;
 use std::io::Write;
 use std::pin::pin;
 use std::sync::Arc;
@@ -31,19 +32,18 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
     let mut shutdown = pin!(shutdown);
     let client = Arc::new(Client::new(config)?);
     let mut lines = Lines::new(out, config.quiet);
+    let (note, mut notes) = mpsc::unbounded_channel();
     let started = tokio::select! {
         biased;
         () = &mut shutdown => None,
-        started = start::start(config, &client, &mut lines) => Some(started?),
+        started = start::start(config, &client, &mut lines, note) => Some(started?),
     };
-    let Some((source, model)) = started else {
+    let Some(Started { mut outbox, model, resumed }) = started else {
         return Ok(Stream::new(config, &client, lines, None).finish(None)?);
     };
     let mut stream = Stream::new(config, &client, lines, model);
-    let schedule = Schedule::new(Instant::now(), config.interval);
-    let count = (config.count > 0).then_some(config.count);
-    let mut feed = Feed::new(source, schedule, count, config.delivery_size());
-    stream.watch(feed.source())?;
+    stream.watch(outbox.source())?;
+    let mut progress = Progress::new(config);
 
     let (stop, stopped) = watch::channel(false);
     let (notify, mut retries) = mpsc::unbounded_channel();
@@ -52,13 +52,18 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
     let mut more = true;
     while more || !in_flight.is_empty() {
         stream.lines.flush()?;
+        let may_send = in_flight.len() < config.concurrency as usize;
         let next = tokio::select! {
             biased;
             () = &mut shutdown, if deadline.is_none() => {
                 deadline = Some(Instant::now() + DRAIN_TIMEOUT);
                 stop.send_replace(true);
                 more = false;
-                feed.rest()
+                stream.unless_aborted(outbox.rest())
+            }
+            Some(note) = notes.recv() => {
+                stream.lines.note(note)?;
+                None
             }
             Some(retry) = retries.recv() => {
                 stream.retry(&retry)?;
@@ -66,15 +71,27 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
             }
             Some(done) = in_flight.join_next() => {
                 let done = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-                more &= stream.record(&done, feed.source()).await?;
+                let noted = outbox.answered(&done);
+                if let Some(note) = stream.unless_aborted(noted) {
+                    stream.lines.note(note)?;
+                }
+                more &= stream.record(&done, outbox.source()).await?;
+                progress.answered(done.answers.len() as u64);
                 None
             }
             () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => break,
-            next = feed.next(), if more && in_flight.len() < config.concurrency as usize => {
-                let next = next.unwrap_or_else(|error| {
-                    stream.abort(error);
-                    feed.rest()
-                });
+            () = progress.due() => {
+                progress.say();
+                None
+            }
+            next = outbox.next(may_send), if more => {
+                let next = match next {
+                    Ok(next) => next,
+                    Err(error) => {
+                        stream.abort(error);
+                        stream.unless_aborted(outbox.rest())
+                    }
+                };
                 more = next.is_some() && !stream.is_aborted();
                 next
             }
@@ -88,8 +105,14 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
     while let Ok(retry) = retries.try_recv() {
         stream.retry(&retry)?;
     }
-    if deadline.is_none() {
-        stream.require_rows(config, feed.source());
+    if deadline.is_none() && !resumed {
+        stream.require_rows(config, outbox.source());
     }
-    Ok(stream.finish(Some(feed.source()))?)
+    drop(progress);
+    let is_stopped = deadline.is_some();
+    let report = stream.finish(Some((&outbox, is_stopped)))?;
+    if report.is_all_answered() && !is_stopped {
+        outbox.forget()?;
+    }
+    Ok(report)
 }

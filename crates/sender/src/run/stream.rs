@@ -6,6 +6,7 @@ use crate::error::SenderError;
 use crate::feed::Delivery;
 use crate::lines::Lines;
 use crate::model_info::ModelInfo;
+use crate::outbox::Outbox;
 use crate::shift::ShiftWatch;
 use crate::source::{Phase, Source};
 use crate::summary::Report;
@@ -31,6 +32,11 @@ pub(super) struct Stream<'a, W> {
     first_comparison: bool,
     aborted_by: Option<SenderError>,
     is_recorded: bool,
+    outage_since: Option<Instant>,
+}
+
+fn is_answered(answer: &Answer) -> bool {
+    !matches!(answer.verdict, Verdict::Unsent { .. })
 }
 
 impl<'a, W: Write> Stream<'a, W> {
@@ -50,6 +56,7 @@ impl<'a, W: Write> Stream<'a, W> {
             first_comparison: config.is_endless(),
             aborted_by: None,
             is_recorded: config.replay.is_some(),
+            outage_since: None,
         }
     }
 
@@ -69,9 +76,31 @@ impl<'a, W: Write> Stream<'a, W> {
         self.dispatched += delivery.readings.len() as u64;
     }
 
+    /// Records a retry. An outage that is waited out is said once and not with each attempt.
     pub(super) fn retry(&mut self, retry: &Retry) -> io::Result<()> {
         self.tally.retries += 1;
-        self.lines.note(retry)
+        if !self.client.is_persistent() {
+            return self.lines.note(retry);
+        }
+        if self.outage_since.is_some() {
+            return Ok(());
+        }
+        self.outage_since = Some(Instant::now());
+        self.lines.note(format_args!("{}; trying until the service answers", retry.cause))
+    }
+
+    /// Says that an outage is over.
+    fn note_recovery(&mut self) -> io::Result<()> {
+        let Some(since) = self.outage_since.take() else { return Ok(()) };
+        self.lines.note(format_args!("the service answers again after {:.1} s", since.elapsed().as_secs_f64()))
+    }
+
+    /// The value; `None` if there is an error, which then ends the stream.
+    pub(super) fn unless_aborted<T>(&mut self, result: Result<Option<T>, SenderError>) -> Option<T> {
+        result.unwrap_or_else(|error| {
+            self.abort(error);
+            None
+        })
     }
 
     /// Records the answers of a delivery; false if the stream must end.
@@ -79,6 +108,9 @@ impl<'a, W: Write> Stream<'a, W> {
         self.answered += done.answers.len() as u64;
         self.last_answer = done.answers.iter().map(|answer| answer.at).fold(self.last_answer, Instant::max);
         self.tally.add(&done.delivery, &done.answers);
+        if done.answers.iter().any(is_answered) {
+            self.note_recovery()?;
+        }
         self.lines.answered(done)?;
         if let Some(shift) = &mut self.shift {
             for (reading, answer) in done.delivery.readings.iter().zip(&done.answers) {
@@ -91,7 +123,6 @@ impl<'a, W: Write> Stream<'a, W> {
                 self.note_shifts()?;
             }
         }
-        let is_answered = |answer: &Answer| !matches!(answer.verdict, Verdict::Unsent { .. });
         if self.model.is_none() && !self.requested_again && done.answers.iter().any(is_answered) {
             self.requested_again = true;
             self.request_model(source).await?;
@@ -138,7 +169,10 @@ impl<'a, W: Write> Stream<'a, W> {
     }
 
     /// Prints the summary. Readings still unanswered count as unsent.
-    pub(super) fn finish(mut self, source: Option<&Source>) -> io::Result<Report> {
+    ///
+    /// `outbox` comes with whether the stream was stopped before its end.
+    pub(super) fn finish(mut self, outbox: Option<(&Outbox, bool)>) -> io::Result<Report> {
+        let kept = outbox.and_then(|(outbox, _)| outbox.kept());
         let unanswered = self.dispatched - self.answered;
         if unanswered > 0 {
             self.lines.note(format_args!("{unanswered} readings were in flight and got no answer in time"))?;
@@ -148,13 +182,20 @@ impl<'a, W: Write> Stream<'a, W> {
         let alarms = std::mem::take(&mut self.tally.alarms).finish();
         let report = Report {
             alarms,
-            skipped: source.map_or_else(SkippedRows::default, Source::skipped),
+            skipped: outbox.map_or_else(SkippedRows::default, |(outbox, _)| outbox.source().skipped()),
+            kept,
             elapsed: self.last_answer - self.start,
             tally: self.tally,
             is_recorded: self.is_recorded,
             aborted_by: self.aborted_by,
         };
         self.lines.report(&report)?;
+        if let Some((outbox, is_stopped)) = outbox
+            && (is_stopped || !report.is_all_answered())
+            && let Some(readings) = outbox.reached()
+        {
+            self.lines.note(format_args!("another run goes on behind reading {readings} of the recording"))?;
+        }
         self.lines.flush()?;
         Ok(report)
     }

@@ -1,21 +1,29 @@
 //! Sources of readings: a simulation or a file.
 
 mod fleet;
+mod follow;
+mod position;
 mod replay;
 mod simulated;
+mod tail;
 
 pub use fleet::Fleet;
+pub use follow::Follow;
+pub use position::{FileId, Position};
 pub use replay::Replay;
 pub use simulated::{Events, Simulated};
 
 use crate::error::SenderError;
 use jiff::Timestamp;
-use turbine_core::dataset::SkippedRows;
+use serde::{Deserialize, Serialize};
+use std::fs::Metadata;
+use turbine_core::dataset::{CsvRow, SkippedRows};
 use turbine_core::feature::FeatureSet;
 use turbine_core::reading::RawReading;
 
 /// A reading to be sent.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Outgoing {
     /// The reading as a JSON object on one line; every attempt sends these bytes.
     pub json: String,
@@ -30,10 +38,12 @@ pub struct Outgoing {
     pub turbine: usize,
     /// When it was taken.
     pub time: Timestamp,
+    /// The place behind it in the recording that it is from.
+    pub position: Option<Position>,
 }
 
 /// The place of a reading among the events of its turbine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// Outside events.
     Normal,
@@ -55,6 +65,16 @@ pub enum Turn {
     Silent,
 }
 
+/// A recorded reading of the fleet's next turbine, with its own time or, if the row has none, the time `due`.
+fn replayed(features: &FeatureSet, fleet: &mut Fleet, row: CsvRow, due: Timestamp) -> Outgoing {
+    let CsvRow { values, label, timestamp } = row;
+    let (turbine, turbine_id) = fleet.next_turbine();
+    let time = timestamp.unwrap_or(due);
+    let json = encode(&RawReading::from_values(features, &values).at(time).of_turbine(turbine_id));
+    let phase = label.map(|is_fault| if is_fault { Phase::Event } else { Phase::Normal });
+    Outgoing { json, values, is_anomaly: label, phase, turbine, time, position: None }
+}
+
 fn encode(raw: &RawReading<'_>) -> String {
     serde_json::to_string(raw).expect("an object of numbers and strings is always JSON")
 }
@@ -66,6 +86,16 @@ pub trait ReadingSource {
 
     /// The next turn; `None` at the end. Its reading carries the time `due` unless it was recorded with a time of its own.
     fn next_turn(&mut self, due: Timestamp) -> Option<Result<Turn, Self::Error>>;
+
+    /// Whether the next turn is known; until then it must not be asked for.
+    fn is_ready(&mut self) -> bool {
+        true
+    }
+
+    /// Waits until it is worth while to ask again whether the source is ready. Cancelling is safe.
+    fn wait(&mut self) -> impl Future<Output = ()> {
+        std::future::ready(())
+    }
 }
 
 /// A simulation or a file.
@@ -74,15 +104,45 @@ pub enum Source {
     /// Simulated turbines.
     Simulated(Simulated),
     /// The rows of a CSV.
-    Replay(Box<Replay>),
+    Replay {
+        /// The rows.
+        rows: Box<Replay>,
+        /// Behind the last row that was taken; `None` if the file cannot be told from others.
+        position: Option<Position>,
+    },
+    /// The rows of a growing CSV.
+    Follow(Box<Follow>),
 }
 
 impl Source {
+    /// The rows of a CSV, without those that lie before `position` if that is one of this file: its metadata are given.
+    /// Whether they were left out.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn replay(
+        rows: Replay,
+        metadata: Option<&Metadata>,
+        position: Option<Position>,
+    ) -> Result<(Self, bool), SenderError> {
+        let beginning = metadata.map(|file| Position { file: FileId::of(file), readings: 0, bytes: file.len() });
+        let fits = |position: &Position| {
+            beginning.is_some_and(|file| file.file == position.file && file.bytes >= position.bytes)
+        };
+        let known = position.filter(fits).map_or(0, |position| position.readings);
+        let mut source = Source::Replay { rows: Box::new(rows), position: beginning };
+        for _ in 0..known {
+            source.next_turn(Timestamp::UNIX_EPOCH).transpose()?;
+        }
+        Ok((source, known > 0))
+    }
+
     /// The features of its readings.
     pub fn features(&self) -> &FeatureSet {
         match self {
             Source::Simulated(simulated) => simulated.features(),
-            Source::Replay(replay) => replay.features(),
+            Source::Replay { rows, .. } => rows.features(),
+            Source::Follow(follow) => follow.features(),
         }
     }
 
@@ -90,7 +150,8 @@ impl Source {
     pub fn skipped(&self) -> SkippedRows {
         match self {
             Source::Simulated(_) => SkippedRows::default(),
-            Source::Replay(replay) => replay.skipped().clone(),
+            Source::Replay { rows, .. } => rows.skipped().clone(),
+            Source::Follow(follow) => follow.skipped(),
         }
     }
 }
@@ -101,7 +162,25 @@ impl ReadingSource for Source {
     fn next_turn(&mut self, due: Timestamp) -> Option<Result<Turn, SenderError>> {
         match self {
             Source::Simulated(simulated) => Some(Ok(simulated.simulate(due))),
-            Source::Replay(replay) => Some(replay.next_row(due)?.map(Turn::Reading)),
+            Source::Replay { rows, position } => {
+                let row = rows.next_row(due)?;
+                position.iter_mut().for_each(|position| position.readings += u64::from(row.is_ok()));
+                Some(row.map(|reading| Turn::Reading(Outgoing { position: *position, ..reading })))
+            }
+            Source::Follow(follow) => Some(follow.next_row(due)?.map(Turn::Reading)),
+        }
+    }
+
+    fn is_ready(&mut self) -> bool {
+        match self {
+            Source::Follow(follow) => follow.is_ready(),
+            Source::Simulated(_) | Source::Replay { .. } => true,
+        }
+    }
+
+    async fn wait(&mut self) {
+        if let Source::Follow(follow) = self {
+            follow.wait().await;
         }
     }
 }

@@ -1,13 +1,12 @@
 //! The rows of a CSV as readings.
 
-use super::{Fleet, Outgoing, Phase, encode};
+use super::{Fleet, Outgoing, replayed};
 use crate::error::SenderError;
 use jiff::Timestamp;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use turbine_core::dataset::{Columns, CsvRow, CsvRows, DatasetError, SkippedRows};
+use turbine_core::dataset::{Columns, CsvRows, DatasetError, SkippedRows};
 use turbine_core::feature::FeatureSet;
-use turbine_core::reading::RawReading;
 
 /// Recorded readings in the order of the file, assigned to the turbines of a fleet in turn.
 #[derive(Debug)]
@@ -50,15 +49,11 @@ impl Replay {
     /// # Errors
     /// [`SenderError::Replay`] if the rest of the file cannot be read.
     pub fn next_row(&mut self, due: Timestamp) -> Option<Result<Outgoing, SenderError>> {
-        let CsvRow { values, label, timestamp } = match self.rows.next()? {
+        let row = match self.rows.next()? {
             Ok(row) => row,
             Err(problem) => return Some(Err(replay_error(&self.path, self.rows.features(), problem))),
         };
-        let (turbine, turbine_id) = self.fleet.next_turbine();
-        let time = timestamp.unwrap_or(due);
-        let json = encode(&RawReading::from_values(self.rows.features(), &values).at(time).of_turbine(turbine_id));
-        let phase = label.map(|is_fault| if is_fault { Phase::Event } else { Phase::Normal });
-        Some(Ok(Outgoing { json, values, is_anomaly: label, phase, turbine, time }))
+        Some(Ok(replayed(self.rows.features(), &mut self.fleet, row, due)))
     }
 }
 
@@ -70,6 +65,7 @@ fn replay_error(path: &Path, features: &FeatureSet, problem: DatasetError) -> Se
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::Phase;
     use super::*;
     use std::num::NonZeroU64;
 

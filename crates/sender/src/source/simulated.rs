@@ -104,7 +104,7 @@ impl Simulated {
         let (turbine, id) = self.fleet.next_turbine();
         let Some((values, is_anomaly, phase)) = self.turbines[turbine].simulate(time) else { return Turn::Silent };
         let json = encode(&RawReading::from_values(&self.features, &values).at(time).of_turbine(id));
-        Turn::Reading(Outgoing { json, values: values.to_vec(), is_anomaly, phase, turbine, time })
+        Turn::Reading(Outgoing { json, values: values.to_vec(), is_anomaly, phase, turbine, time, position: None })
     }
 }
 

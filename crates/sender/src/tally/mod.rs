@@ -85,7 +85,7 @@ mod tests {
         let due = Instant::now();
         let reading = |is_anomaly| Outgoing { is_anomaly, ..Outgoing::default() };
         let labels = [Some(true), Some(false), None, Some(true), Some(false), Some(true)];
-        let delivery = Delivery { number: 0, readings: labels.map(reading).to_vec(), due };
+        let delivery = Delivery { number: 0, first: 0, readings: labels.map(reading).to_vec(), due };
         let scored = |anomaly_score, is_anomaly, ms| Answer {
             verdict: Verdict::Scored {
                 prediction: Prediction { anomaly_score, is_anomaly },

@@ -159,6 +159,7 @@ mod tests {
             turbine_id: None,
             model_version: "".into(),
             watch: Watch::default(),
+            gaps: Default::default(),
         }
     }
 

@@ -270,7 +270,7 @@ impl CsvLog {
 impl RecordLog for CsvLog {
     fn append(&mut self, records: &[&PredictionRecord]) -> Result<(), LogFault> {
         for record in records {
-            record.append_to(&mut self.buffer);
+            record.append_to(&mut self.buffer, self.header.features());
         }
         self.buffered_rows += records.len() as u64;
         if self.config.sync == LogSync::None {

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use turbine_core::prediction::{LogName, LogReader, Prediction, Watch};
 
-const HEADER: &str = "timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score,turbine_id,model_version,surprisal,smoothed_surprisal,in_alarm\n";
+const HEADER: &str = "timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score,turbine_id,model_version,surprisal,smoothed_surprisal,in_alarm,carried,missing\n";
 
 /// A record that can be told from others by its turbine.
 fn record(id: &str) -> PredictionRecord {
@@ -31,12 +31,13 @@ fn record(id: &str) -> PredictionRecord {
         turbine_id: Some(id.parse().unwrap()),
         model_version: "m0123456789ab".into(),
         watch: Watch { surprisal: Some(1.5), smoothed_surprisal: None, in_alarm: false },
+        gaps: Default::default(),
     }
 }
 
 /// Its line.
 fn line(id: &str) -> String {
-    format!("2026-01-31T12:00:00.25Z,25.0,60.2,0.5,0,0.4,{id},m0123456789ab,1.5,,0\n")
+    format!("2026-01-31T12:00:00.25Z,25.0,60.2,0.5,0,0.4,{id},m0123456789ab,1.5,,0,,\n")
 }
 
 /// The log as a service uses it: many tasks append to it.

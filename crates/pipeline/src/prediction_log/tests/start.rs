@@ -79,6 +79,8 @@ async fn a_log_of_other_columns_is_set_aside_whole() {
     for foreign in [
         original,
         "timestamp,rpm,is_anomaly,anomaly_score,turbine_id,model_version,surprisal,smoothed_surprisal,in_alarm\n",
+        "timestamp,temperature,humidity,sound_volume,is_anomaly,anomaly_score,turbine_id,model_version,surprisal,\
+         smoothed_surprisal,in_alarm\n",
         "no log at all",
     ] {
         let place = Place::with(foreign);
@@ -95,7 +97,7 @@ async fn a_log_of_other_columns_is_set_aside_whole() {
 #[tokio::test]
 async fn a_header_that_a_spreadsheet_quoted_is_the_same_header() {
     let quoted = "\u{feff}\"timestamp\",temperature,humidity,sound_volume,is_anomaly,anomaly_score,turbine_id,model_version,\
-         surprisal,smoothed_surprisal,in_alarm\r\n";
+         surprisal,smoothed_surprisal,in_alarm,carried,missing\r\n";
     let place = Place::with(quoted.to_owned() + &line("a").replace('\n', "\r\n"));
     place.open().append(&[record("b")]).await.unwrap();
     assert_eq!(place.ids(), ["a", "b"]);

@@ -197,6 +197,7 @@ pub fn record(turbine: &str, second: i64, smoothed_surprisal: Option<f64>, in_al
         turbine_id: (!turbine.is_empty()).then(|| turbine.parse().unwrap()),
         model_version: "m1".into(),
         watch: Watch { surprisal: smoothed_surprisal, smoothed_surprisal, in_alarm },
+        gaps: Default::default(),
     }
 }
 

@@ -1,0 +1,47 @@
+//! How far a stream is answered without a hole.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// The readings of a stream that are answered, by their numbers: requests may end in another order than they began.
+#[derive(Debug, Default)]
+pub(super) struct Prefix<T> {
+    end: u64,
+    /// Ranges behind the first hole: where each begins, its end, and what was given with it.
+    ahead: BTreeMap<u64, (u64, T)>,
+}
+
+impl<T> Prefix<T> {
+    /// Everything before this number is answered.
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Takes in a range; what was given with the last one that the prefix now covers, if it has grown.
+    pub(super) fn add(&mut self, range: Range<u64>, with: T) -> Option<T> {
+        if !range.is_empty() {
+            self.ahead.insert(range.start, (range.end, with));
+        }
+        let mut last = None;
+        while let Some((end, with)) = self.ahead.remove(&self.end) {
+            self.end = end;
+            last = Some(with);
+        }
+        last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hole_holds_the_prefix_back() {
+        let mut prefix = Prefix::default();
+        assert_eq!(prefix.add(3..5, 'b'), None);
+        assert_eq!((prefix.add(7..9, 'd'), prefix.end()), (None, 0));
+        assert_eq!((prefix.add(0..3, 'a'), prefix.end()), (Some('b'), 5));
+        assert_eq!((prefix.add(5..5, 'x'), prefix.end()), (None, 5));
+        assert_eq!((prefix.add(5..7, 'c'), prefix.end()), (Some('d'), 9));
+    }
+}
