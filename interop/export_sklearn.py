@@ -7,7 +7,7 @@ The pickle (joblib's or Python's own) contains one of
   - a dictionary {"model": IsolationForest, "scaler": StandardScaler, "meta": {...}}, scaler and meta optional,
   - a Pipeline of a scaler and an IsolationForest,
   - a bare IsolationForest.
-The scaler is a StandardScaler, a RobustScaler or a MaxAbsScaler. With contamination "auto", scikit-learn's default, the
+The scaler is a StandardScaler, a RobustScaler, a MaxAbsScaler or a MinMaxScaler without clip. With contamination "auto", scikit-learn's default, the
 threshold is 0.5, as in scikit-learn. Forests of any size, max_samples and max_features are exported.
 Loading a pickle runs the code in it: export only files you trust.
 
@@ -31,14 +31,14 @@ import joblib
 import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MaxAbsScaler, RobustScaler, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 N_GOLDEN = 32
 # Maximum difference between the scores of scikit-learn and ours, with a margin: their powers of two differ in rounding.
 TOLERANCE = 1e-12
 
-# Scalers that compute (x - centre) / scale. A MinMaxScaler computes x * scale + minimum, which rounds differently.
-SCALERS = (StandardScaler, RobustScaler, MaxAbsScaler)
+# Scalers that compute (x - centre) / scale, as we do, and one that computes x * scale + minimum.
+SCALERS = (StandardScaler, RobustScaler, MaxAbsScaler, MinMaxScaler)
 
 # Units and ranges of the default turbine's features.
 KNOWN = {
@@ -70,12 +70,16 @@ def unpack(pickled):
     if scaler is not None and (not isinstance(scaler, SCALERS) or not hasattr(scaler, "n_features_in_")):
         known = ", ".join(scaler.__name__ for scaler in SCALERS)
         raise ExportError(f"the scaler is a {type(scaler).__name__}, not fitted or not one of: {known}")
+    if isinstance(scaler, MinMaxScaler) and scaler.clip:
+        raise ExportError("the MinMaxScaler has clip=True, which hides how far a value is outside; fit it without")
     return model, scaler, meta
 
 
 def centre_and_scale(scaler, n):
-    """What a scaler subtracts from each feature, and by what it divides."""
+    """What a scaler subtracts from each feature, and by what it divides; nothing if the thresholds are of raw values."""
     centre, scale = None, getattr(scaler, "scale_", None)
+    if isinstance(scaler, MinMaxScaler):
+        return np.zeros(n), np.ones(n)
     if isinstance(scaler, StandardScaler) and scaler.with_mean:
         centre = scaler.mean_
     elif isinstance(scaler, RobustScaler):
@@ -124,7 +128,38 @@ def double_threshold(threshold):
     return float(middle if np.float32(middle) == single else np.nextafter(middle, -np.inf))
 
 
-def tree_data(tree, features):
+def raw_thresholds(thresholds, scale, minimum):
+    """The largest doubles that are not above the thresholds after x * scale + minimum, rounded to 32 bits.
+
+    Found by bisection, since the sum rounds differently near different values.
+    """
+    # Doubles in the order of their bits: the integers between two of them are the doubles between.
+    low = np.full(len(thresholds), -0x7FEFFFFFFFFFFFFF)
+    high = -low
+    while np.any(low < high):
+        # The mean, rounded up, without overflow.
+        middle = (low | high) - ((low ^ high) >> 1)
+        with np.errstate(over="ignore"):
+            is_left = (double_of(middle) * scale + minimum).astype(np.float32).astype(np.float64) <= thresholds
+        low, high = np.where(is_left, middle, low), np.where(is_left, high, middle - 1)
+    return double_of(low).tolist()
+
+
+def double_of(order):
+    """The doubles at these places in the order of all doubles, in which 0 is at 0."""
+    return np.copysign(np.abs(order).view(np.float64), order)
+
+
+def thresholds_of(tree, splits, features, scaler):
+    """The threshold of each split, for values as the service compares them."""
+    thresholds = tree.threshold[splits]
+    if not isinstance(scaler, MinMaxScaler):
+        return [double_threshold(threshold) for threshold in thresholds]
+    of = np.asarray(features)[tree.feature[splits]] if len(splits) else np.array([], dtype=int)
+    return raw_thresholds(thresholds, scaler.scale_[of], scaler.min_[of])
+
+
+def tree_data(tree, features, scaler):
     """One tree in our format; see `TreeData` in crates/core/src/forest/data.rs."""
     is_leaf = tree.children_left < 0
     # Splits and leaves are numbered separately, in the order of the nodes, where parents come first.
@@ -132,7 +167,7 @@ def tree_data(tree, features):
     splits = np.flatnonzero(~is_leaf)
     return {
         "feature": [int(features[i]) for i in tree.feature[splits]],
-        "threshold": [double_threshold(threshold) for threshold in tree.threshold[splits]],
+        "threshold": thresholds_of(tree, splits, features, scaler),
         "left": [int(i) for i in number[tree.children_left[splits]]],
         "right": [int(i) for i in number[tree.children_right[splits]]],
         "n_samples": [int(n) for n in tree.n_node_samples[is_leaf]],
@@ -157,18 +192,18 @@ def splits_of(model, n):
     return centre, np.array([np.std(values) or 1.0 if values else 1.0 for values in at])
 
 
-def golden_readings(model, centre, scale, threshold):
+def golden_readings(model, scaler, threshold):
     """Readings at increasing distances from the middle of the splits, with scikit-learn's scores."""
     draw = random.Random(0)
-    middle, spread = splits_of(model, len(centre))
-    scaled = [[m + s * draw.gauss(0, 1) * (i / 8) for m, s in zip(middle, spread)] for i in range(N_GOLDEN)]
-    values = (np.array(scaled) * scale + centre).tolist()
-    scores = -model.score_samples((np.array(values) - centre) / scale)
+    middle, spread = splits_of(model, model.n_features_in_)
+    scaled = np.array([[m + s * draw.gauss(0, 1) * (i / 8) for m, s in zip(middle, spread)] for i in range(N_GOLDEN)])
+    values = scaled if scaler is None else scaler.inverse_transform(scaled)
+    scores = -model.score_samples(scaled if scaler is None else scaler.transform(values))
     return {
         "tolerance": TOLERANCE,
         "readings": [
             {"values": row, "anomaly_score": float(score), "is_anomaly": bool(score > threshold)}
-            for row, score in zip(values, scores)
+            for row, score in zip(values.tolist(), scores)
         ],
     }
 
@@ -176,17 +211,18 @@ def golden_readings(model, centre, scale, threshold):
 def export(pickled, names=None, contamination=None):
     """The text of the model file for an unpickled object."""
     model, scaler, meta = unpack(pickled)
-    # Without its names, a model fitted to a data frame warns for every plain array.
     names = feature_names(model, scaler, meta, names)
-    if hasattr(model, "feature_names_in_"):
-        del model.feature_names_in_
+    # With names of their own, they warn of every plain array.
+    for fitted in (model, scaler):
+        if hasattr(fitted, "feature_names_in_"):
+            del fitted.feature_names_in_
     n = len(names)
     centre, scale = centre_and_scale(scaler, n)
     contamination = contamination or model.contamination
     is_auto = contamination == "auto"
     # A reading that scores exactly the threshold is normal, even if our score differs in its last bits.
     threshold = float(-model.offset_) * (1 + 1e-13)
-    trees = [tree_data(tree, features) for tree, features in trees_of(model)]
+    trees = [tree_data(tree, features, scaler) for tree, features in trees_of(model)]
     seed = model.random_state if isinstance(model.random_state, (int, np.integer)) else None
     body = {
         "features": [feature(name) for name in names],
@@ -209,7 +245,7 @@ def export(pickled, names=None, contamination=None):
             "evaluation": None,
             "interop_difference": None,
         },
-        "golden": golden_readings(model, centre, scale, threshold),
+        "golden": golden_readings(model, scaler, threshold),
         "forest": {
             "n_features": n,
             "sample_size": int(model.max_samples_),

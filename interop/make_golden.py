@@ -9,6 +9,7 @@ The case says what is exported:
   scaled  a dictionary with a StandardScaler, and a forest with contamination 0.05 (the default),
   auto    a forest by itself with contamination "auto", whose trees see two of the three features each,
   default IsolationForest() as it comes, with names of features,
+  minmax  a pipeline of a MinMaxScaler and IsolationForest(max_features=2),
   large   a pipeline of a RobustScaler and a forest of 500 trees, max_samples 4,096, max_features 0.7.
 
 The folder then contains `model.json`, written by export_sklearn.py, and `expected.json`: readings with scikit-learn's
@@ -26,7 +27,7 @@ import sklearn
 from export_sklearn import centre_and_scale, export, trees_of, unpack
 from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import RobustScaler, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 FEATURES = ["temperature", "humidity", "sound_volume"]
 
@@ -83,6 +84,9 @@ def fit(case, training, n_estimators, max_samples):
             # As after a fit to a data frame, without the need for pandas.
             forest.feature_names_in_ = np.array(FEATURES, dtype=object)
             return forest, None
+        case "minmax":
+            forest = IsolationForest(max_features=2, random_state=42)
+            return Pipeline([("scale", MinMaxScaler()), ("forest", forest)]).fit(training), FEATURES
         case "large":
             forest = IsolationForest(n_estimators=500, max_samples=4096, max_features=0.7, random_state=42)
             return Pipeline([("scale", RobustScaler()), ("forest", forest)]).fit(training), FEATURES
@@ -91,7 +95,7 @@ def fit(case, training, n_estimators, max_samples):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--case", choices=["scaled", "auto", "default", "large"], default="scaled")
+    parser.add_argument("--case", choices=["scaled", "auto", "default", "minmax", "large"], default="scaled")
     parser.add_argument("--n-estimators", type=int, default=100)
     parser.add_argument("--max-samples", type=int, default=256)
     parser.add_argument("--readings", type=int, default=10_000)
@@ -107,7 +111,10 @@ def main():
 
     # Training readings, one of which may score exactly the threshold; readings on splits; and other readings.
     model, scaler, _ = unpack(pickled)
-    centre, scale = centre_and_scale(scaler, len(FEATURES))
+    if isinstance(scaler, MinMaxScaler):
+        centre, scale = -scaler.min_ / scaler.scale_, 1 / scaler.scale_
+    else:
+        centre, scale = centre_and_scale(scaler, len(FEATURES))
     half, rest = arguments.readings // 2, arguments.readings - arguments.readings // 2
     splits = on_thresholds(model, centre, scale, rest - rest // 4, 1)
     readings = np.vstack([training[:half], splits, simulate(rest // 4, 2)])

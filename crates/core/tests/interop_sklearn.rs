@@ -74,7 +74,7 @@ fn a_default_model_has_the_threshold_of_scikit_learn() {
     assert_eq!(trees.iter().flat_map(|tree| &tree.feature).collect::<BTreeSet<_>>().len(), 3);
 }
 
-/// Exports models of four kinds with the interpreter `PYTHON`, by default `python3`.
+/// Exports models of five kinds with the interpreter `PYTHON`, by default `python3`.
 #[test]
 fn models_exported_now_score_as_scikit_learn_does() {
     let python = env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
@@ -83,7 +83,8 @@ fn models_exported_now_score_as_scikit_learn_does() {
         eprintln!("NOT RUN: {python} has no scikit-learn; only the committed models were compared");
         return check_committed();
     }
-    for (case, anomalies) in [("scaled", CONTAMINATED), ("auto", AUTO), ("default", AUTO), ("large", AUTO)] {
+    let auto = ["auto", "default", "minmax", "large"].map(|case| (case, AUTO));
+    for (case, anomalies) in [("scaled", CONTAMINATED)].into_iter().chain(auto) {
         let folder = tempfile::tempdir().unwrap();
         let script = interop().join("make_golden.py");
         let made =
