@@ -19,6 +19,8 @@ const INTERVAL: SignedDuration = SignedDuration::from_mins(10);
 const TURBINES: i64 = 6;
 /// Readings of each turbine in a request.
 const BATCH: i64 = 10;
+/// How much less a reading weighs in the smoothed surprisal than the one after it: 1 − 2 / (span + 1), span 5.
+const FADING: f64 = 2.0 / 3.0;
 /// A sensor is stuck from this many readings with one value on: in training, none repeats.
 const STUCK_AFTER: u32 = 20;
 
@@ -98,6 +100,9 @@ struct Folded {
     last: Option<Timestamp>,
     raised: Option<Timestamp>,
     peak: f64,
+    smoothed: f64,
+    /// The weight of all readings, the newest having 1.
+    weight: f64,
     /// Value and number of readings with it, sensor by sensor.
     held: [(f64, u32); 2],
 }
@@ -114,11 +119,19 @@ fn fold(rows: &[LogRow]) -> (BTreeMap<&str, Folded>, Alarms) {
         if turbine.last.is_some_and(|last| time <= last) {
             continue;
         }
+        // With `none`, a kill loses answered rows: a gap, after which smoothing begins again.
+        if turbine.last.is_some_and(|last| time.duration_since(last) > INTERVAL * 10) {
+            turbine.weight = 0.0;
+        }
         turbine.last = Some(time);
         for (held, &value) in turbine.held.iter_mut().zip(&row.values) {
             *held = if held.0 == value && held.1 > 0 { (value, held.1 + 1) } else { (value, 1) };
         }
         let smoothed = row.smoothed_surprisal.unwrap();
+        turbine.weight = FADING * turbine.weight + 1.0;
+        turbine.smoothed += (row.surprisal.unwrap() - turbine.smoothed) / turbine.weight;
+        let difference = (turbine.smoothed - smoothed).abs();
+        assert!(difference <= 1e-9 * smoothed.max(1.0), "smoothing differs or began again: {row:?}");
         let id = |raised: Timestamp| format!("{}@{raised}", row.turbine_id);
         match (turbine.raised, row.in_alarm) {
             (None, true) => {
