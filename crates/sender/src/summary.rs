@@ -31,12 +31,6 @@ impl Report {
     pub fn is_complete(&self) -> bool {
         self.tally.failed == 0 && (self.tally.unsent == 0 || self.kept.is_some()) && self.aborted_by.is_none()
     }
-
-    /// Whether the stream reached its end and every reading was answered.
-    pub fn is_all_answered(&self) -> bool {
-        let kept = self.kept.as_ref().map_or(0, |kept| kept.readings);
-        self.tally.unsent == 0 && kept == 0 && self.aborted_by.is_none()
-    }
 }
 
 impl fmt::Display for Report {
@@ -203,7 +197,7 @@ mod tests {
         let mut report = report();
         report.tally.unsent = 3;
         report.kept = Some(Kept { readings: 5, path: "a.spool".into() });
-        assert!(report.is_complete() && !report.is_all_answered());
+        assert!(report.is_complete());
         let text = report.to_string();
         assert!(
             text.contains("\n[sender] kept=5 in a.spool: the next run with this --spool sends them first\n"),

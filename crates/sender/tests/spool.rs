@@ -72,6 +72,21 @@ fn a_reading_that_the_service_cannot_take_does_not_hold_the_others_up_and_is_kep
 }
 
 #[test]
+fn a_wrong_key_costs_no_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.spool");
+    let flags = ["--spool", path.to_str().unwrap(), "--interval", "0", "--count", "3", "--retries", "0"];
+    let api = FakeApi::start(turbine_model(), |_| Reply::Status(401, "", json!({"error": "this needs an API key"})));
+    let run = Run::of(api.address, &flags);
+    run.assert_counts(0, 3, 0, 0, 0);
+    assert_eq!(run.lines("[sender] kept=3 in ").len(), 1, "{}", run.stdout);
+    let api = FakeApi::healthy(turbine_model());
+    Run::of(api.address, &flags).assert_counts(6, 0, 0, 0, 0);
+    assert_eq!(api.scored.lock().unwrap().len(), 6);
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_spool_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let api = FakeApi::healthy(turbine_model());

@@ -30,6 +30,18 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// Whether it settles what becomes of the reading. A wrong key, a wrong URL or an answer that cannot be read says nothing
+    /// of the reading: it is worth sending again once that is mended.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Verdict::Scored { .. } => true,
+            Verdict::Refused { status, .. } => !matches!(status, 200 | 401 | 403 | 404 | 405 | 415),
+            Verdict::Unsent { .. } => false,
+        }
+    }
+}
+
 /// A verdict and when it arrived.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {

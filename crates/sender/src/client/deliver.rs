@@ -82,7 +82,9 @@ impl Client {
 
     /// The delays of the delivery with this number.
     pub fn backoff(&self, number: u64) -> Backoff {
-        Backoff::new(self.retries, self.seed.wrapping_add(number))
+        // One that tries without end needs a delay to start over with.
+        let retries = if self.is_persistent { self.retries.max(1) } else { self.retries };
+        Backoff::new(retries, self.seed.wrapping_add(number))
     }
 
     /// Whether an unreachable service is tried without end.

@@ -7,7 +7,7 @@ mod spool;
 pub use bookmark::Bookmark;
 pub use spool::Spool;
 
-use crate::client::{Answered, Verdict};
+use crate::client::Answered;
 use crate::config::{Config, DeliverySize};
 use crate::error::SenderError;
 use crate::feed::{Delivery, Feed};
@@ -48,6 +48,7 @@ pub struct Outbox {
     /// Whether the source waits, so that readings need not be taken before they can be sent.
     is_patient: bool,
     has_ended: bool,
+    has_open: bool,
 }
 
 impl Memory {
@@ -77,7 +78,7 @@ impl Outbox {
         let feed_size = if matches!(memory, Memory::Spool(_)) { DeliverySize { wait: false, ..size } } else { size };
         let feed = Feed::new(source, schedule, count, feed_size);
         let is_patient = config.interval.is_zero() && !config.follow;
-        Outbox { feed, memory, size, deliveries: 0, is_patient, has_ended: false }
+        Outbox { feed, memory, size, deliveries: 0, is_patient, has_ended: false, has_open: false }
     }
 
     /// The source of the readings.
@@ -89,6 +90,11 @@ impl Outbox {
     pub fn kept(&self) -> Option<Kept> {
         let Memory::Spool(spool) = &self.memory else { return None };
         Some(Kept { readings: spool.pending(), path: spool.path().to_owned() })
+    }
+
+    /// Whether there are readings of which it is not settled what becomes of them, so that another run should send them.
+    pub fn has_open(&self) -> bool {
+        self.has_open
     }
 
     /// How many readings of the recording another run leaves out; `None` if this one remembers no row.
@@ -143,12 +149,11 @@ impl Outbox {
     pub fn answered(&mut self, done: &Answered) -> Result<Option<String>, SenderError> {
         let Delivery { first, readings, .. } = &done.delivery;
         let mut from = 0;
-        let unsent = |verdict: &Verdict| matches!(verdict, Verdict::Unsent { .. });
         let mut note = None;
-        // What is answered behind an unsent reading is kept apart from it.
-        for run in done.answers.chunk_by(|a, b| unsent(&a.verdict) == unsent(&b.verdict)) {
+        // What is settled behind a reading that is not is kept apart from it.
+        for run in done.answers.chunk_by(|a, b| a.verdict.is_final() == b.verdict.is_final()) {
             let to = from + run.len();
-            if !unsent(&run[0].verdict) {
+            if run[0].verdict.is_final() {
                 let numbers = first + from as u64..first + to as u64;
                 match &mut self.memory {
                     Memory::None => {}
@@ -164,6 +169,7 @@ impl Outbox {
                     }
                 }
             }
+            self.has_open |= !run[0].verdict.is_final();
             from = to;
         }
         Ok(note)

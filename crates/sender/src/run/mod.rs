@@ -39,7 +39,7 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
         started = start::start(config, &client, &mut lines, note) => Some(started?),
     };
     let Some(Started { mut outbox, model, resumed }) = started else {
-        return Ok(Stream::new(config, &client, lines, None).finish(None)?);
+        return Ok(Stream::new(config, &client, lines, None).finish(None, true)?);
     };
     let mut stream = Stream::new(config, &client, lines, model);
     stream.watch(outbox.source())?;
@@ -109,9 +109,9 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
         stream.require_rows(config, outbox.source());
     }
     drop(progress);
-    let is_stopped = deadline.is_some();
-    let report = stream.finish(Some((&outbox, is_stopped)))?;
-    if report.is_all_answered() && !is_stopped {
+    let is_through = deadline.is_none() && !stream.is_aborted() && !outbox.has_open();
+    let report = stream.finish(Some(&outbox), is_through)?;
+    if is_through {
         outbox.forget()?;
     }
     Ok(report)

@@ -170,9 +170,9 @@ impl<'a, W: Write> Stream<'a, W> {
 
     /// Prints the summary. Readings still unanswered count as unsent.
     ///
-    /// `outbox` comes with whether the stream was stopped before its end.
-    pub(super) fn finish(mut self, outbox: Option<(&Outbox, bool)>) -> io::Result<Report> {
-        let kept = outbox.and_then(|(outbox, _)| outbox.kept());
+    /// `is_through`: whether nothing is left for another run.
+    pub(super) fn finish(mut self, outbox: Option<&Outbox>, is_through: bool) -> io::Result<Report> {
+        let kept = outbox.and_then(Outbox::kept);
         let unanswered = self.dispatched - self.answered;
         if unanswered > 0 {
             self.lines.note(format_args!("{unanswered} readings were in flight and got no answer in time"))?;
@@ -182,7 +182,7 @@ impl<'a, W: Write> Stream<'a, W> {
         let alarms = std::mem::take(&mut self.tally.alarms).finish();
         let report = Report {
             alarms,
-            skipped: outbox.map_or_else(SkippedRows::default, |(outbox, _)| outbox.source().skipped()),
+            skipped: outbox.map_or_else(SkippedRows::default, |outbox| outbox.source().skipped()),
             kept,
             elapsed: self.last_answer - self.start,
             tally: self.tally,
@@ -190,10 +190,7 @@ impl<'a, W: Write> Stream<'a, W> {
             aborted_by: self.aborted_by,
         };
         self.lines.report(&report)?;
-        if let Some((outbox, is_stopped)) = outbox
-            && (is_stopped || !report.is_all_answered())
-            && let Some(readings) = outbox.reached()
-        {
+        if !is_through && let Some(readings) = outbox.and_then(Outbox::reached) {
             self.lines.note(format_args!("another run goes on behind reading {readings} of the recording"))?;
         }
         self.lines.flush()?;
