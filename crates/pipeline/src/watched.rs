@@ -122,6 +122,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use turbine_core::prediction::{Prediction, Watch as InTime};
+    use turbine_core::sensors::Gaps;
 
     fn row(turbine: &str, value: usize) -> PredictionRecord {
         PredictionRecord {
@@ -131,6 +132,7 @@ mod tests {
             turbine_id: Some(turbine.parse().unwrap()),
             model_version: "m1".into(),
             watch: InTime::default(),
+            gaps: Gaps::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use turbine_core::prediction::{LogReader, Prediction, Watch};
+use turbine_core::sensors::Gaps;
 
 const START: i64 = 1_769_860_800;
 
@@ -36,7 +37,7 @@ impl Place {
         if path.exists() {
             text = std::fs::read(&path).unwrap();
         }
-        rows.iter().for_each(|row| row.append_to(&mut text));
+        rows.iter().for_each(|row| row.append_to(&mut text, &self.features));
         std::fs::write(path, text).unwrap();
     }
 
@@ -121,6 +122,7 @@ fn row(turbine: u8, second: i64, n: usize) -> PredictionRecord {
             smoothed_surprisal: Some((n % 13) as f64 / 8.0),
             in_alarm: n.is_multiple_of(50),
         },
+        gaps: Gaps::default(),
     }
 }
 
