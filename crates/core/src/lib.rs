@@ -33,4 +33,5 @@ pub mod reading;
 pub mod scaler;
 pub mod simulation;
 pub mod threshold;
+pub mod time;
 pub mod training;
