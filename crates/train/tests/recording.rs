@@ -60,7 +60,7 @@ const ROLES: [&str; 4] = ["--label", "fault", "--timestamp", "time"];
 
 #[test]
 fn a_recording_is_learnt_by_its_normal_rows_in_time() {
-    let (model, output) = trained(&recording(100), &ROLES);
+    let (model, output) = trained(&recording(100), &[&ROLES[..], &["--features", "load,heat,still"]].concat());
     assert_eq!(model.detector().kind(), DetectorKind::ForestAndNeighbours);
     assert_eq!((model.training().rows, model.params().extension_level), (900, 0));
     let MonitorSettings { smoothing_span, typical_interval, alarm, longest_unchanged } = model.monitor().settings();
@@ -99,7 +99,7 @@ fn rows_labelled_as_faults_are_not_learnt() {
         None => format!("{line}\n"),
     };
     let wild: String = clean.lines().map(wild).collect();
-    let without_times = ["--label", "fault", "--features", "load,heat"];
+    let without_times = ["--label", "fault", "--features", "load,heat", "--exclude", "time"];
     for arguments in [&ROLES[..], &without_times] {
         let [(clean, _), (wild, _)] = [&clean, &wild].map(|csv| trained(csv, arguments));
         let learnt = |model: &Model| (model.detector().clone(), model.monitor().clone(), model.threshold());
@@ -136,7 +136,7 @@ fn detector_and_alarm_follow_the_flags() {
 
 #[test]
 fn without_times_neither_interval_nor_rate_is_known() {
-    let (model, output) = trained(&recording(0), &["--label", "fault", "--features", "load,heat"]);
+    let (model, output) = trained(&recording(0), &["--label", "fault", "--exclude", "time"]);
     let MonitorSettings { typical_interval, alarm, longest_unchanged, .. } = model.monitor().settings();
     assert_eq!((*typical_interval, alarm.unwrap().expected_per_day), (None, None));
     assert!(longest_unchanged.is_empty(), "the order is unknown: {longest_unchanged:?}");
@@ -219,7 +219,10 @@ fn what_cannot_be_imported_is_explained() {
     let cases: [(&[&str], &[&str]); 3] = [
         (&["--import", "own.json", "--data", "normal.csv"], &["--import own.json", "trained by this program"]),
         (&["--import", GOLDEN, "--data", "other.csv"], &["other.csv", "no column \"temperature\""]),
-        (&["--import", GOLDEN, "--data", "normal.csv", "--false-alarms-per-day", "1"], &["--timestamp"]),
+        (
+            &["--import", GOLDEN, "--data", "normal.csv", "--exclude", "time", "--false-alarms-per-day", "1"],
+            &["--timestamp"],
+        ),
     ];
     for (arguments, expected) in cases {
         let (success, _, errors) = train(folder.path(), &[arguments, &["--model", "m.json"]].concat());

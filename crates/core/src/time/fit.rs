@@ -7,7 +7,7 @@ use super::format::{Form, TimeFormat};
 const ORDERS: [Order; 3] = [Order::YearFirst, Order::DayFirst, Order::MonthFirst];
 
 /// The share of a column's cells that must be times; the others are gaps and typing errors.
-const MOST_CELLS: f64 = 0.9;
+const MOST_CELLS: f64 = 0.8;
 
 /// Counts how many cells of a column each format fits.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -35,5 +35,11 @@ pub fn read_epoch(number: f64) -> Option<Timestamp> {
     EpochUnit::of(number)?.read(number)
 }
 
+/// Whether a text is a date or a time of day in any order.
+pub(crate) fn is_time(text: &str) -> bool {
+    let orders = [Order::YearFirst, Order::DayFirst, Order::MonthFirst];
+    orders.into_iter().any(|order| civil::read(text, order).is_some()) || civil::is_clock(text)
+}
+
 #[cfg(test)]
 mod tests;
