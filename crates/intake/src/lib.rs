@@ -9,4 +9,4 @@ mod source;
 pub use args::{FormArgs, column, range};
 pub use progress::Progress;
 pub use report::{columns, form, sentinels};
-pub use source::{STANDARD_INPUT, source};
+pub use source::{source, stream};

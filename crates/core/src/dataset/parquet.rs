@@ -52,7 +52,7 @@ impl Records {
         };
         let reader: Box<dyn FileReader> = match part.content()? {
             Whole::File(file) => Box::new(SerializedFileReader::new(file).map_err(failed)?),
-            Whole::Bytes(bytes) => Box::new(SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(failed)?),
+            Whole::Bytes(bytes) => Box::new(SerializedFileReader::new(bytes::Bytes::from_owner(bytes)).map_err(failed)?),
         };
         let fields = reader.metadata().file_metadata().schema().get_fields().to_vec();
         let header = fields.iter().map(|field| field.name().trim().to_owned()).collect();

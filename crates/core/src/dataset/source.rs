@@ -54,7 +54,9 @@ impl Source {
             if found.is_empty() {
                 return Err(DatasetError::NoFile { path: path.to_owned(), is_folder: path.is_dir() });
             }
-            parts.extend(found.into_iter().map(Part::file));
+            for path in found {
+                parts.push(Part::file(path)?);
+            }
         }
         Ok(Source { parts, read: Arc::default() })
     }
@@ -69,6 +71,20 @@ impl Source {
     pub fn stream(name: impl Into<String>, stream: impl Read + Send + 'static) -> Self {
         let content = Content::Stream(Arc::new(Mutex::new(Some(Box::new(stream)))));
         Source { parts: vec![Part { name: name.into(), content }], read: Arc::default() }
+    }
+
+    /// The same, with all streams read into memory, so that it can be read again.
+    ///
+    /// # Errors
+    /// [`DatasetError::Open`] if a stream cannot be read.
+    pub fn buffered(mut self) -> Result<Self, DatasetError> {
+        for part in self.parts.iter_mut().filter(|part| !part.is_repeatable()) {
+            let mut bytes = Vec::new();
+            let read = part.open(&self.read)?.read_to_end(&mut bytes);
+            read.map_err(|problem| DatasetError::Open { name: part.name.clone(), problem })?;
+            part.content = Content::Bytes(bytes.into());
+        }
+        Ok(self)
     }
 
     /// The path, or the first one and how many more there are.
@@ -102,8 +118,16 @@ impl Source {
 }
 
 impl Part {
-    fn file(path: PathBuf) -> Self {
-        Part { name: path.display().to_string(), content: Content::File(path) }
+    fn file(path: PathBuf) -> Result<Self, DatasetError> {
+        let name = path.display().to_string();
+        if path.is_file() {
+            return Ok(Part { name, content: Content::File(path) });
+        }
+        // A pipe cannot be opened twice.
+        match File::open(&path) {
+            Ok(pipe) => Ok(Part { name, content: Content::Stream(Arc::new(Mutex::new(Some(Box::new(pipe))))) }),
+            Err(problem) => Err(DatasetError::Open { name, problem }),
+        }
     }
 
     pub(super) fn is_repeatable(&self) -> bool {
@@ -130,7 +154,7 @@ impl Part {
         let failed = |problem| DatasetError::Open { name: self.name.clone(), problem };
         match &self.content {
             Content::File(path) => Ok(Whole::File(File::open(path).map_err(failed)?)),
-            Content::Bytes(bytes) => Ok(Whole::Bytes(bytes.to_vec())),
+            Content::Bytes(bytes) => Ok(Whole::Bytes(Arc::clone(bytes))),
             Content::Stream(_) => {
                 Err(failed(io::Error::other("Parquet is read from its end: give a file instead of standard input")))
             }
@@ -142,7 +166,7 @@ impl Part {
 #[cfg(feature = "parquet")]
 pub(super) enum Whole {
     File(File),
-    Bytes(Vec<u8>),
+    Bytes(Arc<[u8]>),
 }
 
 impl fmt::Debug for Part {

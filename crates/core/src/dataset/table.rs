@@ -19,7 +19,7 @@ pub struct Table {
     form: Vec<String>,
     time: Option<TimeColumn>,
     pub(super) fits: TimeFits,
-    /// The records of a stream, which cannot be opened again.
+    /// The records of a single part, which may be a stream and not be opened again.
     opened: Option<Records>,
 }
 
@@ -43,8 +43,8 @@ impl Table {
             }
             let places = places(&names, &source.parts[0], &records, part)?;
             records.sample.iter().for_each(|record| fits.add(record, &places));
-            // Only what can be opened again is closed; thousands of parts would exhaust the system's files.
-            opened.push(if part.is_repeatable() { records.close() } else { records });
+            // Of many parts, thousands would exhaust the system's files.
+            opened.push(if source.parts.len() > 1 && part.is_repeatable() { records.close() } else { records });
         }
         if source.parts.len() > 1 {
             form.insert(0, format!("{} parts", source.parts.len()));
@@ -52,7 +52,7 @@ impl Table {
         let mut table = Table { source, request, names, form, time: None, fits, opened: None };
         table.find_times(known)?;
         table.sort_parts(&opened);
-        table.opened = opened.pop().filter(|_| !table.source.is_repeatable());
+        table.opened = opened.pop().filter(|_| table.source.parts.len() == 1);
         Ok(table)
     }
 

@@ -21,7 +21,11 @@ pub(super) async fn start<W: Write>(
     if let Some(model) = &model {
         lines.model(model)?;
     }
-    Ok((open(config, model.as_ref())?, model))
+    let source = open(config, model.as_ref())?;
+    if let Source::Replay(replay) = &source {
+        lines.note(replay.form())?;
+    }
+    Ok((source, model))
 }
 
 async fn request_model<W: Write>(
@@ -53,8 +57,7 @@ fn open(config: &Config, model: Option<&ModelInfo>) -> Result<Source, SenderErro
     let fleet = Fleet::new(config.turbines);
     match (&config.replay, model) {
         (Some(path), Some(ModelInfo { features, .. })) => {
-            let (label, timestamp) = (config.label.clone(), config.timestamp.clone());
-            let replay = Replay::open(path, features.clone(), label, timestamp, fleet)?;
+            let replay = Replay::open(path, config.request(features), fleet)?;
             Ok(Source::Replay(Box::new(replay)))
         }
         _ => {

@@ -1,38 +1,56 @@
-//! The rows of a CSV as readings.
+//! Recorded rows as readings.
 
 use super::{Fleet, Outgoing, Phase, encode};
 use crate::error::SenderError;
 use jiff::Timestamp;
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use turbine_core::dataset::{Columns, CsvRow, CsvRows, DatasetError, SkippedRows};
+use turbine_core::dataset::{DatasetError, Request, Row, Rows, SkippedRows, Table};
 use turbine_core::feature::FeatureSet;
-use turbine_core::reading::RawReading;
+use turbine_core::reading::{RawReading, TurbineId};
 
-/// Recorded readings in the order of the file, assigned to the turbines of a fleet in turn.
-#[derive(Debug)]
+/// The longest id of a turbine.
+const MOST_ID_CHARS: usize = 64;
+
+/// Recorded readings in the order of the file, of the turbines that a column names or, without one, of those of a fleet in
+/// turn.
 pub struct Replay {
     path: PathBuf,
-    rows: CsvRows<File>,
-    fleet: Fleet,
+    form: String,
+    rows: Rows,
+    turbines: Turbines,
+}
+
+/// Whose readings the rows are.
+#[derive(Debug)]
+enum Turbines {
+    InTurn(Fleet),
+    /// By the column; the ids so far.
+    Named(Vec<TurbineId>),
 }
 
 impl Replay {
-    /// Opens the file and finds the columns of the features, of the label and of the time.
+    /// Opens the file and finds the columns that the request names.
     ///
     /// # Errors
-    /// [`SenderError::Open`], or [`SenderError::Replay`] if a column is missing.
-    pub fn open(
-        path: &Path,
-        features: FeatureSet,
-        label: Option<String>,
-        timestamp: Option<String>,
-        fleet: Fleet,
-    ) -> Result<Self, SenderError> {
-        let file = File::open(path).map_err(|problem| SenderError::Open { path: path.to_owned(), problem })?;
-        let columns = Columns { features: Some(features.clone()), label, timestamp };
-        let rows = CsvRows::new(file, &columns).map_err(|problem| replay_error(path, &features, problem))?;
-        Ok(Replay { path: path.to_owned(), rows, fleet })
+    /// [`SenderError::Replay`] if the file cannot be read or a column is missing.
+    pub fn open(path: &Path, request: Request, fleet: Fleet) -> Result<Self, SenderError> {
+        let features = request.features.clone();
+        let turbines = match request.turbine {
+            Some(_) => Turbines::Named(Vec::new()),
+            None => Turbines::InTurn(fleet),
+        };
+        let open = || {
+            let table = Table::open(intake::stream(path)?, request)?;
+            Ok((intake::form(&table), table.rows()?.with_any_value()))
+        };
+        let opened: Result<(String, Rows), DatasetError> = open();
+        let (form, rows) = opened.map_err(|problem| replay_error(path, features.as_ref(), problem))?;
+        Ok(Replay { path: path.to_owned(), form, rows, turbines })
+    }
+
+    /// What the file was detected as, in one line.
+    pub fn form(&self) -> &str {
+        &self.form
     }
 
     /// The features given to [`Replay::open`].
@@ -48,13 +66,35 @@ impl Replay {
     /// The next usable row, with its own time or, without a time column, the time `due`; `None` at the end of the file.
     ///
     /// # Errors
-    /// [`SenderError::Replay`] if the rest of the file cannot be read.
+    /// [`SenderError::Replay`] if the rest of the file cannot be read, [`SenderError::TurbineName`] if a turbine's name has
+    /// no letter or digit.
     pub fn next_row(&mut self, due: Timestamp) -> Option<Result<Outgoing, SenderError>> {
-        let CsvRow { values, label, timestamp } = match self.rows.next()? {
+        let Row { values, label, timestamp, turbine } = match self.rows.next()? {
             Ok(row) => row,
-            Err(problem) => return Some(Err(replay_error(&self.path, self.rows.features(), problem))),
+            Err(problem) => return Some(Err(replay_error(&self.path, Some(self.rows.features()), problem))),
         };
-        let (turbine, turbine_id) = self.fleet.next_turbine();
+        let (turbine, turbine_id) = match (&mut self.turbines, turbine) {
+            (Turbines::InTurn(fleet), _) => fleet.next_turbine(),
+            (Turbines::Named(ids), turbine) => {
+                let turbine = turbine.unwrap_or_default();
+                if turbine == ids.len() {
+                    match id(&self.rows.turbines()[turbine], ids) {
+                        Some(Ok(id)) => ids.push(id),
+                        Some(Err(other)) => {
+                            let name = |index: usize| self.rows.turbines()[index].clone();
+                            let problem =
+                                DatasetError::TurbineTwice(name(other), name(turbine), ids[other].to_string());
+                            return Some(Err(replay_error(&self.path, Some(self.rows.features()), problem)));
+                        }
+                        None => {
+                            let name = self.rows.turbines()[turbine].clone();
+                            return Some(Err(SenderError::TurbineName { path: self.path.clone(), name }));
+                        }
+                    }
+                }
+                (turbine, &ids[turbine])
+            }
+        };
         let time = timestamp.unwrap_or(due);
         let json = encode(&RawReading::from_values(self.rows.features(), &values).at(time).of_turbine(turbine_id));
         let phase = label.map(|is_fault| if is_fault { Phase::Event } else { Phase::Normal });
@@ -62,8 +102,23 @@ impl Replay {
     }
 }
 
-fn replay_error(path: &Path, features: &FeatureSet, problem: DatasetError) -> SenderError {
-    let features = features.names().collect::<Vec<_>>().join(", ");
+impl std::fmt::Debug for Replay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replay").field("path", &self.path).field("form", &self.form).finish_non_exhaustive()
+    }
+}
+
+/// The id of the turbine with this name: what an id cannot contain becomes a dash. `None` if nothing is left; the index of
+/// the other turbine if it has the id already.
+fn id(name: &str, ids: &[TurbineId]) -> Option<Result<TurbineId, usize>> {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
+    let text: String = name.chars().map(safe).take(MOST_ID_CHARS).collect();
+    let id: TurbineId = text.trim_start_matches(['.', '_', '-']).parse().ok()?;
+    Some(ids.iter().position(|other| *other == id).map_or(Ok(id), Err))
+}
+
+fn replay_error(path: &Path, features: Option<&FeatureSet>, problem: DatasetError) -> SenderError {
+    let features = features.into_iter().flat_map(FeatureSet::names).collect::<Vec<_>>().join(", ");
     SenderError::Replay { path: path.to_owned(), features, problem }
 }
 
@@ -77,9 +132,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rows.csv");
         std::fs::write(&path, csv).unwrap();
-        let features = FeatureSet::from_names(["b", "a"]).unwrap();
-        let fleet = Fleet::new(NonZeroU64::new(turbines).unwrap());
-        Replay::open(&path, features, label.map(str::to_owned), timestamp.map(str::to_owned), fleet)
+        let request = Request {
+            label: label.map(str::to_owned),
+            timestamp: timestamp.map(str::to_owned),
+            ..request()
+        };
+        Replay::open(&path, request, Fleet::new(NonZeroU64::new(turbines).unwrap()))
+    }
+
+    fn request() -> Request {
+        Request { features: Some(FeatureSet::from_names(["b", "a"]).unwrap()), ..Request::default() }
     }
 
     #[test]
@@ -128,8 +190,28 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let (features, fleet) = (FeatureSet::turbine(), Fleet::new(NonZeroU64::MIN));
-        let error = Replay::open(Path::new("no/such.csv"), features, None, None, fleet).unwrap_err();
-        assert!(error.to_string().starts_with("cannot open no/such.csv: "), "{error}");
+        let fleet = Fleet::new(NonZeroU64::MIN);
+        let error = Replay::open(Path::new("no/such.csv"), request(), fleet).unwrap_err().to_string();
+        assert!(error.contains("no/such.csv: there is no such file; is the path right?"), "{error}");
+    }
+
+    #[test]
+    fn a_column_names_the_turbines() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fleet.csv");
+        let replay = |rows: &str| {
+            std::fs::write(&path, format!("id,a,b\n{rows}")).unwrap();
+            let request = Request { turbine: Some("id".to_owned()), ..request() };
+            let mut replay = Replay::open(&path, request, Fleet::new(NonZeroU64::MIN)).unwrap();
+            let rows = std::iter::from_fn(|| replay.next_row(Timestamp::UNIX_EPOCH));
+            rows.map(|row| row.map_err(|error| error.to_string())).collect::<Result<Vec<_>, _>>()
+        };
+        let sent = replay("WT 1,1,2\nWT 2,3,4\nWT 1,5,6\n").unwrap();
+        assert_eq!(sent.iter().map(|outgoing| outgoing.turbine).collect::<Vec<_>>(), [0, 1, 0]);
+        assert!(sent[1].json.ends_with(r#""turbine_id":"WT-2"}"#), "{}", sent[1].json);
+        let error = replay("WT 1,1,2\nWT-1,3,4\n").unwrap_err();
+        assert!(error.contains("\"WT 1\" and \"WT-1\" would have one id, \"WT-1\""), "{error}");
+        let error = replay("---,1,2\n").unwrap_err();
+        assert!(error.contains("\"---\" has no letter or digit"), "{error}");
     }
 }
