@@ -2,13 +2,18 @@
 
 use super::{Fault, Problem, Reading, ReadingError, TurbineId, lenient::quote_bare_words};
 use crate::feature::{Feature, FeatureSet};
+use crate::time::{read_alone, read_epoch};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
+
+/// The seconds from 1970 back to the year 0. A year before it would begin a cell of the log with `-`.
+const YEAR_0: i64 = -62_167_219_200;
 
 /// A reading as sent: an object of feature names and numbers, with optional `timestamp` and `turbine_id`.
 ///
@@ -93,7 +98,7 @@ impl<'a> RawReading<'a> {
     }
 
     /// Checks that every feature is present, finite and in range, and that `timestamp` and `turbine_id`, if present and
-    /// not null, are well-formed.
+    /// not null, are well-formed. A time without an offset is in UTC.
     ///
     /// # Errors
     /// [`ReadingError::Faults`] with all faults, in the features' order; [`ReadingError::NotJson`] if there are none but
@@ -107,7 +112,7 @@ impl<'a> RawReading<'a> {
                 Err(fault) => faults.push(fault),
             }
         }
-        let timestamp = self.text("timestamp", rfc3339, Problem::Timestamp, &mut faults);
+        let timestamp = self.timestamp(&mut faults);
         let turbine_id = self.text("turbine_id", |text| text.parse().ok(), Problem::TurbineId, &mut faults);
         match &self.not_json {
             _ if !faults.is_empty() => Err(ReadingError::Faults(faults)),
@@ -130,6 +135,19 @@ impl<'a> RawReading<'a> {
             }
             Some(other) => fault(Problem::NotANumber, other),
         }
+    }
+
+    fn timestamp(&self, faults: &mut Vec<Fault>) -> Option<Timestamp> {
+        let (value, time) = match self.get(usize::MAX, "timestamp")? {
+            Value::Null => return None,
+            value @ Value::String(text) => (value, read_alone(text, &TimeZone::UTC)),
+            value => (value, value.as_f64().and_then(read_epoch)),
+        };
+        let time = time.filter(|time| time.as_second() >= YEAR_0);
+        if time.is_none() {
+            faults.push(Fault::new("timestamp", Problem::Timestamp, value.clone()));
+        }
+        time
     }
 
     fn text<T>(
@@ -166,20 +184,6 @@ impl<'a> FromIterator<(Cow<'a, str>, Value)> for RawReading<'a> {
     fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Value)>>(fields: I) -> Self {
         RawReading { fields: fields.into_iter().collect(), not_json: None }
     }
-}
-
-/// Parses an RFC 3339 time. `jiff` alone also accepts `20260131T12Z`, calendar annotations and signed years, which would
-/// start a cell of the log with `-`.
-fn rfc3339(text: &str) -> Option<Timestamp> {
-    const YEAR_0: i64 = -62_167_219_200;
-    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    let after_seconds = shape.strip_prefix("0000-00-00")?.strip_prefix(['T', 't', ' '])?.strip_prefix("00:00:00")?;
-    let offset = match after_seconds.strip_prefix('.') {
-        Some(fraction) => fraction.strip_prefix('0')?.trim_start_matches('0'),
-        None => after_seconds,
-    };
-    let known = matches!(offset, "Z" | "z" | "+00:00" | "-00:00");
-    text.parse().ok().filter(|time: &Timestamp| known && time.as_second() >= YEAR_0)
 }
 
 impl Serialize for RawReading<'_> {

@@ -21,7 +21,6 @@ use jiff::tz::TimeZone;
 ///
 /// `None` for anything else, also for dates with slashes, whose day and month cannot be told apart.
 pub fn read_alone(text: &str, zone: &TimeZone) -> Option<Timestamp> {
-    let text = text.trim();
     let order = match text.as_bytes().iter().find(|byte| !byte.is_ascii_digit()) {
         Some(b'.') if !text.as_bytes().first_chunk::<4>()?.iter().all(u8::is_ascii_digit) => Order::DayFirst,
         _ => Order::YearFirst,
