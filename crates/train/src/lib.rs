@@ -48,6 +48,9 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
 
     progress.stage("measuring learning curves");
     let curves = LearningCurves::measure(&trained, &params)?;
+    if curves.stride > 1 {
+        writeln!(out, "[train] learning curves: of one reading in {}", curves.stride)?;
+    }
     progress.stage("drawing");
     let table = MetricsTable::new(&trained);
     let csv = args.outputs.join("metrics_table.csv");

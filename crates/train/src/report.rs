@@ -7,7 +7,7 @@ use turbine_core::detector::N_REFERENCE;
 use turbine_core::interop;
 use turbine_core::model::Model;
 use turbine_core::monitor::{AlarmRule, AlarmTarget, Sensitivity};
-use turbine_core::training::Trained;
+use turbine_core::training::{MOST_COMPARED, Trained};
 use viz::chart::count;
 
 /// Above this share of rows labelled as faults, or flagged, something is probably wrong with the labels or the recording.
@@ -174,7 +174,8 @@ fn plain(rate: f64) -> String {
 }
 
 fn agreement(model: &Model, out: &mut impl Write) -> io::Result<()> {
-    let rows = model.training().rows;
+    let rows = model.training().rows as usize;
+    let rows = rows.div_ceil(rows.div_ceil(MOST_COMPARED).max(1));
     match model.training().interop_difference {
         Some(0.0) => {
             writeln!(out, "[train] interop: scores of {rows} readings equal extended-isolation-forest's exactly")

@@ -210,11 +210,30 @@ impl Dataset {
 
     /// The readings in the order of their times; unchanged without times.
     pub fn in_order_of_time(&self) -> Dataset {
+        self.select(&self.order_of_time())
+    }
+
+    /// The readings not labelled as anomalies, in the order of their times.
+    pub fn normal_in_order_of_time(&self) -> Dataset {
+        let mut indices = self.order_of_time();
+        indices.retain(|&i| self.labels.as_ref().is_none_or(|labels| !labels[i]));
+        self.select(&indices)
+    }
+
+    fn order_of_time(&self) -> Vec<usize> {
         let mut indices: Vec<usize> = (0..self.len()).collect();
         if let Some(times) = &self.times {
             indices.sort_by_key(|&i| times[i]);
         }
-        self.select(&indices)
+        indices
+    }
+
+    /// One reading in `stride`, from the first on.
+    ///
+    /// # Panics
+    /// If `stride` is 0.
+    pub fn thinned(&self, stride: usize) -> Dataset {
+        self.select(&(0..self.len()).step_by(stride).collect::<Vec<_>>())
     }
 
     /// The readings not labelled as anomalies; all of them without labels.
@@ -233,7 +252,7 @@ impl Dataset {
     /// Splits the readings 70 / 10 / 20 in the order of their times. After a shuffle, each reading of Test would have
     /// its neighbours in time among those of Train, so that Test would measure little.
     pub fn split_in_time(&self) -> Splits {
-        self.in_order_of_time().cut(&(0..self.len()).collect::<Vec<_>>())
+        self.cut(&self.order_of_time())
     }
 
     fn cut(&self, indices: &[usize]) -> Splits {

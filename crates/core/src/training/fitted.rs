@@ -101,7 +101,8 @@ impl Fitted {
 /// The readings of `dataset` that a model is fitted to and calibrated by. Readings labelled as faults in a recording would
 /// be learnt as normal.
 pub(super) fn rows_to_fit<'a>(dataset: &'a Dataset, params: &TrainingParams) -> Cow<'a, Dataset> {
-    if params.leave_out_faults || dataset.times().is_some() {
+    let has_faults = dataset.labels().is_some_and(|labels| labels.contains(&true));
+    if has_faults && (params.leave_out_faults || dataset.times().is_some()) {
         Cow::Owned(dataset.normal())
     } else {
         Cow::Borrowed(dataset)
