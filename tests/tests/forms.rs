@@ -33,8 +33,7 @@ struct Form {
     head: &'static str,
 }
 
-const PLAIN: Form =
-    Form { separator: ",", decimal: ".", time: "%Y-%m-%dT%H:%M:%SZ", labels: ["0", "1"], head: "" };
+const PLAIN: Form = Form { separator: ",", decimal: ".", time: "%Y-%m-%dT%H:%M:%SZ", labels: ["0", "1"], head: "" };
 
 impl Form {
     /// The rows of an export: two sensors that move together, a valve that never moves, a state in words.
@@ -66,7 +65,8 @@ impl Form {
 /// Trains on `data`, replays it, draws it, and evaluates it; `said` is what the programs must say of its form.
 fn is_read(name: &str, data: &str, folder: &Path, said: &str) {
     let roles = ["--data", data, "--label", "alarm"];
-    let trained = succeeded("train", folder, &[&roles[..], &["--n-estimators", "20", "--contamination", "0.1"]].concat());
+    let trained =
+        succeeded("train", folder, &[&roles[..], &["--n-estimators", "20", "--contamination", "0.1"]].concat());
     let out = &trained.stdout;
     assert!(out.contains(&format!("[train] read as: {said}")), "{name}: {out}");
     assert!(out.contains("columns read (2): oil temp °C, rotor speed"), "{name}: {out}");
@@ -160,7 +160,8 @@ fn a_fleet_is_replayed_as_it_was_recorded() {
     }
     fs::write(folder.path().join("fleet.csv"), text).unwrap();
     let fleet = ["--turbine", "turbine"];
-    let trained = succeeded("train", folder.path(), &[&["--data", "fleet.csv", "--n-estimators", "20"], &fleet[..]].concat());
+    let trained =
+        succeeded("train", folder.path(), &[&["--data", "fleet.csv", "--n-estimators", "20"], &fleet[..]].concat());
     for expected in ["600 readings of fleet.csv, not labelled, of 2 turbines", "typical interval: 600 s"] {
         assert!(trained.stdout.contains(expected), "{}", trained.stdout);
     }

@@ -59,10 +59,23 @@ fn dialects() -> impl Strategy<Value = Dialect> {
         labels,
         prop::sample::select(vec!["", "gzip"]),
     )
-        .prop_map(|(separator, has_decimal_comma, encoding, head, line_end, is_quoted, time, zone, labels, compression)| {
-            let has_decimal_comma = has_decimal_comma && (separator != ',' || is_quoted);
-            Dialect { separator, has_decimal_comma, encoding, head, line_end, is_quoted, time, zone, labels, compression }
-        })
+        .prop_map(
+            |(separator, has_decimal_comma, encoding, head, line_end, is_quoted, time, zone, labels, compression)| {
+                let has_decimal_comma = has_decimal_comma && (separator != ',' || is_quoted);
+                Dialect {
+                    separator,
+                    has_decimal_comma,
+                    encoding,
+                    head,
+                    line_end,
+                    is_quoted,
+                    time,
+                    zone,
+                    labels,
+                    compression,
+                }
+            },
+        )
 }
 
 fn rows() -> impl Strategy<Value = Rows> {

@@ -41,7 +41,8 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     fs::create_dir_all(&args.outputs)
         .with_context(|| format!("cannot create the folder {}; name another with --outputs", args.outputs.display()))?;
     let progress = Progress::new("evaluate");
-    let table = open(&args.data, args.request(model.features()), &progress).with_context(|| flag("--data", &args.data))?;
+    let table =
+        open(&args.data, args.request(model.features()), &progress).with_context(|| flag("--data", &args.data))?;
     let shown = table.source().name();
     writeln!(out, "[evaluate] {}", intake::form(&table))?;
     let recording = Recording::read(table).with_context(|| flag("--data", &args.data))?;

@@ -112,14 +112,33 @@ mod tests {
     #[test]
     fn each_flag_is_a_part_of_the_request() {
         let line = [
-            "--separator", ";", "--decimal", "comma", "--encoding", "cp1252", "--time-format", "dd.mm.yyyy",
-            "--timezone", "Europe/Berlin", "--label", "l", "--fault", "2", "--fault", "-3", "--missing-value", "-9999",
+            "--separator",
+            ";",
+            "--decimal",
+            "comma",
+            "--encoding",
+            "cp1252",
+            "--time-format",
+            "dd.mm.yyyy",
+            "--timezone",
+            "Europe/Berlin",
+            "--label",
+            "l",
+            "--fault",
+            "2",
+            "--fault",
+            "-3",
+            "--missing-value",
+            "-9999",
         ];
         let request = parse(&line).unwrap();
         assert_eq!((request.separator, request.decimal), (Some(Separator::Semicolon), Some(Decimal::Comma)));
         assert_eq!((request.encoding, request.time_format), (Some(Encoding::Windows1252), Some(TimeFormat::DAY_FIRST)));
         assert_eq!(request.zone.iana_name(), Some("Europe/Berlin"));
-        assert_eq!((request.faults, request.missing), (vec!["2".to_owned(), "-3".to_owned()], vec!["-9999".to_owned()]));
+        assert_eq!(
+            (request.faults, request.missing),
+            (vec!["2".to_owned(), "-3".to_owned()], vec!["-9999".to_owned()])
+        );
         assert_eq!(parse(&[]).unwrap(), Request { finds_times: true, ..Request::default() });
     }
 

@@ -87,7 +87,10 @@ fn train(
             Err(TrainingError::Constant { name, .. })
                 if args.is_recorded() && args.features.is_none() && dataset.features().len() > 1 =>
             {
-                writeln!(out, "[train] column left out as well: {name}, constant in the rows that the model is fitted to")?;
+                writeln!(
+                    out,
+                    "[train] column left out as well: {name}, constant in the rows that the model is fitted to"
+                )?;
                 dataset = dataset.without(&name);
             }
             trained => return Ok((dataset, trained.map_err(|error| explain(error, args))?)),

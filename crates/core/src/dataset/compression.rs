@@ -59,9 +59,7 @@ impl<R: BufRead> Read for Frames<R> {
                 },
             };
             while frame.can_collect() == 0 && !frame.is_finished() {
-                frame
-                    .decode_blocks(&mut self.raw, BlockDecodingStrategy::UptoBlocks(1))
-                    .map_err(io::Error::other)?;
+                frame.decode_blocks(&mut self.raw, BlockDecodingStrategy::UptoBlocks(1)).map_err(io::Error::other)?;
             }
             let length = frame.read(buffer)?;
             if length > 0 || buffer.is_empty() {

@@ -90,8 +90,13 @@ pub(super) fn detect(sample: &str, separator: Option<Separator>, decimal: Option
     // The last of equals is the comma, which a file of one column may as well have.
     let best = tried.max_by(|a, b| a.plausibility.total_cmp(&b.plausibility)).expect("there is a separator to try");
     let decimal = decimal.or_else(|| {
-        let signs: Vec<Decimal> =
-            best.rows.iter().flatten().filter(|cell| !is_time(cell)).filter_map(|cell| decimal_of(cell.trim())).collect();
+        let signs: Vec<Decimal> = best
+            .rows
+            .iter()
+            .flatten()
+            .filter(|cell| !is_time(cell))
+            .filter_map(|cell| decimal_of(cell.trim()))
+            .collect();
         let commas = signs.iter().filter(|sign| **sign == Decimal::Comma).count();
         let most = if 2 * commas > signs.len() { Decimal::Comma } else { Decimal::Point };
         (!signs.is_empty()).then_some(most)
@@ -253,8 +258,18 @@ mod tests {
             ("a,b\n\"1,5\",\"2,5\"\n", Separator::Comma, Some(Comma), "a,b"),
             ("sep=;\r\na;b\r\n1;2\r\n", Separator::Semicolon, None, "a;b"),
             ("# Export; of 28.03.2025\n#\na,b\n1,2\n", Separator::Comma, None, "a,b"),
-            ("# Turbine: 1\n# Date and time,Wind speed\n2025-03-28 20:00,7.5\n", Separator::Comma, Some(Point), "Date and time,Wind speed"),
-            ("Export of plant 7\nWT 23\n\ntime;a;b\n20:00;1;2\n20:10;1;2\n20:20;1;2\n", Separator::Semicolon, None, "time;a;b"),
+            (
+                "# Turbine: 1\n# Date and time,Wind speed\n2025-03-28 20:00,7.5\n",
+                Separator::Comma,
+                Some(Point),
+                "Date and time,Wind speed",
+            ),
+            (
+                "Export of plant 7\nWT 23\n\ntime;a;b\n20:00;1;2\n20:10;1;2\n20:20;1;2\n",
+                Separator::Semicolon,
+                None,
+                "time;a;b",
+            ),
             ("x\n1.5\n2\n", Separator::Comma, Some(Point), "x"),
             ("", Separator::Comma, None, ""),
         ];

@@ -107,7 +107,8 @@ impl Utf8Reader {
             self.input.drain(..mark.len());
             self.encoding = Some(encoding);
         } else if self.encoding.is_none() {
-            let zeros = |from: usize| self.input.iter().skip(from).step_by(2).take(200).filter(|&&byte| byte == 0).count();
+            let zeros =
+                |from: usize| self.input.iter().skip(from).step_by(2).take(200).filter(|&&byte| byte == 0).count();
             match (zeros(0), zeros(1)) {
                 (0, 0) => {}
                 (even, odd) if odd > even => self.encoding = Some(Encoding::Utf16Le),

@@ -5,8 +5,26 @@ const NORMAL: [&str; 14] =
     ["0", "false", "f", "no", "n", "ok", "okay", "normal", "good", "healthy", "none", "no fault", "nein", "gut"];
 /// Words for faults, in small letters.
 const FAULT: [&str; 20] = [
-    "1", "true", "t", "yes", "y", "fault", "faulty", "failure", "failed", "fail", "anomaly", "anomalous", "abnormal",
-    "error", "alarm", "bad", "defect", "ja", "störung", "fehler",
+    "1",
+    "true",
+    "t",
+    "yes",
+    "y",
+    "fault",
+    "faulty",
+    "failure",
+    "failed",
+    "fail",
+    "anomaly",
+    "anomalous",
+    "abnormal",
+    "error",
+    "alarm",
+    "bad",
+    "defect",
+    "ja",
+    "störung",
+    "fehler",
 ];
 
 /// What a cell of the label column says.
@@ -28,7 +46,10 @@ pub(super) struct LabelWords {
 
 impl LabelWords {
     pub(super) fn new(faults: &[String]) -> Self {
-        LabelWords { faults: faults.iter().map(|word| word.trim().to_lowercase()).collect(), found: vec![false; faults.len()] }
+        LabelWords {
+            faults: faults.iter().map(|word| word.trim().to_lowercase()).collect(),
+            found: vec![false; faults.len()],
+        }
     }
 
     pub(super) fn read(&mut self, cell: &str) -> Label {

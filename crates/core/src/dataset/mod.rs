@@ -205,7 +205,13 @@ impl Dataset {
         let features = FeatureSet::new(features).expect("a part of a feature set, and not empty");
         let rows = self.readings.chunks_exact(self.features.len());
         let readings = rows.flat_map(|row| kept.iter().map(|&i| row[i])).collect();
-        Dataset { features, readings, labels: self.labels.clone(), times: self.times.clone(), turbines: self.turbines.clone() }
+        Dataset {
+            features,
+            readings,
+            labels: self.labels.clone(),
+            times: self.times.clone(),
+            turbines: self.turbines.clone(),
+        }
     }
 
     /// The readings in the order of their times; unchanged without times.

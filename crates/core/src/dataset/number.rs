@@ -39,7 +39,8 @@ const MOST_BYTES: usize = 64;
 /// Reads a finite number. Where the decimal sign is not known, a single comma without a point is one.
 pub(super) fn number(cell: &str, decimal: Option<Decimal>) -> Option<f64> {
     // Neither "inf" and "nan" nor other words are numbers; most of those begin with a letter.
-    if !cell.as_bytes().first().is_some_and(|&byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b',')) {
+    if !cell.as_bytes().first().is_some_and(|&byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b','))
+    {
         return None;
     }
     let has_comma = cell.bytes().any(|byte| byte == b',');

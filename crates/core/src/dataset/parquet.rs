@@ -52,7 +52,9 @@ impl Records {
         };
         let reader: Box<dyn FileReader> = match part.content()? {
             Whole::File(file) => Box::new(SerializedFileReader::new(file).map_err(failed)?),
-            Whole::Bytes(bytes) => Box::new(SerializedFileReader::new(bytes::Bytes::from_owner(bytes)).map_err(failed)?),
+            Whole::Bytes(bytes) => {
+                Box::new(SerializedFileReader::new(bytes::Bytes::from_owner(bytes)).map_err(failed)?)
+            }
         };
         let fields = reader.metadata().file_metadata().schema().get_fields().to_vec();
         let header = fields.iter().map(|field| field.name().trim().to_owned()).collect();
@@ -65,10 +67,9 @@ impl Records {
         record.clear();
         let row: Row = match self.rows.next() {
             None => return Ok(false),
-            Some(row) => row.map_err(|error| DatasetError::Parquet {
-                name: self.name.clone(),
-                problem: error.to_string(),
-            })?,
+            Some(row) => {
+                row.map_err(|error| DatasetError::Parquet { name: self.name.clone(), problem: error.to_string() })?
+            }
         };
         for ((_, field), kind) in row.get_column_iter().zip(&self.kinds) {
             self.text.clear();

@@ -8,8 +8,24 @@ const MOST_WORDS: usize = 40;
 
 /// Values that data loggers write for "no value".
 const SENTINELS: [f64; 18] = [
-    -999.0, 999.0, -9999.0, 9999.0, -99999.0, 99999.0, -999.25, -9999.25, 999.9, 9999.9, 32767.0, -32768.0, 3276.7,
-    65535.0, 6553.5, 2_147_483_647.0, -2_147_483_648.0, 4_294_967_295.0,
+    -999.0,
+    999.0,
+    -9999.0,
+    9999.0,
+    -99999.0,
+    99999.0,
+    -999.25,
+    -9999.25,
+    999.9,
+    9999.9,
+    32767.0,
+    -32768.0,
+    3276.7,
+    65535.0,
+    6553.5,
+    2_147_483_647.0,
+    -2_147_483_648.0,
+    4_294_967_295.0,
 ];
 /// So often must such a value repeat to be proposed as one.
 const FEWEST_SENTINELS: u64 = 3;
@@ -89,9 +105,8 @@ impl Profile {
     pub(super) fn proposed(&self, column: &str) -> Vec<Sentinel> {
         let Some(others @ (min, max)) = self.range_without_sentinels else { return Vec::new() };
         let (far, span) = (SENTINELS.iter().zip(self.sentinels), max - min);
-        let far = far.filter(|(value, count)| {
-            *count >= FEWEST_SENTINELS && (**value > max + span || **value < min - span)
-        });
+        let far =
+            far.filter(|(value, count)| *count >= FEWEST_SENTINELS && (**value > max + span || **value < min - span));
         far.map(|(&value, count)| Sentinel { column: column.to_owned(), value, count, others }).collect()
     }
 
@@ -113,7 +128,10 @@ impl Profile {
             return Some(format!("text ({}{hint})", shown(3)));
         }
         if 2 * self.numbers < self.rows {
-            return Some(format!("{:.0}% of its cells have no number", 100.0 - 100.0 * self.numbers as f64 / self.rows as f64));
+            return Some(format!(
+                "{:.0}% of its cells have no number",
+                100.0 - 100.0 * self.numbers as f64 / self.rows as f64
+            ));
         }
         match self.range {
             Some((min, max)) if min < max => {}

@@ -29,7 +29,8 @@ impl Shape {
 
     /// Why it is no measurement.
     pub(super) fn unusable(&self) -> Option<String> {
-        let steps: Vec<f64> = self.values.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step != 0.0).collect();
+        let steps: Vec<f64> =
+            self.values.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step != 0.0).collect();
         let rises = steps.iter().filter(|step| **step > 0.0).count();
         if rises < FEWEST_RISES {
             return None;
@@ -41,7 +42,8 @@ impl Shape {
         if self.falls * 1_000 <= self.rises {
             return Some(format!("counter-like: it rises {} times and falls {}", self.rises, self.falls));
         }
-        let (min, max) = self.values.iter().fold((f64::MAX, f64::MIN), |(min, max), value| (min.min(*value), max.max(*value)));
+        let (min, max) =
+            self.values.iter().fold((f64::MAX, f64::MIN), |(min, max), value| (min.min(*value), max.max(*value)));
         let range = max - min;
         let contradicts = |step: &&f64| if **step > 0.0 { **step > 0.25 * range } else { -**step < 0.5 * range };
         let exceptions = steps.iter().filter(contradicts).count();

@@ -118,7 +118,9 @@ impl Table {
                 match value {
                     _ if cell.is_empty() || missing.contains(cell, value) => profile.add_empty(),
                     Some(value) => profile.add_number(cell, value, is_normal, in_order),
-                    None if cell.eq_ignore_ascii_case("nan") || cell.eq_ignore_ascii_case("null") => profile.add_empty(),
+                    None if cell.eq_ignore_ascii_case("nan") || cell.eq_ignore_ascii_case("null") => {
+                        profile.add_empty()
+                    }
                     None => profile.add_text(cell),
                 }
             }

@@ -258,11 +258,8 @@ fn places(names: &[String], first: &Part, records: &Records, part: &Part) -> Res
 
 fn check_roles(request: &Request, names: &[String]) -> Result<(), DatasetError> {
     let mut roles: Vec<(&str, &'static str)> = Vec::new();
-    let singles = [
-        (&request.label, "the label"),
-        (&request.timestamp, "the timestamp"),
-        (&request.turbine, "the turbine"),
-    ];
+    let singles =
+        [(&request.label, "the label"), (&request.timestamp, "the timestamp"), (&request.turbine, "the turbine")];
     roles.extend(singles.into_iter().filter_map(|(name, role)| Some((name.as_deref()?, role))));
     roles.extend(request.features.iter().flat_map(|features| features.names()).map(|name| (name, "a feature")));
     roles.extend(request.exclude.iter().map(|name| (name.as_str(), "excluded")));

@@ -73,7 +73,9 @@ fn invalid_columns_are_refused_by_name() {
         error("a,fault\n1,0\n2,2.5\n", request(Some(&["a"]), true, false)),
         "column \"fault\" contains \"2.5\", which are not known as labels; name those of faults, such as --fault \"2.5\""
     );
-    assert!(error("a,b\n1,x\n2,y\n", request(Some(&["a", "b"]), false, false)).contains("(skipped rows by column: b: 2)"));
+    assert!(
+        error("a,b\n1,x\n2,y\n", request(Some(&["a", "b"]), false, false)).contains("(skipped rows by column: b: 2)")
+    );
     assert!(error("a,b\n", request(Some(&["a"]), false, false)).contains("(skipped rows by column: none)"));
     assert!(error("", request(None, false, false)).contains("is empty; a header"));
     assert!(error("1,2\n3,4\n", request(None, false, false)).contains("has no header: its first line is \"1,2\""));
@@ -142,7 +144,10 @@ fn labels_in_other_words_need_the_value_of_a_fault() {
         "column \"state\" contains \"run\", \"stop\", \"trip\", which are not known as labels; name those of faults, such as --fault \"run\""
     );
     let error = read(text, with(&["halt"])).unwrap_err().to_string();
-    assert_eq!(error, "no row has the value \"halt\" of --fault in the column \"state\"; its values are \"run\", \"stop\", \"trip\"");
+    assert_eq!(
+        error,
+        "no row has the value \"halt\" of --fault in the column \"state\"; its values are \"run\", \"stop\", \"trip\""
+    );
 }
 
 #[test]

@@ -6,8 +6,19 @@ use csv::StringRecord;
 
 /// Parts of names that columns of times have, in small letters; the first ones are preferred.
 const NAMES: [&str; 13] = [
-    "timestamp", "datetime", "date and time", "date_time", "date time", "zeitstempel", "time", "date", "zeit", "datum",
-    "stamp", "taken", "epoch",
+    "timestamp",
+    "datetime",
+    "date and time",
+    "date_time",
+    "date time",
+    "zeitstempel",
+    "time",
+    "date",
+    "zeit",
+    "datum",
+    "stamp",
+    "taken",
+    "epoch",
 ];
 
 /// Cells that are shown in an error.
@@ -121,7 +132,8 @@ impl TimeFits {
         let Some(format) = detected else {
             return Err(DatasetError::NoTimes { column: name, examples: self.examples[i].clone() });
         };
-        let clock = (0..names.len()).find(|&j| fit.is_date_alone() && j != i && is_free(&names[j]) && self.fits[j].is_clock_alone());
+        let clock = (0..names.len())
+            .find(|&j| fit.is_date_alone() && j != i && is_free(&names[j]) && self.fits[j].is_clock_alone());
         Ok(TimeColumn { name, clock: clock.map(|j| names[j].clone()), format, has_offsets: fit.has_offsets() })
     }
 

@@ -58,7 +58,8 @@ fn times_are_read_in_their_format_and_zone() {
     utc("epoch-s", "1743192000,5", "2025-03-28T20:00:00.5Z");
     utc("%d.%m.%y %H:%M", "28.03.25 20:00", "2025-03-28T20:00:00Z");
     utc("%Y%m%d", "20250328", "2025-03-28T00:00:00Z");
-    let none = read("dd.mm.yyyy", "UTC", &["2025-03-28", "31.02.2025", "28.03.2025 25:00", "28.03.2025x", "28.03.25", ""]);
+    let none =
+        read("dd.mm.yyyy", "UTC", &["2025-03-28", "31.02.2025", "28.03.2025 25:00", "28.03.2025x", "28.03.25", ""]);
     assert!(none.iter().all(Option::is_none), "{none:?}");
     // Berlin is one hour ahead of UTC in winter and two in summer.
     let berlin = read("dd.mm.yyyy", "Europe/Berlin", &["28.01.2025 20:00", "28.07.2025 20:00"]);
@@ -76,7 +77,9 @@ fn the_hour_that_comes_twice_stays_in_order() {
 
 #[test]
 fn formats_are_named_and_others_refused() {
-    for name in ["yyyy-mm-dd", "dd.mm.yyyy", "mm/dd/yyyy", "epoch-s", "epoch-ms", "epoch-us", "epoch-ns", "%H:%M %d.%m.%Y"] {
+    for name in
+        ["yyyy-mm-dd", "dd.mm.yyyy", "mm/dd/yyyy", "epoch-s", "epoch-ms", "epoch-us", "epoch-ns", "%H:%M %d.%m.%Y"]
+    {
         assert_eq!(name.parse::<TimeFormat>().unwrap().to_string(), name);
     }
     assert_eq!("DD/MM/YYYY".parse::<TimeFormat>().unwrap(), TimeFormat::DAY_FIRST);

@@ -132,11 +132,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rows.csv");
         std::fs::write(&path, csv).unwrap();
-        let request = Request {
-            label: label.map(str::to_owned),
-            timestamp: timestamp.map(str::to_owned),
-            ..request()
-        };
+        let request = Request { label: label.map(str::to_owned), timestamp: timestamp.map(str::to_owned), ..request() };
         Replay::open(&path, request, Fleet::new(NonZeroU64::new(turbines).unwrap()))
     }
 
