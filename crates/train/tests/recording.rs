@@ -169,6 +169,30 @@ fn many_faults_or_flags_are_warned_of() {
     }
 }
 
+#[test]
+fn ranges_and_missing_values_leave_rows_out() {
+    let dead = |line: &str| line.replacen(line.split(',').nth(1).unwrap(), "-9999", 1);
+    let csv: String = recording(0).lines().enumerate().fold(String::new(), |text, (i, line)| {
+        text + &if i > 1 && i % 100 == 0 { dead(line) } else { line.to_owned() } + "\n"
+    });
+    let (_, output) = trained(&csv, &ROLES);
+    assert_contains(
+        &output,
+        &[
+            "columns read (2): load, heat",
+            "constant, always 4",
+            "load is -9999 in 10 rows",
+            "add --missing-value -9999",
+        ],
+    );
+    let (_, output) = trained(&csv, &[&ROLES[..], &["--missing-value", "-9999"]].concat());
+    assert_contains(&output, &["990 readings of d.csv", "(heat: 1, load: 10)"]);
+    assert!(!output.contains("WARNING"), "{output}");
+    let (model, output) = trained(&csv, &[&ROLES[..], &["--range", "load=-40..150"]].concat());
+    assert_contains(&output, &["990 readings of d.csv", "(heat: 1, load out of range: 10)"]);
+    assert_eq!(model.features()[0].range.map(|range| (range.min, range.max)), Some((-40.0, 150.0)));
+}
+
 /// Normal readings of the golden model's three features, one in ten seconds, and some faults.
 fn normal_readings() -> String {
     let mut csv = "time,sound_volume,temperature,humidity,fault\n".to_owned();

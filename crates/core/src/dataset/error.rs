@@ -96,9 +96,8 @@ pub enum DatasetError {
     Csv(#[from] csv::Error),
     /// The label column contains words that are not known.
     #[error(
-        "column {column:?} contains {}, which are not known as labels; name those of faults, such as --fault {:?}",
-        quoted(.words),
-        .words.first().map_or("", String::as_str)
+        "column {column:?} contains {}, which say neither normal nor fault: name each that marks a fault with --fault VALUE",
+        quoted(.words)
     )]
     UnknownLabels {
         /// The column.

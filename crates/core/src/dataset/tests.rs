@@ -71,7 +71,7 @@ fn invalid_columns_are_refused_by_name() {
     assert!(error("a,a\n1,2\n", request(None, false, false)).contains("its name occurs twice"));
     assert_eq!(
         error("a,fault\n1,0\n2,2.5\n", request(Some(&["a"]), true, false)),
-        "column \"fault\" contains \"2.5\", which are not known as labels; name those of faults, such as --fault \"2.5\""
+        "column \"fault\" contains \"2.5\", which say neither normal nor fault: name each that marks a fault with --fault VALUE"
     );
     assert!(
         error("a,b\n1,x\n2,y\n", request(Some(&["a", "b"]), false, false)).contains("(skipped rows by column: b: 2)")
@@ -141,7 +141,7 @@ fn labels_in_other_words_need_the_value_of_a_fault() {
     let error = read(text, with(&[])).unwrap_err().to_string();
     assert_eq!(
         error,
-        "column \"state\" contains \"run\", \"stop\", \"trip\", which are not known as labels; name those of faults, such as --fault \"run\""
+        "column \"state\" contains \"run\", \"stop\", \"trip\", which say neither normal nor fault: name each that marks a fault with --fault VALUE"
     );
     let error = read(text, with(&["halt"])).unwrap_err().to_string();
     assert_eq!(
