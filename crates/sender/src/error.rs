@@ -43,7 +43,7 @@ pub enum SenderError {
         /// The model's features.
         features: String,
         /// The problem.
-        problem: DatasetError,
+        problem: Box<DatasetError>,
     },
     /// The file to replay has no usable row.
     #[error("{path} has no row with a number in every feature's column (skipped rows by column: {skipped})", path = .path.display())]

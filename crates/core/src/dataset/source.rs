@@ -198,8 +198,8 @@ fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
         if let Some(inner) = COMPRESSED.iter().find_map(|ending| name.strip_suffix(&format!(".{ending}"))) {
             name = inner.to_owned();
         }
-        let ends = |ending: &&str| name.ends_with(&format!(".{ending}"));
-        if path.is_file() && !name.starts_with('.') && ENDINGS.iter().any(|ending| ends(&ending)) {
+        let has_ending = ENDINGS.iter().any(|ending| name.ends_with(&format!(".{ending}")));
+        if path.is_file() && !name.starts_with('.') && has_ending {
             files.push(path);
         }
     }

@@ -160,7 +160,7 @@ impl Table {
         };
         let mut parts: Vec<(Option<Timestamp>, Part)> =
             opened.iter().map(first).zip(self.source.parts.drain(..)).collect();
-        parts.sort_by(|a, b| a.0.cmp(&b.0));
+        parts.sort_by_key(|(time, _)| *time);
         self.source.parts = parts.into_iter().map(|(_, part)| part).collect();
     }
 }

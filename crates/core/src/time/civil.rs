@@ -4,12 +4,12 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 
-/// The order of year, month and day.
+/// What a date begins with; after the year comes the month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
-    YearFirst,
-    DayFirst,
-    MonthFirst,
+    Year,
+    Day,
+    Month,
 }
 
 /// A time as written.
@@ -37,9 +37,9 @@ pub(super) fn read(text: &str, order: Order) -> Option<Written> {
     let (b, rest) = number(rest.strip_prefix(separator)?)?;
     let (c, rest) = number(rest.strip_prefix(separator)?)?;
     let (year, month, day) = match order {
-        Order::YearFirst => (a, b, c),
-        Order::DayFirst => (c, b, a),
-        Order::MonthFirst => (c, a, b),
+        Order::Year => (a, b, c),
+        Order::Day => (c, b, a),
+        Order::Month => (c, a, b),
     };
     let short = |digits: &Digits| digits.length <= 2;
     if !(year.length == 4 && short(&month) && short(&day)) {

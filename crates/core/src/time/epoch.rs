@@ -45,9 +45,6 @@ impl EpochUnit {
     pub(super) fn read(self, number: f64) -> Option<Timestamp> {
         let microseconds = (number * (1e6 / self.in_a_second())).round();
         // A float beyond the range of i64 would be cut to it.
-        if !(microseconds.abs() < 9e18) {
-            return None;
-        }
-        Timestamp::from_microsecond(microseconds as i64).ok()
+        if microseconds.abs() < 9e18 { Timestamp::from_microsecond(microseconds as i64).ok() } else { None }
     }
 }

@@ -4,7 +4,7 @@ use super::civil::{self, Order};
 use super::epoch::EpochUnit;
 use super::format::{Form, TimeFormat};
 
-const ORDERS: [Order; 3] = [Order::YearFirst, Order::DayFirst, Order::MonthFirst];
+const ORDERS: [Order; 3] = [Order::Year, Order::Day, Order::Month];
 
 /// The share of a column's cells that must be times; the others are gaps and typing errors.
 const MOST_CELLS: f64 = 0.8;

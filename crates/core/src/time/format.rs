@@ -26,11 +26,11 @@ pub struct TimeFormatError(String);
 
 impl TimeFormat {
     /// Year, month, day: RFC 3339, and ISO 8601 with a blank or without an offset.
-    pub const YEAR_FIRST: TimeFormat = TimeFormat(Form::Civil(Order::YearFirst));
+    pub const YEAR_FIRST: TimeFormat = TimeFormat(Form::Civil(Order::Year));
     /// Day, month, year.
-    pub const DAY_FIRST: TimeFormat = TimeFormat(Form::Civil(Order::DayFirst));
+    pub const DAY_FIRST: TimeFormat = TimeFormat(Form::Civil(Order::Day));
     /// Month, day, year.
-    pub const MONTH_FIRST: TimeFormat = TimeFormat(Form::Civil(Order::MonthFirst));
+    pub const MONTH_FIRST: TimeFormat = TimeFormat(Form::Civil(Order::Month));
 
     /// Whether a number since 1970 is read, which has no time zone.
     pub fn is_epoch(&self) -> bool {
@@ -63,9 +63,9 @@ impl FromStr for TimeFormat {
 impl fmt::Display for TimeFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
-            Form::Civil(Order::YearFirst) => "yyyy-mm-dd",
-            Form::Civil(Order::DayFirst) => "dd.mm.yyyy",
-            Form::Civil(Order::MonthFirst) => "mm/dd/yyyy",
+            Form::Civil(Order::Year) => "yyyy-mm-dd",
+            Form::Civil(Order::Day) => "dd.mm.yyyy",
+            Form::Civil(Order::Month) => "mm/dd/yyyy",
             Form::Epoch(unit) => unit.name(),
             Form::Pattern(pattern) => pattern,
         })

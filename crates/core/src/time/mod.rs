@@ -22,8 +22,8 @@ use jiff::tz::TimeZone;
 /// `None` for anything else, also for dates with slashes, whose day and month cannot be told apart.
 pub fn read_alone(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let order = match text.as_bytes().iter().find(|byte| !byte.is_ascii_digit()) {
-        Some(b'.') if !text.as_bytes().first_chunk::<4>()?.iter().all(u8::is_ascii_digit) => Order::DayFirst,
-        _ => Order::YearFirst,
+        Some(b'.') if !text.as_bytes().first_chunk::<4>()?.iter().all(u8::is_ascii_digit) => Order::Day,
+        _ => Order::Year,
     };
     civil::read(text, order)?.in_zone(zone)
 }
@@ -36,7 +36,7 @@ pub fn read_epoch(number: f64) -> Option<Timestamp> {
 
 /// Whether a text is a date or a time of day in any order.
 pub(crate) fn is_time(text: &str) -> bool {
-    let orders = [Order::YearFirst, Order::DayFirst, Order::MonthFirst];
+    let orders = [Order::Year, Order::Day, Order::Month];
     orders.into_iter().any(|order| civil::read(text, order).is_some()) || civil::is_clock(text)
 }
 

@@ -60,7 +60,7 @@ impl Times {
     fn by_the_clocks(&self, time: DateTime) -> Option<Timestamp> {
         let ambiguous = self.zone.to_ambiguous_timestamp(time);
         if let AmbiguousOffset::Fold { .. } = ambiguous.offset() {
-            let first = ambiguous.clone().earlier().ok()?;
+            let first = ambiguous.earlier().ok()?;
             return if first >= self.newest { Some(first) } else { ambiguous.later().ok() };
         }
         ambiguous.compatible().ok()

@@ -119,7 +119,7 @@ fn id(name: &str, ids: &[TurbineId]) -> Option<Result<TurbineId, usize>> {
 
 fn replay_error(path: &Path, features: Option<&FeatureSet>, problem: DatasetError) -> SenderError {
     let features = features.into_iter().flat_map(FeatureSet::names).collect::<Vec<_>>().join(", ");
-    SenderError::Replay { path: path.to_owned(), features, problem }
+    SenderError::Replay { path: path.to_owned(), features, problem: Box::new(problem) }
 }
 
 #[cfg(test)]
