@@ -2,7 +2,7 @@
 //! forest and the detector built on it, the monitor of a turbine in time, their evaluation, and the model file.
 //!
 //! Everything here is pure and synchronous: no sockets, no clocks, no environment, no global randomness. Only
-//! [`atomic_file`], [`model`] and [`prediction`] access files, and only at the path passed in.
+//! [`atomic_file`], [`dataset`], [`model`] and [`prediction`] access files, and only at the path passed in.
 //!
 //! ```
 //! use turbine_core::{dataset::Dataset, simulation, training::{self, TrainingParams}};
@@ -34,4 +34,5 @@ pub mod scaler;
 pub mod sensors;
 pub mod simulation;
 pub mod threshold;
+pub mod time;
 pub mod training;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use turbine_core::dataset::{Columns, Dataset};
+use turbine_core::dataset::{Dataset, Request};
 use turbine_core::detector::DetectorKind;
 use turbine_core::evaluation::{Moment, TimeEvaluation, average_precision, roc_auc};
 use turbine_core::feature::FeatureSet;
@@ -48,15 +48,16 @@ fn data() -> Option<PathBuf> {
 }
 
 fn load(path: &Path, features: &[&str]) -> Dataset {
-    let columns = Columns {
+    let request = Request {
         features: Some(FeatureSet::from_names(features.iter().copied()).unwrap()),
         label: Some("is_fault".to_owned()),
         timestamp: Some("timestamp".to_owned()),
+        ..Request::default()
     };
-    let (dataset, _) = Dataset::from_csv(File::open(path).unwrap(), &columns).unwrap();
+    let (dataset, _) = Dataset::from_reader(File::open(path).unwrap(), request.clone()).unwrap();
     // A row that lacks any of the ten is left out, whatever is read of it, as where the expected figures come from.
-    let all = Columns { features: Some(FeatureSet::from_names(ten()).unwrap()), ..columns };
-    let (whole, _) = Dataset::from_csv(File::open(path).unwrap(), &all).unwrap();
+    let all = Request { features: Some(FeatureSet::from_names(ten()).unwrap()), ..request };
+    let (whole, _) = Dataset::from_reader(File::open(path).unwrap(), all).unwrap();
     let whole = whole.times().unwrap();
     let times = dataset.times().unwrap();
     let kept: Vec<usize> = (0..dataset.len()).filter(|&i| whole.binary_search(&times[i]).is_ok()).collect();

@@ -1,5 +1,8 @@
 use clap::Parser;
+use intake::{FormArgs, column};
 use std::path::PathBuf;
+use turbine_core::dataset::Request;
+use turbine_core::feature::FeatureSet;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,27 +14,31 @@ Examples:
 #[derive(Debug, Clone, Parser)]
 #[command(name = "evaluate", version, after_help = EXAMPLES)]
 pub struct Args {
-    /// The labelled recording: a CSV with a header, one reading a row. The model's features are read from the columns of
-    /// the same names
-    #[arg(long, value_name = "FILE")]
-    pub data: PathBuf,
+    /// The labelled recording: files, a folder, a pattern such as "2025-*.csv", or - for standard input; CSV in any dialect,
+    /// compressed or not, or Parquet. The model's features are read from the columns of the same names
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    pub data: Vec<PathBuf>,
 
-    /// The column that is 1 or true during a fault and 0 or false in normal running
+    /// The column that says which rows belong to a fault: 1, true, yes or fault; other words with --fault
     #[arg(long, value_name = "COLUMN", value_parser = column)]
     pub label: String,
 
-    /// The column that says when a reading was taken: RFC 3339, or a date and time in UTC
+    /// The column that says when a reading was taken [default: found by its content]
     #[arg(long, value_name = "COLUMN", value_parser = column)]
-    pub timestamp: String,
+    pub timestamp: Option<String>,
 
     /// The column that names the turbine; each turbine is replayed by itself [default: all rows are of one turbine]
     #[arg(long, value_name = "COLUMN", value_parser = column)]
     pub turbine: Option<String>,
 
-    /// A CSV of normal running with the same columns, to fit the baselines to. Rows labelled as faults are left out.
+    /// How the data is written.
+    #[command(flatten)]
+    pub form: FormArgs,
+
+    /// Normal running in the same form and columns, to fit the baselines to. Rows labelled as faults are left out.
     /// Without the label column all rows are normal, without the turbine column all are of one turbine [default: none, and only "always on" is compared with]
-    #[arg(long, value_name = "FILE")]
-    pub train: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub train: Vec<PathBuf>,
 
     /// The model file
     #[arg(long, env = "MODEL_PATH", value_name = "FILE", default_value = "models/turbine_iforest.json")]
@@ -46,10 +53,16 @@ pub struct Args {
     pub readings: Option<PathBuf>,
 }
 
-fn column(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("a column's name is empty; name a column of the CSV's header".to_owned()),
-        name => Ok(name.to_owned()),
+impl Args {
+    /// What is wanted of the recording.
+    pub(crate) fn request(&self, features: &FeatureSet) -> Request {
+        Request {
+            features: Some(features.clone()),
+            label: Some(self.label.clone()),
+            timestamp: self.timestamp.clone(),
+            turbine: self.turbine.clone(),
+            ..self.form.request()
+        }
     }
 }
 
@@ -67,9 +80,8 @@ mod tests {
     #[test]
     fn what_is_missing_or_empty_is_named() {
         // (arguments, what the error must say)
-        let cases: [(&[&str], &[&str]); 4] = [
+        let cases: [(&[&str], &[&str]); 3] = [
             (&["--data", "d.csv", "--timestamp", "t"], &["--label <COLUMN>"]),
-            (&["--data", "d.csv", "--label", "fault"], &["--timestamp <COLUMN>"]),
             (&["--label", "fault", "--timestamp", "t"], &["--data <FILE>"]),
             (&["--data", "d.csv", "--label", " ", "--timestamp", "t"], &["--label", "empty"]),
         ];

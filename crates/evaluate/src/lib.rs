@@ -21,10 +21,14 @@ pub use args::Args;
 use anyhow::{Context, bail};
 use baseline::Baseline;
 use comparison::Entry;
-use recording::{Layout, Recording};
+use intake::Progress;
+use recording::Recording;
 use replay::{Judged, Verdict};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use turbine_core::dataset::{Request, Table};
 use turbine_core::model::Model;
 use turbine_core::training::FEWEST_READINGS;
 
@@ -36,28 +40,31 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     let model = Model::load(&args.model).with_context(|| format!("--model {}", args.model.display()))?;
     fs::create_dir_all(&args.outputs)
         .with_context(|| format!("cannot create the folder {}; name another with --outputs", args.outputs.display()))?;
-    let layout = Layout {
-        features: model.features(),
-        label: Some(&args.label),
-        timestamp: &args.timestamp,
-        turbine: args.turbine.as_deref(),
-    };
-    let shown = args.data.display().to_string();
-    let recording = Recording::load(&args.data, layout).with_context(|| format!("--data {shown}"))?;
+    let progress = Progress::new("evaluate");
+    let table =
+        open(&args.data, args.request(model.features()), &progress).with_context(|| flag("--data", &args.data))?;
+    let shown = table.source().name();
+    writeln!(out, "[evaluate] {}", intake::form(&table))?;
+    let recording = Recording::read(table).with_context(|| flag("--data", &args.data))?;
     report::recording(out, &shown, &recording)?;
     report::model(out, args, &model, &recording)?;
 
+    progress.stage("replaying");
     let judged = replay::replay(&model, &recording);
     let verdicts: Vec<Vec<Verdict>> =
         judged.iter().map(|turbine| turbine.iter().map(Judged::verdict).collect()).collect();
     let has_alarms = model.monitor().settings().alarm.is_some();
     let mut entries = vec![Entry::new("this model", &recording, &verdicts, has_alarms), Entry::always_on(&recording)];
-    entries.extend(baselines(args, &model, layout, &recording, out)?);
+    entries.extend(baselines(args, &model, &recording, &progress, out)?);
 
+    progress.stage("drawing");
     let csv = args.outputs.join("evaluation.csv");
     fs::write(&csv, table::csv(&entries)?).with_context(|| format!("cannot write {}", csv.display()))?;
     let png = args.outputs.join("evaluation.png");
-    let source = args.data.file_name().map_or(shown.clone(), |name| name.to_string_lossy().into_owned());
+    let source = match &args.data[..] {
+        [path] => path.file_name().map_or(shown.clone(), |name| name.to_string_lossy().into_owned()),
+        _ => shown.clone(),
+    };
     let drawing =
         picture::Drawing { source: &source, recording: &recording, judged: &judged, model: &model, entries: &entries };
     picture::draw(drawing, &png)?;
@@ -76,28 +83,48 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A flag with its paths, for errors.
+fn flag(name: &str, paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    format!("{name} {}", paths.join(" "))
+}
+
+fn open(paths: &[PathBuf], request: Request, progress: &Progress) -> anyhow::Result<Table> {
+    progress.stage("opening the data");
+    let source = intake::source(paths)?;
+    let table = Table::open(source.clone(), request)?;
+    let read = source.bytes_read();
+    read.store(0, Ordering::Relaxed);
+    progress.counted_stage(format!("reading {}", source.name()), read, source.size().unwrap_or(0));
+    Ok(table)
+}
+
 /// The baselines that are fitted to --train; without it their lines are empty.
 fn baselines(
     args: &Args,
     model: &Model,
-    layout: Layout<'_>,
     recording: &Recording,
+    progress: &Progress,
     out: &mut impl Write,
 ) -> anyhow::Result<Vec<Entry>> {
-    let Some(path) = &args.train else {
+    if args.train.is_empty() {
         report::no_baselines(out)?;
         return Ok(Baseline::ALL.map(|baseline| Entry::unavailable(baseline.name())).to_vec());
-    };
-    let flag = || format!("--train {}", path.display());
-    let mut layout = layout;
-    for column in [&mut layout.label, &mut layout.turbine] {
-        if let Some(name) = column
-            && !Recording::has_column(path, name).with_context(flag)?
-        {
-            *column = None;
-        }
     }
-    let train = Recording::load(path, layout).with_context(flag)?;
+    let flag = || flag("--train", &args.train);
+    let mut request = args.request(model.features());
+    // Which columns there are is known once it is open.
+    let roleless = Request { label: None, turbine: None, timestamp: None, finds_times: false, ..request.clone() };
+    let table = open(&args.train, roleless, progress).with_context(flag)?;
+    for role in [&mut request.label, &mut request.turbine] {
+        role.take_if(|name| !table.names().contains(name));
+    }
+    if request.label.is_none() {
+        request.faults.clear();
+    }
+    let table = Table::open(table.source().clone(), request).with_context(flag)?;
+    let train = Recording::read(table).with_context(flag)?;
+    progress.stage("fitting baselines");
     let normal = train.normal();
     if normal.len() < FEWEST_READINGS {
         let n = normal.len();

@@ -1,29 +1,10 @@
-//! A CSV as recordings, one a turbine.
+//! The rows of a source as recordings, one a turbine.
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
-use std::collections::HashMap;
-use std::fmt;
-use std::fs;
-use std::io::Read;
-use std::path::Path;
-use turbine_core::dataset::{Columns, CsvRows, DatasetError};
-use turbine_core::feature::{Feature, FeatureSet};
+use turbine_core::dataset::{SkippedRows, Table};
 
-/// Which columns of a CSV to read.
-#[derive(Debug, Clone, Copy)]
-pub struct Layout<'a> {
-    /// The features, by their names.
-    pub features: &'a FeatureSet,
-    /// Where 1 or true marks a fault; without it every row is normal running.
-    pub label: Option<&'a str>,
-    /// When a reading was taken.
-    pub timestamp: &'a str,
-    /// Which turbine it is of; without it all rows are of one.
-    pub turbine: Option<&'a str>,
-}
-
-/// The usable rows of a CSV, turbine by turbine.
+/// The usable rows of a source, turbine by turbine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
     /// Values in a reading.
@@ -31,7 +12,7 @@ pub struct Recording {
     /// The turbines, in the order in which the file first names them.
     pub turbines: Vec<Turbine>,
     /// The rows that cannot be used.
-    pub left_out: LeftOut,
+    pub left_out: SkippedRows,
     /// Rows that are older than a row of the same turbine before them.
     pub out_of_order: usize,
 }
@@ -51,111 +32,42 @@ pub struct Turbine {
     pub rows: Vec<usize>,
 }
 
-/// Counts of rows that were left out, each under one cause.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct LeftOut(Vec<(String, u64)>);
-
-impl LeftOut {
-    /// How many rows were left out.
-    pub fn total(&self) -> u64 {
-        self.0.iter().map(|(_, rows)| rows).sum()
-    }
-
-    fn add(&mut self, cause: &str, rows: u64) {
-        match self.0.iter_mut().find(|(known, _)| known == cause) {
-            Some((_, counted)) => *counted += rows,
-            None => self.0.push((cause.to_owned(), rows)),
-        }
-    }
-}
-
-impl fmt::Display for LeftOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let causes: Vec<String> = self.0.iter().map(|(cause, rows)| format!("{cause}: {rows}")).collect();
-        f.write_str(&causes.join(", "))
-    }
-}
-
 impl Recording {
-    /// Reads a file.
+    /// Reads all rows. Those without a usable cell in each column, or with a value that no sensor of the feature can report,
+    /// are left out and counted. Without a label column every row is normal running, without a turbine column all rows are
+    /// of one turbine.
     ///
     /// # Errors
-    /// If it cannot be read, lacks a column, or has no usable row.
-    pub fn load(path: &Path, layout: Layout<'_>) -> anyhow::Result<Self> {
-        let csv = fs::read(path).context("cannot read the file; is the path right?")?;
-        Self::parse(&csv, layout)
-    }
-
-    /// Whether the header of a file has this column.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub fn has_column(path: &Path, column: &str) -> anyhow::Result<bool> {
-        let file = fs::File::open(path).context("cannot read the file; is the path right?")?;
-        Ok(reader(file).headers()?.iter().any(|name| name == column))
-    }
-
-    /// Reads the text of a CSV. Rows without a usable cell in each column, or with a value that no sensor of the feature
-    /// can report, are left out and counted.
-    ///
-    /// # Errors
-    /// If a column is missing, named for two roles, or holds no labels, or no row is usable.
-    pub fn parse(csv: &[u8], layout: Layout<'_>) -> anyhow::Result<Self> {
-        let Layout { features, label, timestamp, turbine } = layout;
-        let columns = Columns {
-            features: Some(features.clone()),
-            label: label.map(str::to_owned),
-            timestamp: Some(timestamp.to_owned()),
-        };
-        let mut names = turbine.map(|column| turbine_names(csv, column, layout)).transpose()?;
-        let mut rows = CsvRows::new(csv, &columns)?;
-        let mut recording = Recording {
-            n_features: features.len(),
-            turbines: Vec::new(),
-            left_out: LeftOut::default(),
-            out_of_order: 0,
-        };
-        let (mut places, mut n_parsed, mut n_records, mut n_usable) = (HashMap::new(), 0, 0, 0);
-        while let Some(row) = rows.next() {
+    /// If there is no column of times, the rows cannot be read, or none is usable.
+    pub fn read(table: Table) -> anyhow::Result<Self> {
+        table.time().context("no column of times was found; name it with --timestamp")?;
+        let mut rows = table.rows()?;
+        let n_features = rows.features().len();
+        let mut turbines: Vec<Turbine> = Vec::new();
+        for (i, row) in rows.by_ref().enumerate() {
             let row = row?;
-            // The rows that were skipped on the way to this one are records of the file, too.
-            let record = rows.skipped().total() as usize + n_parsed;
-            let name = match &mut names {
-                Some(names) => names.nth(record - n_records).transpose()?.unwrap_or_default(),
-                None => String::new(),
-            };
-            (n_parsed, n_records) = (n_parsed + 1, record + 1);
-            if let Some(feature) = out_of_range(features, &row.values) {
-                recording.left_out.add(&format!("{feature} out of range"), 1);
-                continue;
+            let place = row.turbine.unwrap_or(0);
+            if place == turbines.len() {
+                turbines.push(Turbine::default());
             }
-            if let Some(column) = turbine.filter(|_| name.is_empty()) {
-                recording.left_out.add(column, 1);
-                continue;
-            }
-            let place = *places.entry(name).or_insert_with_key(|name| {
-                recording.turbines.push(Turbine { name: name.clone(), ..Turbine::default() });
-                recording.turbines.len() - 1
-            });
-            let turbine = &mut recording.turbines[place];
-            turbine.times.push(row.timestamp.expect("a timestamp column was named"));
+            let turbine = &mut turbines[place];
+            turbine.times.push(row.timestamp.expect("there is a column of times"));
             turbine.readings.extend(row.values);
             turbine.labels.push(row.label.unwrap_or(false));
-            turbine.rows.push(n_usable);
-            n_usable += 1;
+            turbine.rows.push(i);
         }
-        let (_, skipped) = rows.finish();
-        skipped.by_column().for_each(|(column, rows)| recording.left_out.add(column, rows));
-        if n_usable == 0 {
+        let left_out = rows.skipped().clone();
+        if turbines.is_empty() {
             bail!(
-                "no row has a usable cell in each column that is read (left out: {}); check the model's features and the columns named",
-                recording.left_out
+                "no row has a usable cell in each column that is read (left out: {left_out}); check the model's features and the columns named"
             );
         }
-        for turbine in &mut recording.turbines {
-            recording.out_of_order += turbine.sort(features.len());
+        rows.check_faults()?;
+        for (turbine, name) in turbines.iter_mut().zip(rows.turbines()) {
+            turbine.name.clone_from(name);
         }
-        Ok(recording)
+        let out_of_order = turbines.iter_mut().map(|turbine| turbine.sort(n_features)).sum();
+        Ok(Recording { n_features, turbines, left_out, out_of_order })
     }
 
     /// How many readings there are.
@@ -176,7 +88,7 @@ impl Recording {
             turbine.select(&places, n)
         });
         let turbines = turbines.filter(|turbine| !turbine.times.is_empty()).collect();
-        Recording { turbines, left_out: LeftOut::default(), ..*self }
+        Recording { turbines, left_out: SkippedRows::default(), ..*self }
     }
 
     /// The median seconds between readings of a turbine; `None` if there are no two of different times.
@@ -215,36 +127,6 @@ impl Turbine {
         }
         late
     }
-}
-
-/// The first feature whose value no sensor can report; the service refuses such a reading.
-fn out_of_range<'a>(features: &'a FeatureSet, values: &[f64]) -> Option<&'a str> {
-    let is_within = |feature: &Feature, value| feature.range.is_none_or(|range| range.contains(value));
-    features.iter().zip(values).find(|(feature, value)| !is_within(feature, **value)).map(|(f, _)| f.name.as_str())
-}
-
-/// A reader that sees the same records as [`CsvRows`].
-fn reader<R: Read>(csv: R) -> csv::Reader<R> {
-    csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(csv)
-}
-
-/// The cell of the turbine's column in every record of the file.
-fn turbine_names<'a>(
-    csv: &'a [u8],
-    column: &str,
-    layout: Layout<'_>,
-) -> anyhow::Result<impl Iterator<Item = csv::Result<String>> + 'a> {
-    let roles = layout.features.names().chain(layout.label).chain([layout.timestamp]);
-    if roles.into_iter().any(|role| role == column) {
-        bail!("column {column:?} is selected as the turbine and in another role; remove one");
-    }
-    let mut reader = reader(csv);
-    let header = reader.headers()?.clone();
-    let place = header.iter().position(|name| name == column).ok_or_else(|| DatasetError::NoColumn {
-        column: column.to_owned(),
-        columns: header.iter().map(str::to_owned).collect(),
-    })?;
-    Ok(reader.into_records().map(move |record| Ok(record?.get(place).unwrap_or_default().to_owned())))
 }
 
 #[cfg(test)]

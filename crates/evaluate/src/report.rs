@@ -5,7 +5,7 @@ use crate::comparison::Entry;
 use crate::recording::Recording;
 use crate::table::duration;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use turbine_core::model::Model;
 use turbine_core::monitor::{AlarmTarget, SILENT_AFTER, Sensitivity};
 use viz::chart::count;
@@ -90,7 +90,7 @@ pub fn model(out: &mut impl Write, args: &Args, model: &Model, recording: &Recor
 pub fn no_baselines(out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "[evaluate] baselines: only \"always on\"; the others are fitted to normal readings, name a CSV of them with --train"
+        "[evaluate] baselines: only \"always on\"; the others are fitted to normal readings, name a recording of them with --train"
     )
 }
 
@@ -102,7 +102,8 @@ pub fn baselines(
     normal: &Recording,
     model: &Model,
 ) -> io::Result<()> {
-    let shown = args.train.as_deref().unwrap_or(Path::new("")).display();
+    let shown: Vec<String> = args.train.iter().map(|path| path.display().to_string()).collect();
+    let shown = shown.join(" ");
     let settings = model.monitor().settings();
     writeln!(
         out,
@@ -117,8 +118,8 @@ pub fn baselines(
         settings.smoothing_span,
         target(settings.alarm.map(|alarm| alarm.target).unwrap_or_default())
     )?;
-    let is_same = |train: &Path| train.canonicalize().ok() == args.data.canonicalize().ok();
-    if args.train.as_deref().is_some_and(is_same) {
+    let files = |paths: &[PathBuf]| paths.iter().map(|path| path.canonicalize().ok()).collect::<Vec<_>>();
+    if files(&args.train) == files(&args.data) {
         writeln!(
             out,
             "[evaluate] --train is the recording itself: detectors that were fitted to its normal readings have too few false alarms here"

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use turbine_core::dataset::{Columns, Dataset};
+use turbine_core::dataset::{Dataset, Request};
 use turbine_core::feature::FeatureSet;
 use turbine_core::training::{TrainingParams, train};
 
@@ -35,12 +35,13 @@ fn data() -> Option<PathBuf> {
 }
 
 fn load(path: &Path, features: &[&str]) -> Dataset {
-    let columns = Columns {
+    let request = Request {
         features: Some(FeatureSet::from_names(features.iter().copied()).unwrap()),
         label: Some("is_fault".to_owned()),
         timestamp: Some("timestamp".to_owned()),
+        ..Request::default()
     };
-    Dataset::from_csv(File::open(path).unwrap(), &columns).unwrap().0
+    Dataset::from_reader(File::open(path).unwrap(), request).unwrap().0
 }
 
 /// What the model must reach.

@@ -2,11 +2,14 @@
 
 use crate::endpoints::Endpoints;
 use clap::{Parser, ValueEnum, value_parser};
+use intake::FormArgs;
 use reqwest::header::HeaderValue;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
+use turbine_core::dataset::Request;
+use turbine_core::feature::FeatureSet;
 use turbine_core::simulation;
 
 /// Maximum number of readings per request.
@@ -84,15 +87,18 @@ pub struct Config {
     #[arg(long, env = "SENDER_SEED", help_heading = SIMULATION, default_value_t = 42)]
     pub seed: u64,
 
-    /// Stream the rows of this CSV instead of simulating; it needs a column for each feature of the model
+    /// Stream recorded rows instead of simulating: a file, a folder, a pattern such as "2025-*.csv", or - for standard
+    /// input; CSV in any dialect, compressed or not, or Parquet. A column for each feature of the model is needed
     #[arg(long, env = "SENDER_REPLAY", help_heading = REPLAY, value_name = "FILE", conflicts_with_all = ["profile", "anom_rate", "scenario"])]
     pub replay: Option<PathBuf>,
 
-    /// Column of the replayed file that labels faults (1 or true); rows in a run that are labelled are one event
+    /// Column of the replayed file that labels faults: 1, true, yes or fault, other words with --fault; rows in a run that
+    /// are labelled are one event
     #[arg(long, env = "SENDER_LABEL", help_heading = REPLAY, value_name = "COLUMN", requires = "replay")]
     pub label: Option<String>,
 
-    /// Column of the replayed file with the time of each reading; default: the time it is sent
+    /// Column of the replayed file with the time of each reading [default: found by its content; without one, readings
+    /// carry the time they are sent]
     #[arg(long, env = "SENDER_TIMESTAMP", help_heading = REPLAY, value_name = "COLUMN", requires = "replay")]
     pub timestamp: Option<String>,
 
@@ -104,6 +110,17 @@ pub struct Config {
     /// restart of the sender. Without it, a replay remembers the row it reached in .NAME.HOST-PORT.resume beside the file
     #[arg(long, env = "SENDER_SPOOL", help_heading = STREAM, value_name = "FILE")]
     pub spool: Option<PathBuf>,
+    /// Column of the replayed file that names the turbine of each reading
+    #[arg(long, help_heading = REPLAY, value_name = "COLUMN", requires = "replay", conflicts_with = "turbines")]
+    pub turbine: Option<String>,
+
+    /// Columns of the replayed file that are not looked at, such as one of times
+    #[arg(long, help_heading = REPLAY, value_name = "A,B,C", value_delimiter = ',', requires = "replay", value_parser = intake::column)]
+    pub exclude: Vec<String>,
+
+    /// How the replayed file is written.
+    #[command(flatten)]
+    pub form: FormArgs,
 
     /// Number of turbines, WT-01, WT-02 …, to which the readings belong in turn
     #[arg(long, env = "SENDER_TURBINES", help_heading = STREAM, value_name = "N", default_value = "1", value_parser = turbines)]
@@ -147,6 +164,18 @@ impl Config {
     /// Whether an unreachable service is tried without end: nothing is lost meanwhile.
     pub fn waits_for_service(&self) -> bool {
         self.spool.is_some() || self.follow
+    }
+
+    /// What is wanted of the file to replay.
+    pub fn request(&self, features: &FeatureSet) -> Request {
+        Request {
+            features: Some(features.clone()),
+            exclude: self.exclude.clone(),
+            label: self.label.clone(),
+            timestamp: self.timestamp.clone(),
+            turbine: self.turbine.clone(),
+            ..self.form.request()
+        }
     }
 
     /// Whether the stream runs until it is stopped.

@@ -27,13 +27,13 @@ pub enum SenderError {
         /// The simulator's.
         simulated: String,
     },
-    /// The file to replay cannot be opened.
-    #[error("cannot open {path}: {problem}", path = .path.display())]
-    Open {
+    /// A turbine's name in the file to replay cannot be made an id.
+    #[error("{path}: the turbine {name:?} has no letter or digit to begin an id with; rename it", path = .path.display())]
+    TurbineName {
         /// The file.
         path: PathBuf,
-        /// The system's error.
-        problem: std::io::Error,
+        /// The name.
+        name: String,
     },
     /// The file to replay is malformed.
     #[error("{path}: {problem} (the model's features: {features})", path = .path.display())]
@@ -43,7 +43,7 @@ pub enum SenderError {
         /// The model's features.
         features: String,
         /// The problem.
-        problem: DatasetError,
+        problem: Box<DatasetError>,
     },
     /// The file to replay has no usable row.
     #[error("{path} has no row with a number in every feature's column (skipped rows by column: {skipped})", path = .path.display())]

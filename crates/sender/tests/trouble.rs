@@ -267,11 +267,17 @@ fn a_file_without_the_models_columns_or_without_rows_is_refused() {
 #[test]
 fn a_file_with_an_unreadable_row_is_sent_up_to_it() {
     let api = FakeApi::healthy(ab_model());
-    let mut file = rows(5);
-    file.write_all(b"1,\xff\n1,6\n").unwrap();
-    let run = Run::of(api.address, &replay(&file, &["--batch", "4"]));
+    let mut file = NamedTempFile::new().unwrap();
+    // What is wrong lies behind the beginning, which the form is detected from.
+    let wide = "°".repeat(100);
+    let rows: String = (1..=500).map(|b| format!("1,{b},{wide}\n")).collect();
+    file.write_all(format!("a,b,note\n{rows}").as_bytes()).unwrap();
+    file.write_all(b"1,501,\xff\n1,502,\n").unwrap();
+    let run = Run::of(api.address, &replay(&file, &["--batch", "300"]));
     assert_eq!(run.code, Some(1));
-    assert_eq!(api.scored("b"), count(5));
-    assert_eq!(run.lines("[sender] sent=5 failed=0 unsent=0").len(), 1, "{}", run.stdout);
+    let sent = api.scored("b").len();
+    assert!((300..=500).contains(&sent), "{sent}");
+    assert_eq!(run.lines(&format!("[sender] sent={sent} failed=0 unsent=0")).len(), 1, "{}", run.stdout);
     assert_eq!(run.lines("[sender] stopped early: ").len(), 1, "{}", run.stdout);
+    assert!(run.stdout.contains("is not UTF-8 as the text before it; add --encoding windows-1252"), "{}", run.stdout);
 }

@@ -1,11 +1,14 @@
 //! Flags and environment variables. The doc comments are the help text.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
+use intake::{FormArgs, column, range};
 use privileges::RunAsOwner;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use turbine_core::dataset::Request;
 use turbine_core::detector::DetectorKind;
+use turbine_core::feature::{FeatureSet, Range};
 use turbine_core::forest::ForestParams;
 use turbine_core::monitor::{AlarmTarget, DEFAULT_SPAN, MOST_SPAN, Sensitivity};
 use turbine_core::threshold::{ThresholdMethod, check_contamination};
@@ -19,34 +22,55 @@ const OUTPUT: &str = "Output";
 const EXAMPLES: &str = "\
 Examples:
   train
-  train --data my-turbine.csv --label fault --timestamp taken_at --model models/mine.json --outputs outputs/mine
-  train --data my-turbine.csv --timestamp taken_at --false-alarms-per-day 0.5 --model models/mine.json
-  train --import models/exported.json --data normal.csv --timestamp taken_at --model models/mine.json";
+  train --data my-turbine.csv --label fault --model models/mine.json --outputs outputs/mine
+  train --data exports/2025 --turbine unit --false-alarms-per-day 0.5 --model models/park.json
+  train --import models/exported.json --data normal.csv --model models/mine.json";
 
-/// Trains a detector on simulated readings or those of a CSV, and draws its evaluation.
+/// Trains a detector on simulated readings or those of a plant's export, and draws its evaluation.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "train", version, allow_negative_numbers = true, next_help_heading = DATA, after_help = EXAMPLES)]
 pub struct Args {
-    /// CSV with a header to train on [default: 9,800 simulated readings of the default turbine]
-    #[arg(long, value_name = "FILE")]
-    pub data: Option<PathBuf>,
+    /// Recording to train on: files, a folder, a pattern such as "2025-*.csv", or - for standard input. CSV in any dialect,
+    /// compressed or not, or Parquet [default: 9,800 simulated readings of the default turbine]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub data: Vec<PathBuf>,
 
-    /// Feature columns, in order [default: all but label and timestamp]
+    /// Feature columns, in order [default: every column of measurements]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "data", value_parser = column)]
     pub features: Option<Vec<String>>,
 
-    /// Label column: 1 or true for a fault, 0 or false for a normal reading
+    /// Columns to leave out
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "data", value_parser = column)]
+    pub exclude: Vec<String>,
+
+    /// Range that a sensor can report, such as temp=-40..150; may be repeated
+    ///
+    /// It is written into the model: rows outside are left out here and refused by the service
+    #[arg(long, value_name = "COLUMN=MIN..MAX", requires = "data", value_parser = range, allow_hyphen_values = true)]
+    pub range: Vec<(String, Range)>,
+
+    /// Label column: 1, true, yes or fault for a fault, 0, false, no or OK for a normal reading; other words with --fault
     ///
     /// Rows labelled as faults are used for the evaluation only: the model is fitted to the others
     #[arg(long, value_name = "COLUMN", requires = "data", value_parser = column)]
     pub label: Option<String>,
 
-    /// Column with the time of each reading; not a feature
+    /// Column with the time of each reading [default: found by its content]
     ///
-    /// With it, readings are smoothed and evaluated in the order of time. Without it, the typical interval between readings
-    /// is unknown: a silent turbine is not reported, and the rate of false alarms is not known
+    /// With times, readings are smoothed and evaluated in their order. Without, the typical interval between readings is
+    /// unknown: a silent turbine is not reported, and the rate of false alarms is not known. --exclude leaves a column of
+    /// times out
     #[arg(long, value_name = "COLUMN", requires = "data", value_parser = column)]
     pub timestamp: Option<String>,
+
+    /// Column that names the turbine of each reading, for the file of a fleet: one model learns from all of them, and the
+    /// time of each goes by itself [default: all rows are of one turbine]
+    #[arg(long, value_name = "COLUMN", requires = "data", value_parser = column)]
+    pub turbine: Option<String>,
+
+    /// How the data is written.
+    #[command(flatten)]
+    pub form: FormArgs,
 
     /// Detector [default: forest for the simulated turbine, forest+neighbours with --data]
     #[arg(long, help_heading = DETECTOR, value_enum)]
@@ -58,7 +82,7 @@ pub struct Args {
 
     /// False alarms per day and turbine to set the alarm to, instead of --sensitivity
     ///
-    /// Above 0; with --data it needs --timestamp
+    /// Above 0; with --data it needs times
     #[arg(long, help_heading = ALARMS, value_name = "RATE", value_parser = rate)]
     pub false_alarms_per_day: Option<f64>,
 
@@ -117,8 +141,9 @@ pub struct Args {
 }
 
 /// The flags that an imported forest has no use for.
-const TRAINING_ONLY: [&str; 9] = [
+const TRAINING_ONLY: [&str; 10] = [
     "features",
+    "range",
     "detector",
     "contamination",
     "n_estimators",
@@ -168,16 +193,30 @@ impl Args {
                 self.extension_level
             );
         }
-        if self.false_alarms_per_day.is_some() && self.data.is_some() && self.timestamp.is_none() {
-            bail!(
-                "--false-alarms-per-day needs the time between readings: name their column with --timestamp, or use --sensitivity"
-            );
-        }
         Ok(())
     }
 
+    /// Whether recorded data is trained on.
+    pub(crate) fn is_recorded(&self) -> bool {
+        !self.data.is_empty()
+    }
+
+    /// What is wanted of the data, with these features or, without, those of the flags.
+    pub(crate) fn request(&self, features: Option<FeatureSet>) -> anyhow::Result<Request> {
+        let named = self.features.as_ref().map(|names| FeatureSet::from_names(names.iter().cloned())).transpose();
+        Ok(Request {
+            features: features.or(named.context("--features")?),
+            exclude: self.exclude.clone(),
+            ranges: self.range.clone(),
+            label: self.label.clone(),
+            timestamp: self.timestamp.clone(),
+            turbine: self.turbine.clone(),
+            ..self.form.request()
+        })
+    }
+
     pub(crate) fn params(&self) -> TrainingParams {
-        let defaults = if self.data.is_some() { TrainingParams::recorded() } else { TrainingParams::default() };
+        let defaults = if self.is_recorded() { TrainingParams::recorded() } else { TrainingParams::default() };
         TrainingParams {
             detector: self.detector.map_or(defaults.detector, |detector| match detector {
                 DetectorArg::Forest => DetectorKind::Forest,
@@ -221,13 +260,6 @@ impl From<SensitivityArg> for Sensitivity {
 fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "a rate is a number such as 0.5".to_owned())?;
     if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err("it must be above 0 and finite".to_owned()) }
-}
-
-fn column(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("a column name is empty; list them as a,b,c".to_owned()),
-        name => Ok(name.to_owned()),
-    }
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -2,17 +2,17 @@
 
 use crate::{Args, data, explain, report, save};
 use anyhow::Context;
+use intake::Progress;
 use std::io::Write;
 use std::path::Path;
 use turbine_core::model::Model;
 use turbine_core::training;
 
 /// Calibrates the model in the file `import` by the normal rows of `--data`, and writes it to `--model`.
-pub fn run(import: &Path, args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
+pub fn run(import: &Path, args: &Args, progress: &Progress, out: &mut impl Write) -> anyhow::Result<()> {
     let imported = Model::load(import).with_context(|| format!("cannot use --import {}", import.display()))?;
-    let path = args.data.as_deref().context("--import needs the normal readings of a CSV: name it with --data")?;
-    let (dataset, source) = data::read(path, Some(imported.features().clone()), args)?;
-    writeln!(out, "[train] data: {source}")?;
+    let dataset = data::read(Some(imported.features().clone()), args, progress, out)?;
+    progress.stage("calibrating");
     let model = training::calibrate(&imported, &dataset, &args.params()).map_err(|error| explain(error, args))?;
     save(&model, args)?;
     report::import(&dataset, &model, args, out)?;

@@ -6,11 +6,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use std::num::NonZeroUsize;
+use turbine_core::dataset::Dataset;
 use turbine_core::evaluation::Confusion;
 use turbine_core::training::{Fitted, Trained, TrainingParams};
 
 /// Shares of the training readings.
 const FRACTIONS: [f64; 11] = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
+/// Of more readings, one in so many is taken: each forest is grown from a few hundred, and 21 forests are scored.
+const MOST_READINGS: usize = 100_000;
 /// Numbers of trees as shares of `n_estimators`; the last one goes beyond it.
 const TREES: [f64; 10] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5];
 
@@ -32,6 +35,8 @@ pub struct LearningCurves {
     pub fractions: Vec<LearningPoint>,
     /// F1 against the number of trees.
     pub trees: Vec<LearningPoint>,
+    /// One reading in so many was taken.
+    pub stride: usize,
 }
 
 /// The parameters of one forest.
@@ -49,11 +54,13 @@ impl LearningCurves {
     /// # Errors
     /// If the progress bar or the threads cannot be created.
     pub fn measure(trained: &Trained, params: &TrainingParams) -> anyhow::Result<Self> {
-        let fits = fits(trained.splits.train.len(), params.forest.n_estimators);
+        let stride = trained.splits.train.len().div_ceil(MOST_READINGS).max(1);
+        let (train, val) = (trained.splits.train.thinned(stride), trained.splits.val.thinned(stride));
+        let fits = fits(train.len(), params.forest.n_estimators);
         let bar = progress(fits.len())?;
         let threads = ThreadPoolBuilder::new().num_threads(params.threads.get()).build().context("threads")?;
         let point = |fit: &Fit| {
-            let point = measure(trained, params, *fit);
+            let point = measure(&train, &val, params, *fit);
             bar.inc(1);
             point
         };
@@ -62,7 +69,7 @@ impl LearningCurves {
         bar.finish_and_clear();
         let (fractions, trees) = points.split_at(FRACTIONS.len());
         let fitted = |points: &[Option<LearningPoint>]| points.iter().copied().flatten().collect();
-        Ok(Self { fractions: fitted(fractions), trees: fitted(trees) })
+        Ok(Self { fractions: fitted(fractions), trees: fitted(trees), stride })
     }
 }
 
@@ -75,8 +82,7 @@ fn fits(readings: usize, n_estimators: usize) -> Vec<Fit> {
     FRACTIONS.into_iter().map(fraction).chain(trees).collect()
 }
 
-fn measure(trained: &Trained, params: &TrainingParams, fit: Fit) -> Option<LearningPoint> {
-    let (train, val) = (&trained.splits.train, &trained.splits.val);
+fn measure(train: &Dataset, val: &Dataset, params: &TrainingParams, fit: Fit) -> Option<LearningPoint> {
     // Shuffled readings: the first ones are a random sample. A recording: its first part.
     let indices: Vec<usize> = (0..fit.readings).collect();
     let subset = train.select(&indices);

@@ -15,12 +15,14 @@ mod report;
 pub use args::{Args, DetectorArg, SensitivityArg, ThresholdArg};
 
 use anyhow::{Context, bail};
+use intake::Progress;
 use learning::LearningCurves;
 use metrics::MetricsTable;
 use std::fs;
 use std::io::Write;
+use turbine_core::dataset::Dataset;
 use turbine_core::model::Model;
-use turbine_core::training::{self, TrainingError};
+use turbine_core::training::{self, Trained, TrainingError, TrainingParams};
 
 /// Trains or imports according to `args`, saves the model, the table and the pictures, and prints the results to `out`.
 ///
@@ -28,22 +30,28 @@ use turbine_core::training::{self, TrainingError};
 /// If the arguments or the data do not allow training (with the remedy), or a file cannot be read or written.
 pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     args.check()?;
+    let progress = Progress::new("train");
     if let Some(model) = &args.import {
-        return import::run(model, args, out);
+        return import::run(model, args, &progress, out);
     }
     fs::create_dir_all(&args.outputs)
         .with_context(|| format!("cannot create the folder {}; name another with --outputs", args.outputs.display()))?;
-    let (dataset, source) = data::load(args)?;
-    writeln!(out, "[train] data: {source}")?;
+    let dataset = data::load(args, &progress, out)?;
     if args.threshold == ThresholdArg::BestF1 && dataset.labels().is_none() {
         bail!("--threshold best-f1 needs labels: name their column with --label, or use --threshold contamination");
     }
     let params = args.params();
-    let trained = training::train(&dataset, &params).map_err(|error| explain(error, args))?;
+    progress.stage("training");
+    let (dataset, trained) = train(dataset, &params, args, out)?;
     save(&trained.model, args)?;
     report::training(&dataset, &trained, args, out)?;
 
+    progress.stage("measuring learning curves");
     let curves = LearningCurves::measure(&trained, &params)?;
+    if curves.stride > 1 {
+        writeln!(out, "[train] learning curves: of one reading in {}", curves.stride)?;
+    }
+    progress.stage("drawing");
     let table = MetricsTable::new(&trained);
     let csv = args.outputs.join("metrics_table.csv");
     fs::write(&csv, table.csv()?).with_context(|| format!("cannot write {}", csv.display()))?;
@@ -72,6 +80,29 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Trains on all columns that vary in the rows to fit to, unless the columns were named.
+fn train(
+    mut dataset: Dataset,
+    params: &TrainingParams,
+    args: &Args,
+    out: &mut impl Write,
+) -> anyhow::Result<(Dataset, Trained)> {
+    loop {
+        match training::train(&dataset, params) {
+            Err(TrainingError::Constant { name, .. })
+                if args.is_recorded() && args.features.is_none() && dataset.features().len() > 1 =>
+            {
+                writeln!(
+                    out,
+                    "[train] column left out as well: {name}, constant in the rows that the model is fitted to"
+                )?;
+                dataset = dataset.without(&name);
+            }
+            trained => return Ok((dataset, trained.map_err(|error| explain(error, args))?)),
+        }
+    }
+}
+
 fn save(model: &Model, args: &Args) -> anyhow::Result<()> {
     model.save(&args.model).with_context(|| format!("cannot write the model {}", args.model.display()))
 }
@@ -88,10 +119,10 @@ fn explain(error: TrainingError, args: &Args) -> anyhow::Error {
             Some(path) => format!("--import {}", path.display()),
             None => return error.into(),
         },
-        TrainingError::TooFew(_) => match &args.data {
-            Some(path) => format!("--data {}", path.display()),
-            None => return error.into(),
-        },
+        TrainingError::TooFew(_) if args.is_recorded() => {
+            let paths: Vec<String> = args.data.iter().map(|path| path.display().to_string()).collect();
+            format!("--data {}", paths.join(" "))
+        }
         _ => return error.into(),
     };
     anyhow::Error::new(error).context(flag)

@@ -7,7 +7,7 @@ use turbine_core::detector::N_REFERENCE;
 use turbine_core::interop;
 use turbine_core::model::Model;
 use turbine_core::monitor::{AlarmRule, AlarmTarget, Sensitivity};
-use turbine_core::training::Trained;
+use turbine_core::training::{MOST_COMPARED, Trained};
 use viz::chart::count;
 
 /// Above this share of rows labelled as faults, or flagged, something is probably wrong with the labels or the recording.
@@ -20,7 +20,7 @@ pub fn training(dataset: &Dataset, trained: &Trained, args: &Args, out: &mut imp
     let order = if trained.is_recording() { ", in the order of time" } else { "" };
     writeln!(out, "[train] split: {train} Train, {val} Val, {test} Test{order}")?;
     fitted_to(dataset, trained, args, out)?;
-    interval(model, args, out)?;
+    interval(model, dataset.times().is_some(), args, out)?;
     detector(trained, out)?;
     thresholds(trained, args, out)?;
     alarm(model, out)?;
@@ -33,7 +33,7 @@ pub fn import(dataset: &Dataset, model: &Model, args: &Args, out: &mut impl Writ
     let left_out = left_out(dataset, args);
     writeln!(out, "[train] calibrated by: the forest's scores of {} readings{left_out}", count(rows))?;
     warn_of_faults(dataset, out)?;
-    interval(model, args, out)?;
+    interval(model, dataset.times().is_some(), args, out)?;
     writeln!(out, "[train] threshold: {:.4}, as imported", model.threshold())?;
     alarm(model, out)
 }
@@ -52,7 +52,7 @@ fn fitted_to(dataset: &Dataset, trained: &Trained, args: &Args, out: &mut impl W
 
 fn left_out(dataset: &Dataset, args: &Args) -> String {
     match dataset.labels() {
-        Some(labels) if args.data.is_some() => {
+        Some(labels) if args.is_recorded() => {
             let faults = labels.iter().filter(|label| **label).count();
             format!("; {} labelled as faults left out", count(faults as u64))
         }
@@ -73,18 +73,15 @@ fn warn_of_faults(dataset: &Dataset, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn interval(model: &Model, args: &Args, out: &mut impl Write) -> io::Result<()> {
+fn interval(model: &Model, has_times: bool, args: &Args, out: &mut impl Write) -> io::Result<()> {
     match model.monitor().settings().typical_interval {
-        Some(seconds) if args.data.is_none() => {
+        Some(seconds) if !args.is_recorded() => {
             writeln!(out, "[train] typical interval: {seconds} s, that of the simulated turbine")
         }
         Some(seconds) => writeln!(out, "[train] typical interval: {seconds} s between readings"),
         None => {
-            let reason = if args.timestamp.is_some() {
-                "all readings have the same time"
-            } else {
-                "name the column of times with --timestamp"
-            };
+            let reason =
+                if has_times { "all readings have the same time" } else { "name the column of times with --timestamp" };
             writeln!(
                 out,
                 "[train] typical interval: unknown ({reason}). Silent turbines and stuck sensors are not reported, and the rate of false alarms is unknown"
@@ -177,7 +174,8 @@ fn plain(rate: f64) -> String {
 }
 
 fn agreement(model: &Model, out: &mut impl Write) -> io::Result<()> {
-    let rows = model.training().rows;
+    let rows = model.training().rows as usize;
+    let rows = rows.div_ceil(rows.div_ceil(MOST_COMPARED).max(1));
     match model.training().interop_difference {
         Some(0.0) => {
             writeln!(out, "[train] interop: scores of {rows} readings equal extended-isolation-forest's exactly")

@@ -60,7 +60,7 @@ const ROLES: [&str; 4] = ["--label", "fault", "--timestamp", "time"];
 
 #[test]
 fn a_recording_is_learnt_by_its_normal_rows_in_time() {
-    let (model, output) = trained(&recording(100), &ROLES);
+    let (model, output) = trained(&recording(100), &[&ROLES[..], &["--features", "load,heat,still"]].concat());
     assert_eq!(model.detector().kind(), DetectorKind::ForestAndNeighbours);
     assert_eq!((model.training().rows, model.params().extension_level), (900, 0));
     let MonitorSettings { smoothing_span, typical_interval, alarm, longest_unchanged } = model.monitor().settings();
@@ -99,7 +99,7 @@ fn rows_labelled_as_faults_are_not_learnt() {
         None => format!("{line}\n"),
     };
     let wild: String = clean.lines().map(wild).collect();
-    let without_times = ["--label", "fault", "--features", "load,heat"];
+    let without_times = ["--label", "fault", "--features", "load,heat", "--exclude", "time"];
     for arguments in [&ROLES[..], &without_times] {
         let [(clean, _), (wild, _)] = [&clean, &wild].map(|csv| trained(csv, arguments));
         let learnt = |model: &Model| (model.detector().clone(), model.monitor().clone(), model.threshold());
@@ -136,7 +136,7 @@ fn detector_and_alarm_follow_the_flags() {
 
 #[test]
 fn without_times_neither_interval_nor_rate_is_known() {
-    let (model, output) = trained(&recording(0), &["--label", "fault", "--features", "load,heat"]);
+    let (model, output) = trained(&recording(0), &["--label", "fault", "--exclude", "time"]);
     let MonitorSettings { typical_interval, alarm, longest_unchanged, .. } = model.monitor().settings();
     assert_eq!((*typical_interval, alarm.unwrap().expected_per_day), (None, None));
     assert!(longest_unchanged.is_empty(), "the order is unknown: {longest_unchanged:?}");
@@ -167,6 +167,30 @@ fn many_faults_or_flags_are_warned_of() {
         let agree = found.iter().zip(expected).all(|(found, expected)| found.contains(expected));
         assert!(found.len() == expected.len() && agree, "{faults} faults, {arguments:?}: {found:?}");
     }
+}
+
+#[test]
+fn ranges_and_missing_values_leave_rows_out() {
+    let dead = |line: &str| line.replacen(line.split(',').nth(1).unwrap(), "-9999", 1);
+    let csv: String = recording(0).lines().enumerate().fold(String::new(), |text, (i, line)| {
+        text + &if i > 1 && i % 100 == 0 { dead(line) } else { line.to_owned() } + "\n"
+    });
+    let (_, output) = trained(&csv, &ROLES);
+    assert_contains(
+        &output,
+        &[
+            "columns read (2): load, heat",
+            "constant, always 4",
+            "load is -9999 in 10 rows",
+            "add --missing-value -9999",
+        ],
+    );
+    let (_, output) = trained(&csv, &[&ROLES[..], &["--missing-value", "-9999"]].concat());
+    assert_contains(&output, &["990 readings of d.csv", "(heat: 1, load: 10)"]);
+    assert!(!output.contains("WARNING"), "{output}");
+    let (model, output) = trained(&csv, &[&ROLES[..], &["--range", "load=-40..150"]].concat());
+    assert_contains(&output, &["990 readings of d.csv", "(heat: 1, load out of range: 10)"]);
+    assert_eq!(model.features()[0].range.map(|range| (range.min, range.max)), Some((-40.0, 150.0)));
 }
 
 /// Normal readings of the golden model's three features, one in ten seconds, and some faults.
@@ -219,7 +243,10 @@ fn what_cannot_be_imported_is_explained() {
     let cases: [(&[&str], &[&str]); 3] = [
         (&["--import", "own.json", "--data", "normal.csv"], &["--import own.json", "trained by this program"]),
         (&["--import", GOLDEN, "--data", "other.csv"], &["other.csv", "no column \"temperature\""]),
-        (&["--import", GOLDEN, "--data", "normal.csv", "--false-alarms-per-day", "1"], &["--timestamp"]),
+        (
+            &["--import", GOLDEN, "--data", "normal.csv", "--exclude", "time", "--false-alarms-per-day", "1"],
+            &["--timestamp"],
+        ),
     ];
     for (arguments, expected) in cases {
         let (success, _, errors) = train(folder.path(), &[arguments, &["--model", "m.json"]].concat());

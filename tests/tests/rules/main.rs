@@ -24,9 +24,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("privileges", &[]),
     ("pipeline", &["turbine-core"]),
     ("api", &["pipeline", "privileges", "turbine-core", "viz"]),
-    ("evaluate", &["turbine-core", "viz"]),
-    ("sender", &["turbine-core"]),
-    ("train", &["privileges", "turbine-core", "viz"]),
+    ("intake", &["turbine-core"]),
+    ("evaluate", &["intake", "turbine-core", "viz"]),
+    ("sender", &["intake", "turbine-core"]),
+    ("train", &["intake", "privileges", "turbine-core", "viz"]),
     ("viz", &["privileges", "turbine-core"]),
 ];
 

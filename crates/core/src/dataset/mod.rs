@@ -1,8 +1,40 @@
-//! Data sets: readings with optional labels, read from a CSV and split for training.
+//! Data sets: readings with optional labels, times and turbines, read from any export of a plant and split for training.
+//!
+//! A [`Source`] of bytes is opened as a [`Table`], which detects its form; [`Table::choose`] finds the columns of
+//! measurements, and [`Table::rows`] reads them one by one.
 
-mod csv_rows;
+mod compression;
+mod dialect;
+mod encoding;
+mod error;
+mod label;
+mod missing;
+mod number;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod profile;
+mod records;
+mod request;
+mod rows;
+mod shape;
+mod skipped;
+mod source;
+mod survey;
+mod table;
+mod times;
 
-pub use csv_rows::{Columns, CsvRow, CsvRows, DatasetError, SkippedRows};
+pub use dialect::Separator;
+pub use encoding::Encoding;
+pub use error::DatasetError;
+pub use number::Decimal;
+pub use profile::Sentinel;
+pub use request::Request;
+pub use rows::{Row, Rows};
+pub use skipped::SkippedRows;
+pub use source::Source;
+pub use survey::{Choice, LeftOut};
+pub use table::Table;
+pub use times::TimeColumn;
 
 use crate::feature::FeatureSet;
 use jiff::Timestamp;
@@ -17,6 +49,7 @@ pub struct Dataset {
     readings: Vec<f64>,
     labels: Option<Vec<bool>>,
     times: Option<Vec<Timestamp>>,
+    turbines: Option<Vec<usize>>,
 }
 
 /// A data set split into three parts.
@@ -40,7 +73,7 @@ impl Dataset {
         if let Some(labels) = &labels {
             assert_eq!(labels.len(), readings.len() / features.len(), "one label per reading");
         }
-        Dataset { features, readings, labels, times: None }
+        Dataset { features, readings, labels, times: None, turbines: None }
     }
 
     /// The same readings with the times at which they were taken: they are then one recording, not a heap of readings.
@@ -52,26 +85,53 @@ impl Dataset {
         Dataset { times: Some(times), ..self }
     }
 
-    /// Reads a CSV with a header. Rows with an empty or non-numeric cell in a selected column are skipped and counted.
+    /// The same readings with the turbine, a number from 0, that each was taken at.
+    ///
+    /// # Panics
+    /// If there is not one turbine a reading.
+    pub fn with_turbines(self, turbines: Vec<usize>) -> Self {
+        assert_eq!(turbines.len(), self.len(), "one turbine a reading");
+        Dataset { turbines: Some(turbines), ..self }
+    }
+
+    /// Reads all usable rows. Rows with a cell in a selected column that is empty, no number or out of range are skipped and
+    /// counted.
     ///
     /// # Errors
     /// A [`DatasetError`] if a column is missing or no row is usable.
-    pub fn from_csv(csv: impl Read, columns: &Columns) -> Result<(Self, SkippedRows), DatasetError> {
-        let mut rows = CsvRows::new(csv, columns)?;
-        let (mut readings, mut labels, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    pub fn read(table: Table) -> Result<(Self, SkippedRows), DatasetError> {
+        let (has_labels, has_turbines) = (table.request().label.is_some(), table.request().turbine.is_some());
+        let mut rows = table.rows()?;
+        let (mut readings, mut labels, mut times, mut turbines) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for row in rows.by_ref() {
             let row = row?;
             readings.extend(row.values);
             labels.extend(row.label);
             times.extend(row.timestamp);
+            turbines.extend(row.turbine);
         }
-        let (features, skipped) = rows.finish();
         if readings.is_empty() {
-            return Err(DatasetError::NoRows(skipped));
+            return Err(DatasetError::NoRows(rows.skipped().clone()));
         }
-        let labels = columns.label.is_some().then_some(labels);
-        let dataset = Dataset::new(features, readings, labels);
-        Ok((if columns.timestamp.is_some() { dataset.with_times(times) } else { dataset }, skipped))
+        rows.check_faults()?;
+        let dataset = Dataset {
+            features: rows.features().clone(),
+            readings,
+            labels: has_labels.then_some(labels),
+            times: rows.has_times().then_some(times),
+            turbines: has_turbines.then_some(turbines),
+        };
+        Ok((dataset, rows.skipped().clone()))
+    }
+
+    /// Reads the usable rows of a file in any form, see [`Dataset::read`].
+    ///
+    /// # Errors
+    /// A [`DatasetError`] if the file cannot be read, a column is missing or no row is usable.
+    pub fn from_reader(mut file: impl Read, request: Request) -> Result<(Self, SkippedRows), DatasetError> {
+        let (name, mut bytes) = ("the data", Vec::new());
+        file.read_to_end(&mut bytes).map_err(|problem| DatasetError::Open { name: name.to_owned(), problem })?;
+        Dataset::read(Table::open(Source::bytes(name, bytes), request)?)
     }
 
     /// The features of each reading.
@@ -92,6 +152,19 @@ impl Dataset {
     /// When each reading was taken, if that is known.
     pub fn times(&self) -> Option<&[Timestamp]> {
         self.times.as_deref()
+    }
+
+    /// The turbine of each reading, if there are several.
+    pub fn turbines(&self) -> Option<&[usize]> {
+        self.turbines.as_deref()
+    }
+
+    /// The readings of each turbine, by their indices, in the order of the turbines; of all readings if there is one turbine.
+    pub fn by_turbine(&self) -> Vec<Vec<usize>> {
+        let Some(turbines) = &self.turbines else { return vec![(0..self.len()).collect()] };
+        let mut indices = vec![Vec::new(); turbines.iter().max().map_or(0, |last| last + 1)];
+        turbines.iter().enumerate().for_each(|(i, &turbine)| indices[turbine].push(i));
+        indices
     }
 
     /// The number of readings.
@@ -118,16 +191,55 @@ impl Dataset {
         let readings = indices.iter().flat_map(|&i| &self.readings[i * n..(i + 1) * n]).copied().collect();
         let labels = self.labels.as_ref().map(|labels| indices.iter().map(|&i| labels[i]).collect());
         let times = self.times.as_ref().map(|times| indices.iter().map(|&i| times[i]).collect());
-        Dataset { times, ..Dataset::new(self.features.clone(), readings, labels) }
+        let turbines = self.turbines.as_ref().map(|turbines| indices.iter().map(|&i| turbines[i]).collect());
+        Dataset { times, turbines, ..Dataset::new(self.features.clone(), readings, labels) }
+    }
+
+    /// The same readings without the feature of this name.
+    ///
+    /// # Panics
+    /// If it is the only one.
+    pub fn without(&self, name: &str) -> Dataset {
+        let kept: Vec<usize> = (0..self.features.len()).filter(|&i| self.features[i].name != name).collect();
+        let features = kept.iter().map(|&i| self.features[i].clone()).collect();
+        let features = FeatureSet::new(features).expect("a part of a feature set, and not empty");
+        let rows = self.readings.chunks_exact(self.features.len());
+        let readings = rows.flat_map(|row| kept.iter().map(|&i| row[i])).collect();
+        Dataset {
+            features,
+            readings,
+            labels: self.labels.clone(),
+            times: self.times.clone(),
+            turbines: self.turbines.clone(),
+        }
     }
 
     /// The readings in the order of their times; unchanged without times.
     pub fn in_order_of_time(&self) -> Dataset {
+        self.select(&self.order_of_time())
+    }
+
+    /// The readings not labelled as anomalies, in the order of their times.
+    pub fn normal_in_order_of_time(&self) -> Dataset {
+        let mut indices = self.order_of_time();
+        indices.retain(|&i| self.labels.as_ref().is_none_or(|labels| !labels[i]));
+        self.select(&indices)
+    }
+
+    fn order_of_time(&self) -> Vec<usize> {
         let mut indices: Vec<usize> = (0..self.len()).collect();
         if let Some(times) = &self.times {
             indices.sort_by_key(|&i| times[i]);
         }
-        self.select(&indices)
+        indices
+    }
+
+    /// One reading in `stride`, from the first on.
+    ///
+    /// # Panics
+    /// If `stride` is 0.
+    pub fn thinned(&self, stride: usize) -> Dataset {
+        self.select(&(0..self.len()).step_by(stride).collect::<Vec<_>>())
     }
 
     /// The readings not labelled as anomalies; all of them without labels.
@@ -146,7 +258,7 @@ impl Dataset {
     /// Splits the readings 70 / 10 / 20 in the order of their times. After a shuffle, each reading of Test would have
     /// its neighbours in time among those of Train, so that Test would measure little.
     pub fn split_in_time(&self) -> Splits {
-        self.in_order_of_time().cut(&(0..self.len()).collect::<Vec<_>>())
+        self.cut(&self.order_of_time())
     }
 
     fn cut(&self, indices: &[usize]) -> Splits {

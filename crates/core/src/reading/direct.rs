@@ -2,7 +2,7 @@
 //!
 //! Half the time of [`RawReading`](super::RawReading), which knows every other reading and every fault by its field.
 
-use super::raw::{Key, rfc3339};
+use super::raw::{self, Key};
 use super::{Fault, Reading, TurbineId};
 use crate::feature::FeatureSet;
 use crate::sensors::SensorSet;
@@ -52,7 +52,7 @@ impl<'de> Visitor<'de> for Direct<'_> {
                     (expected, found) = (place + 1, found + 1);
                 }
                 (None, "timestamp") if timestamp.is_none() => {
-                    timestamp = Some(rfc3339(map.next_value()?).ok_or_else(uncommon)?);
+                    timestamp = Some(raw::time(map.next_value()?).ok_or_else(uncommon)?);
                 }
                 (None, "turbine_id") if turbine_id.is_none() => {
                     turbine_id = Some(map.next_value::<&str>()?.parse().map_err(|_| uncommon())?);

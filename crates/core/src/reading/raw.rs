@@ -3,13 +3,18 @@
 use super::{Fault, MissingValues, Problem, Reading, ReadingError, TurbineId, lenient::quote_bare_words};
 use crate::feature::{Feature, FeatureSet};
 use crate::sensors::SensorSet;
+use crate::time::{read_alone, read_epoch};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
+
+/// The seconds from 1970 back to the year 0. A year before it would begin a cell of the log with `-`.
+const YEAR_0: i64 = -62_167_219_200;
 
 /// A reading as sent: an object of feature names and numbers, with optional `timestamp` and `turbine_id`.
 ///
@@ -94,7 +99,7 @@ impl<'a> RawReading<'a> {
     }
 
     /// Checks that every feature is present, finite and in range, and that `timestamp` and `turbine_id`, if present and
-    /// not null, are well-formed.
+    /// not null, are well-formed. A time without an offset is in UTC.
     ///
     /// # Errors
     /// [`ReadingError::Faults`] with all faults, in the features' order; [`ReadingError::NotJson`] if there are none but
@@ -123,7 +128,7 @@ impl<'a> RawReading<'a> {
                 Err(fault) => faults.push(fault),
             }
         }
-        let timestamp = self.text("timestamp", rfc3339, Problem::Timestamp, &mut faults);
+        let timestamp = self.timestamp(&mut faults);
         let turbine_id = self.text("turbine_id", |text| text.parse().ok(), Problem::TurbineId, &mut faults);
         match &self.not_json {
             _ if !faults.is_empty() => Err(ReadingError::Faults(faults)),
@@ -146,6 +151,18 @@ impl<'a> RawReading<'a> {
             }
             Some(other) => fault(Problem::NotANumber, other),
         }
+    }
+
+    fn timestamp(&self, faults: &mut Vec<Fault>) -> Option<Timestamp> {
+        let (value, time) = match self.get(usize::MAX, "timestamp")? {
+            Value::Null => return None,
+            value @ Value::String(text) => (value, self::time(text)),
+            value => (value, value.as_f64().and_then(read_epoch).filter(is_written_plainly)),
+        };
+        if time.is_none() {
+            faults.push(Fault::new("timestamp", Problem::Timestamp, value.clone()));
+        }
+        time
     }
 
     fn text<T>(
@@ -184,35 +201,14 @@ impl<'a> FromIterator<(Cow<'a, str>, Value)> for RawReading<'a> {
     }
 }
 
-/// Parses an RFC 3339 time. `jiff` alone also accepts `20260131T12Z`, calendar annotations and signed years, which would
-/// start a cell of the log with `-`.
-pub(super) fn rfc3339(text: &str) -> Option<Timestamp> {
-    const YEAR_0: i64 = -62_167_219_200;
-    /// `0` stands for a digit, `T` for what may part date and time.
-    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
-    let (date_and_time, after_seconds) = text.as_bytes().split_at_checked(SHAPE.len())?;
-    let fits = |(byte, shape): (&u8, &u8)| match shape {
-        b'0' => byte.is_ascii_digit(),
-        b'T' => matches!(byte, b'T' | b't' | b' '),
-        other => byte == other,
-    };
-    if !date_and_time.iter().zip(SHAPE).all(fits) {
-        return None;
-    }
-    let offset = match after_seconds.strip_prefix(b".") {
-        Some(fraction) => {
-            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            if digits > 0 { &fraction[digits..] } else { return None }
-        }
-        None => after_seconds,
-    };
-    let known = match offset {
-        [b'Z' | b'z'] => true,
-        [b'+' | b'-', hours @ .., b':', m, n] => hours.len() == 2 && hours.iter().chain([m, n]).all(u8::is_ascii_digit),
-        _ => false,
-    };
-    // The text is parsed only if it has this shape.
-    text.parse().ok().filter(|time: &Timestamp| known && time.as_second() >= YEAR_0)
+/// The time that a text says; without an offset it is in UTC. None before year 0, which would start a cell of the log with
+/// `-`.
+pub(super) fn time(text: &str) -> Option<Timestamp> {
+    read_alone(text, &TimeZone::UTC).filter(is_written_plainly)
+}
+
+fn is_written_plainly(time: &Timestamp) -> bool {
+    time.as_second() >= YEAR_0
 }
 
 impl Serialize for RawReading<'_> {

@@ -102,7 +102,8 @@ impl Fitted {
 /// The readings of `dataset` that a model is fitted to and calibrated by. Readings labelled as faults in a recording would
 /// be learnt as normal.
 pub(super) fn rows_to_fit<'a>(dataset: &'a Dataset, params: &TrainingParams) -> Cow<'a, Dataset> {
-    if params.leave_out_faults || dataset.times().is_some() {
+    let has_faults = dataset.labels().is_some_and(|labels| labels.contains(&true));
+    if has_faults && (params.leave_out_faults || dataset.times().is_some()) {
         Cow::Owned(dataset.normal())
     } else {
         Cow::Borrowed(dataset)
@@ -115,10 +116,7 @@ pub(super) fn monitor(
     surprisals: Option<&[f64]>,
     params: &TrainingParams,
 ) -> Result<Monitor, TrainingError> {
-    let interval = match dataset.times() {
-        Some(times) => typical_interval(times),
-        None => params.interval,
-    };
+    let interval = if dataset.times().is_some() { typical_interval(dataset) } else { params.interval };
     // How long a value stays is not known of readings that are in no known order.
     let longest_unchanged = if interval.is_some() { longest_unchanged(dataset) } else { Vec::new() };
     let mut settings = MonitorSettings {
@@ -132,7 +130,7 @@ pub(super) fn monitor(
     // Where there are no times, no reading comes after a gap.
     let typical_interval = interval.filter(|_| normal.times().is_some());
     let smoother = Monitor::new(MonitorSettings { typical_interval, ..settings.clone() })?;
-    let smoothed = smoothed_surprisals(surprisals, normal.times(), &smoother);
+    let smoothed = smoothed_surprisals(surprisals, &normal, &smoother);
     settings.alarm = Some(AlarmRule::fit(&smoothed, params.alarm, params.smoothing_span, interval)?);
     Ok(Monitor::new(settings)?)
 }
@@ -140,14 +138,18 @@ pub(super) fn monitor(
 /// The smoothed values of each reading; the readings themselves where they have no order.
 pub(super) fn smoothed(dataset: &Dataset) -> Vec<f64> {
     let Some(times) = dataset.times() else { return dataset.readings().to_vec() };
-    let settings = MonitorSettings { typical_interval: typical_interval(times), ..MonitorSettings::unknown() };
+    let settings = MonitorSettings { typical_interval: typical_interval(dataset), ..MonitorSettings::unknown() };
     let monitor = Monitor::new(settings).expect("differences of times make a usable interval");
     let n = dataset.features().len();
     let mut smoothed = vec![0.0; dataset.readings().len()];
-    let mut state = TurbineState::default();
+    let mut states: Vec<TurbineState> = Vec::new();
     let rows = dataset.readings().chunks_exact(n).zip(smoothed.chunks_exact_mut(n)).zip(times);
-    for ((values, smoothed), &time) in rows {
-        let _ = monitor.arrive(&mut state, time, values, smoothed);
+    for (i, ((values, smoothed), &time)) in rows.enumerate() {
+        let turbine = dataset.turbines().map_or(0, |turbines| turbines[i]);
+        if turbine >= states.len() {
+            states.resize_with(turbine + 1, TurbineState::default);
+        }
+        let _ = monitor.arrive(&mut states[turbine], time, values, smoothed);
     }
     smoothed
 }
@@ -164,37 +166,46 @@ fn scores(detector: &Detector, dataset: &Dataset) -> Vec<f64> {
     scores
 }
 
-/// Surprisals of one turbine, smoothed as its monitor would.
-fn smoothed_surprisals(surprisals: &[f64], times: Option<&[Timestamp]>, monitor: &Monitor) -> Vec<f64> {
-    let mut state = TurbineState::default();
-    let time = |i: usize| match times {
+/// Surprisals of the readings of `dataset`, smoothed as the monitor would, turbine after turbine.
+fn smoothed_surprisals(surprisals: &[f64], dataset: &Dataset, monitor: &Monitor) -> Vec<f64> {
+    let time = |i: usize| match dataset.times() {
         Some(times) => times[i],
         None => Timestamp::from_nanosecond(i as i128).unwrap_or(Timestamp::MAX),
     };
-    let settled = |(i, &surprisal): (usize, &f64)| {
-        let arrival = monitor.arrive(&mut state, time(i), &[], &mut []);
-        monitor.settle(&mut state, arrival, Some(surprisal)).smoothed_surprisal.unwrap_or(surprisal)
+    let of_turbine = |indices: Vec<usize>| {
+        let mut state = TurbineState::default();
+        let settled = move |i: usize| {
+            let arrival = monitor.arrive(&mut state, time(i), &[], &mut []);
+            monitor.settle(&mut state, arrival, Some(surprisals[i])).smoothed_surprisal.unwrap_or(surprisals[i])
+        };
+        indices.into_iter().map(settled)
     };
-    surprisals.iter().enumerate().map(settled).collect()
+    dataset.by_turbine().into_iter().flat_map(of_turbine).collect()
 }
 
-/// The median time between readings, in seconds; `None` without two different times.
-fn typical_interval(times: &[Timestamp]) -> Option<f64> {
-    let mut intervals: Vec<f64> = times
-        .windows(2)
-        .map(|pair| pair[1].duration_since(pair[0]).as_secs_f64())
+/// The median time between readings of a turbine, in seconds; `None` without two different times.
+fn typical_interval(dataset: &Dataset) -> Option<f64> {
+    let times = dataset.times()?;
+    let turbines = dataset.by_turbine();
+    let pairs = turbines.iter().flat_map(|indices| indices.windows(2));
+    let mut intervals: Vec<f64> = pairs
+        .map(|pair| times[pair[1]].duration_since(times[pair[0]]).as_secs_f64())
         .filter(|&seconds| seconds > 0.0)
         .collect();
-    intervals.sort_by(f64::total_cmp);
+    let middle = intervals.len().saturating_sub(1) / 2;
     // The lower of the two in the middle, so that it is an interval that occurred.
-    intervals.get(intervals.len().saturating_sub(1) / 2).copied()
+    (!intervals.is_empty()).then(|| *intervals.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
-/// The most readings one after the other with one value, feature by feature.
+/// The most readings of a turbine one after the other with one value, feature by feature.
 fn longest_unchanged(dataset: &Dataset) -> Vec<u32> {
+    let (turbines, n) = (dataset.by_turbine(), dataset.features().len());
     let longest = |feature: usize| {
-        let column: Vec<f64> = dataset.column(feature).collect();
-        column.chunk_by(|a, b| a == b).map(|run| run.len() as u32).max().unwrap_or(0)
+        let of_turbine = |indices: &Vec<usize>| {
+            let column: Vec<f64> = indices.iter().map(|&i| dataset.readings()[i * n + feature]).collect();
+            column.chunk_by(|a, b| a == b).map(|run| run.len() as u32).max().unwrap_or(0)
+        };
+        turbines.iter().map(of_turbine).max().unwrap_or(0)
     };
-    (0..dataset.features().len()).map(longest).collect()
+    (0..n).map(longest).collect()
 }

@@ -27,7 +27,7 @@ pub fn calibrate(model: &Model, dataset: &Dataset, params: &TrainingParams) -> R
     if model.detector().kind() != DetectorKind::Forest || model.golden().tolerance == 0.0 {
         return Err(TrainingError::NotImported);
     }
-    let normal = dataset.in_order_of_time().normal();
+    let normal = dataset.normal_in_order_of_time();
     enough(&normal)?;
     let mut scores = vec![0.0; normal.len()];
     model.forest_scores(normal.readings(), &mut scores);

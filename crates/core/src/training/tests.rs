@@ -138,6 +138,24 @@ fn faults_and_order_do_not_change_what_is_learnt() {
 }
 
 #[test]
+fn turbines_of_a_fleet_are_followed_each_by_itself() {
+    let one = recording();
+    // Two turbines that measure the same, their rows in turn.
+    let twice: Vec<usize> = (0..one.len()).flat_map(|i| [i, i]).collect();
+    let fleet = one.select(&twice).with_turbines((0..twice.len()).map(|i| i % 2).collect());
+    let (n, smoothed) = (one.features().len(), fitted::smoothed(&fleet));
+    for (i, row) in fitted::smoothed(&one).chunks_exact(n).enumerate() {
+        assert_eq!((&smoothed[2 * i * n..][..n], &smoothed[(2 * i + 1) * n..][..n]), (row, row));
+    }
+    let settings = |dataset: &Dataset| {
+        let model = train(dataset, &forest_and_neighbours()).unwrap().model;
+        let settings = model.monitor().settings();
+        (settings.typical_interval, settings.longest_unchanged.clone())
+    };
+    assert_eq!(settings(&fleet), settings(&one));
+}
+
+#[test]
 fn one_recording_one_model_whatever_the_threads() {
     let model = |threads| {
         let threads = NonZeroUsize::new(threads).unwrap();

@@ -35,8 +35,12 @@ struct Content {
 }
 
 impl Bookmark {
-    /// The bookmark of the replay, and the position in it if it is one of the same service.
+    /// The bookmark of the replay, and the position in it if it is one of the same service. `None` for folders, patterns and
+    /// standard input, which have no one position.
     pub fn open(config: &Config, replay: &Path) -> Option<(Self, Option<Position>)> {
+        if !(config.follow || replay.is_file()) {
+            return None;
+        }
         let name = replay.file_name()?.to_string_lossy();
         let url = &config.api_url.predict;
         let host: String =

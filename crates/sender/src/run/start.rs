@@ -33,6 +33,9 @@ pub(super) async fn start<W: Write>(
         lines.model(model)?;
     }
     let (source, resumed) = open(config, model.as_ref(), position, notes)?;
+    if let Source::Replay { rows, .. } = &source {
+        lines.note(rows.form())?;
+    }
     if resumed && let Some(replay) = &config.replay {
         let replay = replay.display();
         match (&memory, position) {
@@ -99,13 +102,12 @@ fn open(
     let fleet = Fleet::new(config.turbines);
     match (&config.replay, model) {
         (Some(path), Some(ModelInfo { features, .. })) => {
-            let (label, timestamp) = (config.label.clone(), config.timestamp.clone());
             if config.follow {
-                let follow = Follow::new(path, features.clone(), label, timestamp, fleet, position, notes);
+                let follow = Follow::new(path, features.clone(), config.request(features), fleet, position, notes);
                 let resumed = follow.is_resumed();
                 return Ok((Source::Follow(Box::new(follow)), resumed));
             }
-            let rows = Replay::open(path, features.clone(), label, timestamp, fleet)?;
+            let rows = Replay::open(path, config.request(features), fleet)?;
             Source::replay(rows, std::fs::metadata(path).ok().as_ref(), position)
         }
         _ => {

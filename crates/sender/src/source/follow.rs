@@ -1,32 +1,32 @@
 //! The rows of a growing file as readings.
 
 use super::position::Position;
+use super::recorded::Recorded;
 use super::tail::{News, Tail};
-use super::{Fleet, Outgoing, replayed};
+use super::{Fleet, Outgoing};
 use crate::error::SenderError;
 use jiff::Timestamp;
-use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
-use turbine_core::dataset::{Columns, CsvRow, CsvRows, DatasetError, SkippedRows};
+use turbine_core::dataset::{DatasetError, Request, Row, Rows, SkippedRows, Source, Table};
 use turbine_core::feature::FeatureSet;
 
 /// How often it is looked whether the file has grown.
 const POLL: Duration = Duration::from_millis(200);
 
-/// The readings of a file that grows, from its beginning and for ever. The first line of each file is its header.
-#[derive(Debug)]
+/// The readings of a file that grows, from its beginning and for ever. The form of each file is detected from its first
+/// rows.
 pub struct Follow {
-    path: PathBuf,
-    columns: Columns,
+    recorded: Recorded,
+    request: Request,
     features: FeatureSet,
-    fleet: Fleet,
     tail: Tail,
-    header: Vec<u8>,
+    beginning: Beginning,
     /// The rows that have come and are not taken.
-    rows: Option<CsvRows<Cursor<Vec<u8>>>>,
-    next: Option<Result<CsvRow, SenderError>>,
+    rows: Option<Rows>,
+    next: Option<Result<Row, SenderError>>,
     /// Readings taken from the present file.
     taken: u64,
     /// Readings of the present file that an earlier run has taken.
@@ -40,8 +40,7 @@ impl Follow {
     pub fn new(
         path: &Path,
         features: FeatureSet,
-        label: Option<String>,
-        timestamp: Option<String>,
+        request: Request,
         fleet: Fleet,
         position: Option<Position>,
         notes: UnboundedSender<String>,
@@ -52,12 +51,11 @@ impl Follow {
             let _ = notes.send(format!("{} is another file by now; reading it from its beginning", path.display()));
         }
         Follow {
-            path: path.to_owned(),
-            columns: Columns { features: Some(features.clone()), label, timestamp },
+            recorded: Recorded::new(path, &request, fleet),
+            request,
             features,
-            fleet,
             tail,
-            header: Vec::new(),
+            beginning: Beginning::default(),
             rows: None,
             next: None,
             taken: 0,
@@ -98,9 +96,9 @@ impl Follow {
                 Some(Ok(_)) if self.known > 0 => {
                     self.known -= 1;
                     self.taken += 1;
-                    self.fleet.next_turbine();
+                    self.recorded.pass_over();
                 }
-                Some(row) => self.next = Some(row.map_err(|problem| self.replay_error(problem))),
+                Some(row) => self.next = Some(row.map_err(|problem| self.recorded.error(problem))),
                 None => match self.look() {
                     Ok(true) => {}
                     Ok(false) => return false,
@@ -123,12 +121,15 @@ impl Follow {
         self.taken += 1;
         let (file, bytes) = self.tail.place()?;
         let position = Position { file, readings: self.taken, bytes };
-        Some(Ok(Outgoing { position: Some(position), ..replayed(&self.features, &mut self.fleet, row, due) }))
+        let names = self.rows.as_ref().map_or(&[][..], Rows::turbines);
+        let reading = self.recorded.reading(&self.features, row, names, due);
+        Some(reading.map(|reading| Outgoing { position: Some(position), ..reading }))
     }
 
     /// Takes in what has become of the file; false if nothing has.
     fn look(&mut self) -> Result<bool, SenderError> {
-        let open = |problem| SenderError::Open { path: self.path.clone(), problem };
+        let name = || self.recorded.path().display().to_string();
+        let open = |problem| self.recorded.error(DatasetError::Open { name: name(), problem });
         let note = match self.tail.look().map_err(open)? {
             News::None => return Ok(false),
             News::Lines(lines) => {
@@ -137,7 +138,7 @@ impl Follow {
             }
             News::Gone(note) => Some(note),
             News::Beginning(note) => {
-                self.header.clear();
+                self.beginning = Beginning::default();
                 self.taken = 0;
                 self.known = 0;
                 note
@@ -147,22 +148,55 @@ impl Follow {
         Ok(true)
     }
 
-    fn take_in(&mut self, mut lines: Vec<u8>) -> Result<(), SenderError> {
-        if self.header.is_empty() {
-            let end = lines.iter().position(|&byte| byte == b'\n').map_or(lines.len(), |end| end + 1);
-            self.header.extend_from_slice(&lines[..end]);
-        } else {
-            lines.splice(0..0, self.header.iter().copied());
+    fn take_in(&mut self, lines: Vec<u8>) -> Result<(), SenderError> {
+        let (text, request) = match &self.beginning {
+            Beginning::Unknown(before) => ([before.as_slice(), &lines].concat(), &self.request),
+            Beginning::Known { header, request } => ([header.as_slice(), &lines].concat(), request),
+        };
+        if matches!(self.beginning, Beginning::Unknown(_)) && text.iter().filter(|&&byte| byte == b'\n').count() < 2 {
+            // Nothing can be said of the form of a header alone.
+            self.beginning = Beginning::Unknown(text);
+            return Ok(());
         }
-        let rows = CsvRows::new(Cursor::new(lines), &self.columns).map_err(|problem| self.replay_error(problem))?;
+        let name = self.recorded.path().display().to_string();
+        let table = Table::open(Source::bytes(name, text.clone()), request.clone());
+        let table = table.map_err(|problem| self.recorded.error(problem))?;
+        if let Beginning::Unknown(_) = self.beginning {
+            let _ = self.notes.send(intake::form(&table));
+            let header = text.split_inclusive(|&byte| byte == b'\n').nth(table.head_lines()).unwrap_or_default();
+            self.beginning = Beginning::Known { header: header.to_vec(), request: table.settled() };
+        }
+        let rows = table.rows().map_err(|problem| self.recorded.error(problem))?.with_any_value();
         if let Some(before) = self.rows.replace(rows) {
             self.skipped.merge(before.skipped());
         }
         Ok(())
     }
+}
 
-    fn replay_error(&self, problem: DatasetError) -> SenderError {
-        let features = self.features.names().collect::<Vec<_>>().join(", ");
-        SenderError::Replay { path: self.path.clone(), features, problem }
+/// What is known of the beginning of the present file.
+enum Beginning {
+    /// Its first lines, too few to detect its form.
+    Unknown(Vec<u8>),
+    Known {
+        /// The line with the names of the columns.
+        header: Vec<u8>,
+        /// What is wanted, with what was detected.
+        request: Request,
+    },
+}
+
+impl Default for Beginning {
+    fn default() -> Self {
+        Beginning::Unknown(Vec::new())
+    }
+}
+
+impl fmt::Debug for Follow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follow")
+            .field("path", &self.recorded.path())
+            .field("taken", &self.taken)
+            .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 mod fleet;
 mod follow;
 mod position;
+mod recorded;
 mod replay;
 mod simulated;
 mod tail;
@@ -17,7 +18,7 @@ use crate::error::SenderError;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs::Metadata;
-use turbine_core::dataset::{CsvRow, SkippedRows};
+use turbine_core::dataset::SkippedRows;
 use turbine_core::feature::FeatureSet;
 use turbine_core::reading::RawReading;
 
@@ -65,16 +66,6 @@ pub enum Turn {
     Silent,
 }
 
-/// A recorded reading of the fleet's next turbine, with its own time or, if the row has none, the time `due`.
-fn replayed(features: &FeatureSet, fleet: &mut Fleet, row: CsvRow, due: Timestamp) -> Outgoing {
-    let CsvRow { values, label, timestamp } = row;
-    let (turbine, turbine_id) = fleet.next_turbine();
-    let time = timestamp.unwrap_or(due);
-    let json = encode(&RawReading::from_values(features, &values).at(time).of_turbine(turbine_id));
-    let phase = label.map(|is_fault| if is_fault { Phase::Event } else { Phase::Normal });
-    Outgoing { json, values, is_anomaly: label, phase, turbine, time, position: None }
-}
-
 fn encode(raw: &RawReading<'_>) -> String {
     serde_json::to_string(raw).expect("an object of numbers and strings is always JSON")
 }
@@ -103,19 +94,19 @@ pub trait ReadingSource {
 pub enum Source {
     /// Simulated turbines.
     Simulated(Simulated),
-    /// The rows of a CSV.
+    /// The rows of a recording.
     Replay {
         /// The rows.
         rows: Box<Replay>,
         /// Behind the last row that was taken; `None` if the file cannot be told from others.
         position: Option<Position>,
     },
-    /// The rows of a growing CSV.
+    /// The rows of a growing file.
     Follow(Box<Follow>),
 }
 
 impl Source {
-    /// The rows of a CSV, without those that lie before `position` if that is one of this file: its metadata are given.
+    /// The rows of a recording, without those that lie before `position` if that is one of this file: its metadata are given.
     /// Whether they were left out.
     ///
     /// # Errors

@@ -1,37 +1,39 @@
-//! The rows of a CSV as readings.
+//! Recorded rows as readings.
 
-use super::{Fleet, Outgoing, replayed};
+use super::recorded::Recorded;
+use super::{Fleet, Outgoing};
 use crate::error::SenderError;
 use jiff::Timestamp;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use turbine_core::dataset::{Columns, CsvRows, DatasetError, SkippedRows};
+use std::path::Path;
+use turbine_core::dataset::{DatasetError, Request, Rows, SkippedRows, Table};
 use turbine_core::feature::FeatureSet;
 
-/// Recorded readings in the order of the file, assigned to the turbines of a fleet in turn.
-#[derive(Debug)]
+/// Recorded readings in the order of the file.
 pub struct Replay {
-    path: PathBuf,
-    rows: CsvRows<File>,
-    fleet: Fleet,
+    recorded: Recorded,
+    form: String,
+    rows: Rows,
 }
 
 impl Replay {
-    /// Opens the file and finds the columns of the features, of the label and of the time.
+    /// Opens the file and finds the columns that the request names.
     ///
     /// # Errors
-    /// [`SenderError::Open`], or [`SenderError::Replay`] if a column is missing.
-    pub fn open(
-        path: &Path,
-        features: FeatureSet,
-        label: Option<String>,
-        timestamp: Option<String>,
-        fleet: Fleet,
-    ) -> Result<Self, SenderError> {
-        let file = File::open(path).map_err(|problem| SenderError::Open { path: path.to_owned(), problem })?;
-        let columns = Columns { features: Some(features.clone()), label, timestamp };
-        let rows = CsvRows::new(file, &columns).map_err(|problem| replay_error(path, &features, problem))?;
-        Ok(Replay { path: path.to_owned(), rows, fleet })
+    /// [`SenderError::Replay`] if the file cannot be read or a column is missing.
+    pub fn open(path: &Path, request: Request, fleet: Fleet) -> Result<Self, SenderError> {
+        let recorded = Recorded::new(path, &request, fleet);
+        let open = || {
+            let table = Table::open(intake::stream(path)?, request)?;
+            Ok((intake::form(&table), table.rows()?.with_any_value()))
+        };
+        let opened: Result<(String, Rows), DatasetError> = open();
+        let (form, rows) = opened.map_err(|problem| recorded.error(problem))?;
+        Ok(Replay { recorded, form, rows })
+    }
+
+    /// What the file was detected as, in one line.
+    pub fn form(&self) -> &str {
+        &self.form
     }
 
     /// The features given to [`Replay::open`].
@@ -47,19 +49,21 @@ impl Replay {
     /// The next usable row, with its own time or, without a time column, the time `due`; `None` at the end of the file.
     ///
     /// # Errors
-    /// [`SenderError::Replay`] if the rest of the file cannot be read.
+    /// [`SenderError::Replay`] if the rest of the file cannot be read, [`SenderError::TurbineName`] if a turbine's name has
+    /// no letter or digit.
     pub fn next_row(&mut self, due: Timestamp) -> Option<Result<Outgoing, SenderError>> {
         let row = match self.rows.next()? {
             Ok(row) => row,
-            Err(problem) => return Some(Err(replay_error(&self.path, self.rows.features(), problem))),
+            Err(problem) => return Some(Err(self.recorded.error(problem))),
         };
-        Some(Ok(replayed(self.rows.features(), &mut self.fleet, row, due)))
+        Some(self.recorded.reading(self.rows.features(), row, self.rows.turbines(), due))
     }
 }
 
-fn replay_error(path: &Path, features: &FeatureSet, problem: DatasetError) -> SenderError {
-    let features = features.names().collect::<Vec<_>>().join(", ");
-    SenderError::Replay { path: path.to_owned(), features, problem }
+impl std::fmt::Debug for Replay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replay").field("path", &self.recorded.path()).field("form", &self.form).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
@@ -73,9 +77,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rows.csv");
         std::fs::write(&path, csv).unwrap();
-        let features = FeatureSet::from_names(["b", "a"]).unwrap();
-        let fleet = Fleet::new(NonZeroU64::new(turbines).unwrap());
-        Replay::open(&path, features, label.map(str::to_owned), timestamp.map(str::to_owned), fleet)
+        let request = Request { label: label.map(str::to_owned), timestamp: timestamp.map(str::to_owned), ..request() };
+        Replay::open(&path, request, Fleet::new(NonZeroU64::new(turbines).unwrap()))
+    }
+
+    fn request() -> Request {
+        Request { features: Some(FeatureSet::from_names(["b", "a"]).unwrap()), ..Request::default() }
     }
 
     #[test]
@@ -124,8 +131,28 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let (features, fleet) = (FeatureSet::turbine(), Fleet::new(NonZeroU64::MIN));
-        let error = Replay::open(Path::new("no/such.csv"), features, None, None, fleet).unwrap_err();
-        assert!(error.to_string().starts_with("cannot open no/such.csv: "), "{error}");
+        let fleet = Fleet::new(NonZeroU64::MIN);
+        let error = Replay::open(Path::new("no/such.csv"), request(), fleet).unwrap_err().to_string();
+        assert!(error.contains("no/such.csv: there is no such file; is the path right?"), "{error}");
+    }
+
+    #[test]
+    fn a_column_names_the_turbines() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fleet.csv");
+        let replay = |rows: &str| {
+            std::fs::write(&path, format!("id,a,b\n{rows}")).unwrap();
+            let request = Request { turbine: Some("id".to_owned()), ..request() };
+            let mut replay = Replay::open(&path, request, Fleet::new(NonZeroU64::MIN)).unwrap();
+            let rows = std::iter::from_fn(|| replay.next_row(Timestamp::UNIX_EPOCH));
+            rows.map(|row| row.map_err(|error| error.to_string())).collect::<Result<Vec<_>, _>>()
+        };
+        let sent = replay("WT 1,1,2\nWT 2,3,4\nWT 1,5,6\n").unwrap();
+        assert_eq!(sent.iter().map(|outgoing| outgoing.turbine).collect::<Vec<_>>(), [0, 1, 0]);
+        assert!(sent[1].json.ends_with(r#""turbine_id":"WT-2"}"#), "{}", sent[1].json);
+        let error = replay("WT 1,1,2\nWT-1,3,4\n").unwrap_err();
+        assert!(error.contains("\"WT 1\" and \"WT-1\" would have one id, \"WT-1\""), "{error}");
+        let error = replay("---,1,2\n").unwrap_err();
+        assert!(error.contains("\"---\" has no letter or digit"), "{error}");
     }
 }

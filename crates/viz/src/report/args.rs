@@ -5,10 +5,12 @@ use super::survey::Selection;
 use anyhow::bail;
 use clap::Parser;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use privileges::RunAsOwner;
 use std::path::PathBuf;
 use turbine_core::feature::FeatureSet;
 use turbine_core::reading::TurbineId;
+use turbine_core::time::{read_alone, read_epoch};
 
 /// The default model file of training.
 const DEFAULT_MODEL: &str = "models/turbine_iforest.json";
@@ -48,7 +50,7 @@ pub struct Args {
     #[arg(long, help_heading = DRAW, value_name = "A,B,C", value_delimiter = ',')]
     pub features: Vec<String>,
 
-    /// Draw readings from this time on, such as 2026-03-01T12:00:00Z
+    /// Draw readings from this time on, such as 2026-03-01 or 2026-03-01T12:00:00Z
     #[arg(long, help_heading = DRAW, value_name = "TIME", value_parser = time)]
     pub from: Option<Timestamp>,
 
@@ -70,7 +72,12 @@ fn turbine(text: &str) -> Result<TurbineId, String> {
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
-    text.parse().map_err(|_| "a time is written as 2026-03-01T12:00:00Z or 2026-03-01T13:00:00+01:00".to_owned())
+    let text = text.trim();
+    let epoch = || text.parse().ok().and_then(read_epoch);
+    read_alone(text, &TimeZone::UTC).or_else(epoch).ok_or_else(|| {
+        "a time is written as 2026-03-01, 2026-03-01 12:00 (in UTC), 2026-03-01T12:00:00Z or 2026-03-01T13:00:00+01:00"
+            .to_owned()
+    })
 }
 
 impl Args {
@@ -151,6 +158,13 @@ mod tests {
             let error = Args::try_parse_from(line).unwrap_err().to_string();
             assert!(expected.iter().all(|part| error.contains(part)), "{error}");
         }
+    }
+
+    #[test]
+    fn a_period_may_be_given_by_dates() {
+        let args = Args::try_parse_from(["viz", "--from", "2025-03-28", "--to", "29.03.2025 12:00"]).unwrap();
+        let [from, to] = [args.from, args.to].map(|time| time.unwrap().to_string());
+        assert_eq!((from.as_str(), to.as_str()), ("2025-03-28T00:00:00Z", "2025-03-29T12:00:00Z"));
     }
 
     #[test]
