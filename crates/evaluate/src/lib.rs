@@ -123,7 +123,7 @@ fn baselines(
         request.faults.clear();
     }
     let table = Table::open(table.source().clone(), request).with_context(flag)?;
-    let train = Recording::read(table).with_context(flag)?;
+    let train = Recording::read_normal(table).with_context(flag)?;
     progress.stage("fitting baselines");
     let normal = train.normal();
     if normal.len() < FEWEST_READINGS {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
-use turbine_core::dataset::{SkippedRows, Table};
+use turbine_core::dataset::{DatasetError, Rows, SkippedRows, Table};
 
 /// The usable rows of a source, turbine by turbine.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,13 +33,25 @@ pub struct Turbine {
 }
 
 impl Recording {
-    /// Reads all rows. Those without a usable cell in each column, or with a value that no sensor of the feature can report,
+    /// Reads all rows of what is evaluated on: each value that marks a fault must occur.
+    ///
+    /// # Errors
+    /// Those of [`Recording::read_normal`], or if such a value does not occur.
+    pub fn read(table: Table) -> anyhow::Result<Self> {
+        Self::read_and(table, Rows::check_faults)
+    }
+
+    /// Reads all rows of what is to be mostly normal running. Those without a usable cell in each column, or with a value that no sensor of the feature can report,
     /// are left out and counted. Without a label column every row is normal running, without a turbine column all rows are
     /// of one turbine.
     ///
     /// # Errors
     /// If there is no column of times, the rows cannot be read, or none is usable.
-    pub fn read(table: Table) -> anyhow::Result<Self> {
+    pub fn read_normal(table: Table) -> anyhow::Result<Self> {
+        Self::read_and(table, |_| Ok(()))
+    }
+
+    fn read_and(table: Table, check: impl Fn(&Rows) -> Result<(), DatasetError>) -> anyhow::Result<Self> {
         table.time().context("no column of times was found; name it with --timestamp")?;
         let mut rows = table.rows()?;
         let n_features = rows.features().len();
@@ -62,7 +74,7 @@ impl Recording {
                 "no row has a usable cell in each column that is read (left out: {left_out}); check the model's features and the columns named"
             );
         }
-        rows.check_faults()?;
+        check(&rows)?;
         for (turbine, name) in turbines.iter_mut().zip(rows.turbines()) {
             turbine.name.clone_from(name);
         }

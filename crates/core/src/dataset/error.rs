@@ -106,7 +106,10 @@ pub enum DatasetError {
         words: Vec<String>,
     },
     /// A value that marks a fault does not occur.
-    #[error("no row has the value {value:?} of --fault in the column {column:?}; its values are {}", quoted(.words))]
+    #[error(
+        "no row has the value {value:?} of --fault in the column {column:?}, whose values are {}; correct it, or leave it out if this recording has no such fault",
+        quoted(.words)
+    )]
     NoSuchFault {
         /// The column.
         column: String,

@@ -146,7 +146,7 @@ fn labels_in_other_words_need_the_value_of_a_fault() {
     let error = read(text, with(&["halt"])).unwrap_err().to_string();
     assert_eq!(
         error,
-        "no row has the value \"halt\" of --fault in the column \"state\"; its values are \"run\", \"stop\", \"trip\""
+        "no row has the value \"halt\" of --fault in the column \"state\", whose values are \"run\", \"stop\", \"trip\"; correct it, or leave it out if this recording has no such fault"
     );
 }
 
