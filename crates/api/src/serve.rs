@@ -31,7 +31,7 @@ const MAX_BUFFER: usize = 16 << 10;
 
 /// Bytes of an answer that the system may hold unsent.
 #[cfg(target_os = "linux")]
-const MAX_UNSENT: u32 = 64 << 10;
+const MAX_UNSENT: u32 = 16 << 10;
 
 /// Serves until `app.shutdown` begins; then finishes the requests in flight, closes the log, and returns.
 ///

@@ -27,6 +27,8 @@ pub struct App {
     pub memory: MemoryBudget,
     /// Threads for large batches.
     pub offload: Offload,
+    /// Threads for what is read from the log's files, so that it does not hold up batches.
+    pub log_reads: Offload,
     /// What changes, for those who follow it.
     pub event_stream: EventStream,
     /// Whether the service is stopping.
@@ -45,6 +47,7 @@ impl App {
             in_flight: InFlight::default(),
             memory: MemoryBudget::new(limits.max_memory.0),
             offload: Offload::default(),
+            log_reads: Offload::default(),
             event_stream,
             shutdown,
             limits,

@@ -12,15 +12,15 @@ const HEADING: &str = "Form of the data (detected; see docs/your-data.md)";
 #[derive(Debug, Clone, Args)]
 pub struct FormArgs {
     /// Sign between cells: comma, semicolon, tab or bar
-    #[arg(long, help_heading = HEADING, value_name = "SIGN")]
+    #[arg(long, hide_short_help = true, help_heading = HEADING, value_name = "SIGN")]
     pub separator: Option<Separator>,
 
     /// Sign before decimals: point or comma
-    #[arg(long, help_heading = HEADING, value_name = "SIGN")]
+    #[arg(long, hide_short_help = true, help_heading = HEADING, value_name = "SIGN")]
     pub decimal: Option<Decimal>,
 
     /// utf-8, windows-1252, utf-16le or utf-16be
-    #[arg(long, help_heading = HEADING, value_name = "NAME")]
+    #[arg(long, hide_short_help = true, help_heading = HEADING, value_name = "NAME")]
     pub encoding: Option<Encoding>,
 
     /// yyyy-mm-dd, dd.mm.yyyy, mm/dd/yyyy, epoch-s, epoch-ms, epoch-us, or a pattern such as "%d.%m.%y %H:%M"
@@ -31,8 +31,9 @@ pub struct FormArgs {
     #[arg(long, help_heading = HEADING, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
     pub timezone: TimeZone,
 
-    /// Value of the label column that marks a fault; may be repeated. All others are then normal [default: 1, true, yes,
-    /// fault and the like]
+    /// Value of the label column that marks a fault; may be repeated [default: 1, true, yes, fault and the like]
+    ///
+    /// All other values are then normal
     #[arg(long, help_heading = HEADING, value_name = "VALUE", requires = "label", allow_negative_numbers = true)]
     pub fault: Vec<String>,
 

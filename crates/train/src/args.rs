@@ -30,8 +30,9 @@ Examples:
 #[derive(Debug, Clone, Parser)]
 #[command(name = "train", version, allow_negative_numbers = true, next_help_heading = DATA, after_help = EXAMPLES)]
 pub struct Args {
-    /// Recording to train on: files, a folder, a pattern such as "2025-*.csv", or - for standard input. CSV in any dialect,
-    /// compressed or not, or Parquet [default: 9,800 simulated readings of the default turbine]
+    /// Recording to train on: CSV or Parquet [default: 9,800 simulated readings of the default turbine]
+    ///
+    /// Files, a folder, a pattern such as "2025-*.csv", or - for standard input; CSV in any dialect, compressed or not
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub data: Vec<PathBuf>,
 
@@ -63,8 +64,9 @@ pub struct Args {
     #[arg(long, value_name = "COLUMN", requires = "data", value_parser = column)]
     pub timestamp: Option<String>,
 
-    /// Column that names the turbine of each reading, for the file of a fleet: one model learns from all of them, and the
-    /// time of each goes by itself [default: all rows are of one turbine]
+    /// Column that names the turbine of each reading [default: all rows are of one turbine]
+    ///
+    /// For the file of a fleet: one model learns from all of them, and the time of each goes by itself
     #[arg(long, value_name = "COLUMN", requires = "data", value_parser = column)]
     pub turbine: Option<String>,
 
@@ -105,7 +107,7 @@ pub struct Args {
     /// Number of features per split, less one: 0 = classic isolation forest
     ///
     /// The number of features less one is a fully extended forest. Above 0 it needs --detector forest
-    #[arg(long, help_heading = DETECTOR, value_name = "N", default_value_t = 0)]
+    #[arg(long, hide_short_help = true, help_heading = DETECTOR, value_name = "N", default_value_t = 0)]
     pub extension_level: u32,
 
     /// How the threshold of a single reading is chosen
@@ -117,7 +119,7 @@ pub struct Args {
     pub seed: u64,
 
     /// Number of threads, 0 = one per core; the model does not depend on it
-    #[arg(long, help_heading = DETECTOR, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
+    #[arg(long, hide_short_help = true, help_heading = DETECTOR, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
     pub threads: u16,
 
     /// Forest of scikit-learn's to calibrate by the normal readings of --data, instead of training

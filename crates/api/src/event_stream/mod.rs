@@ -29,6 +29,11 @@ use turbine_core::reading::TurbineId;
 /// Time between two ticks.
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// Readers take a tick one after the other within this time, in so many groups: all at once would hold up requests for as
+/// long as it takes to write to all.
+const SPREAD: Duration = Duration::from_millis(256);
+const GROUPS: u32 = 32;
+
 /// How long ticks are still written after the last reader has left, so that one that comes back finds what it missed.
 const LINGER: Duration = Duration::from_secs(10);
 
@@ -57,6 +62,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     readers: usize,
+    /// The group of the next reader.
+    group: u32,
     /// Whether the task that writes ticks is there.
     running: bool,
     ring: Ring,
@@ -97,9 +104,11 @@ impl EventStream {
             state.ring.clear();
             tokio::spawn(write_ticks(Arc::clone(shared)));
         }
+        state.group = (state.group + 1) % GROUPS;
+        let delay = SPREAD * state.group / GROUPS;
         drop(state);
         let position = last.filter(|last| last.boot == shared.boot).map(|last| last.number);
-        Ok(Reader::new(Arc::clone(shared), turbine, position))
+        Ok(Reader::new(Arc::clone(shared), turbine, position, delay))
     }
 }
 

@@ -5,8 +5,10 @@ use super::{Shared, frame};
 use bytes::Bytes;
 use pipeline::Watch;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 use turbine_core::reading::TurbineId;
 
 /// One reader, which takes a frame when it can. Dropped, it makes room for another.
@@ -20,15 +22,22 @@ pub struct Reader {
     position: Option<u64>,
     /// Whether it still catches up with what it missed while it was away.
     came_back: bool,
+    /// How long after a tick was written it takes it.
+    delay: Duration,
     /// A frame that follows the one that was taken last.
     pending: Option<Bytes>,
 }
 
 impl Reader {
-    pub(super) fn new(shared: Arc<Shared>, turbine: Option<Option<TurbineId>>, position: Option<u64>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        turbine: Option<Option<TurbineId>>,
+        position: Option<u64>,
+        delay: Duration,
+    ) -> Self {
         let watch = turbine.clone().map(|turbine| shared.pipeline.watch(turbine));
         let newest = shared.newest.subscribe();
-        Reader { shared, turbine, _watch: watch, newest, position, came_back: position.is_some(), pending: None }
+        Reader { shared, turbine, _watch: watch, newest, position, came_back: position.is_some(), delay, pending: None }
     }
 
     /// The next frame, once there is one; `None` when the service stops. Cancelling loses nothing.
@@ -72,6 +81,9 @@ impl Reader {
                     self.came_back = false;
                     // Its sender lives as long as `shared`.
                     let _ = self.newest.changed().await;
+                    if self.position.is_some() {
+                        sleep(self.delay).await;
+                    }
                 }
             }
         }

@@ -88,7 +88,7 @@ pub async fn history(
     let pipeline = app.pipeline.clone();
     let read = move |turbine: &Option<TurbineId>| pipeline.history(turbine, range);
     // Files may be read, however few bytes the request has.
-    let history = app.offload.run(usize::MAX, move || read(&turbine)).await;
+    let history = app.log_reads.run(usize::MAX, move || read(&turbine)).await;
     let history = history.map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     history.map(Json).ok_or(ApiError::UnknownTurbine { turbine: id })
 }

@@ -123,7 +123,7 @@ impl FileIndex {
         for stretch in &self.stretches {
             if overlap(&stretch.seconds, &wanted.seconds) {
                 let text = read(&mut file, stretch.bytes.clone())?;
-                rows(&text).filter_map(|row| parse(row, features, wanted)).for_each(&mut *each);
+                wanted.hand_on(&text, &stretch.seconds, features, each);
             }
         }
         // Rows behind the stretches: those of a whole one are remembered.
@@ -135,10 +135,11 @@ impl FileIndex {
             text.truncate(line_end + 1);
             let bytes = begin..begin + text.len() as u64;
             begin = bytes.end;
+            let seconds = seconds(&text);
+            wanted.hand_on(&text, &seconds, features, each);
             if is_whole && !self.mark.is_empty() {
-                self.stretches.push(Stretch { bytes, seconds: seconds(&text) });
+                self.stretches.push(Stretch { bytes, seconds });
             }
-            rows(&text).filter_map(|row| parse(row, features, wanted)).for_each(&mut *each);
         }
         Ok(())
     }
@@ -170,16 +171,34 @@ fn seconds(text: &[u8]) -> Range<i64> {
     })
 }
 
-/// The record of a row, if it is wanted and whole.
-fn parse(row: &[u8], features: &FeatureSet, wanted: &Wanted<'_>) -> Option<PredictionRecord> {
-    // Behind the time, the features, the verdict and the score. Most rows are those of other turbines.
-    let turbine = row.split(|byte| *byte == b',').nth(features.len() + 3).unwrap_or_default();
-    if turbine != wanted.turbine.as_ref().map_or("", TurbineId::as_str).as_bytes() {
-        return None;
+impl Wanted<'_> {
+    /// Hands on the rows of a text that are wanted; all rows are of these seconds.
+    fn hand_on(
+        &self,
+        text: &[u8],
+        seconds: &Range<i64>,
+        features: &FeatureSet,
+        each: &mut impl FnMut(PredictionRecord),
+    ) {
+        if !overlap(seconds, &self.seconds) {
+            return;
+        }
+        let all = seconds.start >= self.seconds.start && seconds.end <= self.seconds.end;
+        let mine = rows(text).filter(|row| self.is_turbine(row, features));
+        let records = mine.filter_map(|row| parse(row, features));
+        records.filter(|record| all || self.seconds.contains(&floor(record.timestamp))).for_each(each);
     }
-    if !wanted.seconds.contains(&floor(time(row)?)) {
-        return None;
+
+    /// Most rows are those of other turbines.
+    fn is_turbine(&self, row: &[u8], features: &FeatureSet) -> bool {
+        // Behind the time, the features, the verdict and the score.
+        let turbine = row.split(|byte| *byte == b',').nth(features.len() + 3).unwrap_or_default();
+        turbine == self.turbine.as_ref().map_or("", TurbineId::as_str).as_bytes()
     }
+}
+
+/// The record of a row, if it is whole.
+fn parse(row: &[u8], features: &FeatureSet) -> Option<PredictionRecord> {
     let row = std::str::from_utf8(row).ok()?;
     let cells: Vec<&str> = row.trim_end_matches('\r').split(',').collect();
     PredictionRecord::parse(&cells.into(), features)
