@@ -152,7 +152,8 @@ fn take_sample(text: &mut Utf8Reader, is_file: bool) -> io::Result<String> {
 fn words(dialect: &Dialect, encoding: Encoding, compression: Option<&str>) -> Vec<String> {
     let mut words: Vec<String> = compression.map(str::to_owned).into_iter().collect();
     if dialect.head_lines > 0 {
-        words.push(format!("{} lines before the header", dialect.head_lines));
+        let s = if dialect.head_lines == 1 { "" } else { "s" };
+        words.push(format!("{} line{s} before the header", dialect.head_lines));
     }
     words.push(dialect.separator.to_string());
     words.extend(dialect.decimal.map(|decimal| decimal.to_string()));
