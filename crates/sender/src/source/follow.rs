@@ -151,7 +151,7 @@ impl Follow {
     fn take_in(&mut self, lines: Vec<u8>) -> Result<(), SenderError> {
         let (text, request) = match &self.beginning {
             Beginning::Unknown(before) => ([before.as_slice(), &lines].concat(), &self.request),
-            Beginning::Known { header, request } => ([header.as_slice(), &lines].concat(), request),
+            Beginning::Known { header, request } => ([header.as_slice(), &lines].concat(), &**request),
         };
         if matches!(self.beginning, Beginning::Unknown(_)) && text.iter().filter(|&&byte| byte == b'\n').count() < 2 {
             // Nothing can be said of the form of a header alone.
@@ -164,7 +164,7 @@ impl Follow {
         if let Beginning::Unknown(_) = self.beginning {
             let _ = self.notes.send(intake::form(&table));
             let header = text.split_inclusive(|&byte| byte == b'\n').nth(table.head_lines()).unwrap_or_default();
-            self.beginning = Beginning::Known { header: header.to_vec(), request: table.settled() };
+            self.beginning = Beginning::Known { header: header.to_vec(), request: Box::new(table.settled()) };
         }
         let rows = table.rows().map_err(|problem| self.recorded.error(problem))?.with_any_value();
         if let Some(before) = self.rows.replace(rows) {
@@ -182,7 +182,7 @@ enum Beginning {
         /// The line with the names of the columns.
         header: Vec<u8>,
         /// What is wanted, with what was detected.
-        request: Request,
+        request: Box<Request>,
     },
 }
 
