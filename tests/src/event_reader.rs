@@ -79,7 +79,7 @@ impl EventReader {
     ///
     /// # Panics
     /// If there is none.
-    pub fn next(&mut self) -> StreamEvent {
+    pub fn next_event(&mut self) -> StreamEvent {
         self.try_next().expect("the stream goes on")
     }
 
@@ -89,7 +89,7 @@ impl EventReader {
     /// If the stream ends before.
     pub fn find(&mut self, wanted: impl Fn(&StreamEvent) -> bool) -> StreamEvent {
         loop {
-            let event = self.next();
+            let event = self.next_event();
             if wanted(&event) {
                 return event;
             }

@@ -79,7 +79,7 @@ fn what_a_page_is_told_adds_up_to_what_the_service_says() {
     let api = Api::start(folder.path(), &[]);
     send(&api, Some("WT-1"), 0..40, false);
     let mut events = EventReader::open(&api, "", "");
-    let snapshot = events.next();
+    let snapshot = events.next_event();
     assert_eq!(snapshot.name, "snapshot");
     let info = api.get("/model/info").json();
     assert_eq!(snapshot.data["features"], info["feature_names"]);
@@ -103,7 +103,7 @@ fn what_a_page_is_told_adds_up_to_what_the_service_says() {
         send(&api, turbine, numbers, fault);
         let asked = Page::asked(&api);
         while page != asked {
-            let tick = events.next();
+            let tick = events.next_event();
             assert_eq!(tick.name, "tick");
             // The times of the readings are past: their turbines are silent as soon as it is looked for.
             for event in tick.data["events"].as_array().unwrap() {
@@ -119,7 +119,7 @@ fn what_a_page_is_told_adds_up_to_what_the_service_says() {
 
     // Nothing happens: the heartbeat goes on, each a second later by the service's clock.
     let quiet = events.find(|tick| tick.data["turbines"] == json!([]) && tick.data["events"] == json!([]));
-    let next = events.next();
+    let next = events.next_event();
     for tick in [&quiet, &next] {
         assert_eq!(
             (&tick.data["turbines"], &tick.data["alarms"], &tick.data["events"]),
@@ -135,7 +135,7 @@ fn a_page_that_comes_back_gets_what_it_missed() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let mut events = EventReader::open(&api, "", "");
-    let last = events.next();
+    let last = events.next_event();
     send(&api, Some("WT-1"), 0..3, false);
     let tick = events.find(|tick| tick.data["turbines"] != json!([]));
     for (query, header) in [
@@ -148,7 +148,7 @@ fn a_page_that_comes_back_gets_what_it_missed() {
     }
     for unknown in ["1-1", "nonsense", ""] {
         assert_eq!(
-            EventReader::open(&api, &format!("?last_event_id={unknown}"), "").next().name,
+            EventReader::open(&api, &format!("?last_event_id={unknown}"), "").next_event().name,
             "snapshot",
             "{unknown}"
         );
@@ -161,13 +161,13 @@ fn the_readings_of_one_turbine_are_those_of_the_log() {
     let api = Api::start(folder.path(), &[]);
     for (turbine, query) in [(Some("WT-1"), "?turbine=WT-1"), (None, "?turbine=-")] {
         let mut events = EventReader::open(&api, query, "");
-        assert_eq!(events.next().name, "snapshot");
+        assert_eq!(events.next_event().name, "snapshot");
         send(&api, Some("WT-2"), 0..5, false);
         let rows_before = LogFile::read(&api.log()).rows.len();
         send(&api, turbine, 0..700, true);
         let told = events.find(|event| event.name == "readings");
         assert_eq!((&told.data["turbine_id"], told.data.get("of")), (&json!(turbine), None));
-        assert_eq!(events.next().name, "tick", "readings come before their tick");
+        assert_eq!(events.next_event().name, "tick", "readings come before their tick");
         let rows = &LogFile::read(&api.log()).rows[rows_before..];
         let readings = told.data["readings"].as_array().unwrap();
         assert_eq!(readings.len(), rows.len());
@@ -184,7 +184,7 @@ fn the_readings_of_one_turbine_are_those_of_the_log() {
     }
     // Of more than 1,000 every second one.
     let mut events = EventReader::open(&api, "?turbine=WT-3", "");
-    events.next();
+    events.next_event();
     send(&api, Some("WT-3"), 0..1_500, false);
     let told = events.find(|event| event.name == "readings");
     assert_eq!((told.data["readings"].as_array().unwrap().len(), &told.data["of"]), (750, &json!(1_500)));
@@ -204,13 +204,13 @@ fn streams_are_bounded_need_the_key_and_are_no_requests_in_flight() {
     assert_eq!(refused.json(), json!({"error": "too many event streams are open (limit 2); close one or retry later"}));
     let scored = api.request("POST", "/predict", &[("x-api-key", "secret-secret-secret")], NORMAL);
     assert_eq!(scored.status, 200, "{}", scored.body);
-    open.iter_mut().for_each(|events| assert_eq!(events.next().name, "snapshot"));
+    open.iter_mut().for_each(|events| assert_eq!(events.next_event().name, "snapshot"));
     let figures =
         || api.request("GET", "/metrics", &[("x-api-key", "secret-secret-secret"), ("accept", "text/plain")], "").body;
     assert!(figures().contains(&format!("\n{READERS} 2\n")));
     open.pop();
     eventually("the service notices that a reader has gone", || figures().contains(&format!("\n{READERS} 1\n")));
-    assert_eq!(EventReader::open(&api, "", key).next().name, "snapshot");
+    assert_eq!(EventReader::open(&api, "", key).next_event().name, "snapshot");
     for (query, named) in [("?turbine=no%20name", "turbine"), ("?turbine=", "turbine"), ("?colour=red", "colour")] {
         let answer = get(&format!("/events{query}"));
         assert_eq!(answer.status, 400, "{query}: {}", answer.body);
@@ -225,7 +225,7 @@ fn another_model_is_told_and_everything_with_it() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     let mut events = EventReader::open(&api, "", "");
-    let before = events.next().data["model_version"].clone();
+    let before = events.next_event().data["model_version"].clone();
     e2e::train_other_features(folder.path(), 2);
     let reloaded = api.post("/model/reload", "");
     assert_eq!(reloaded.status, 200, "{}", reloaded.body);
@@ -233,7 +233,7 @@ fn another_model_is_told_and_everything_with_it() {
     assert_ne!(version, before);
     let tick = events.find(|tick| tick.data["events"] != json!([]));
     assert_eq!(tick.data["events"], json!([{"kind": "model", "model_version": version}]));
-    let snapshot = events.next();
+    let snapshot = events.next_event();
     assert_eq!((snapshot.name.as_str(), &snapshot.data["features"]), ("snapshot", &json!(["s0", "s1"])));
     assert_eq!(snapshot.data["model_version"], version);
 }
@@ -244,9 +244,9 @@ fn a_stream_outlives_the_timeouts_of_requests() {
     let args = ["--header-timeout", "500ms", "--body-timeout", "500ms", "--request-timeout", "500ms"];
     let api = Api::start(folder.path(), &args);
     let mut events = EventReader::open(&api, "", "");
-    assert_eq!(events.next().name, "snapshot");
+    assert_eq!(events.next_event().name, "snapshot");
     for _ in 0..4 {
-        assert_eq!(events.next().name, "tick");
+        assert_eq!(events.next_event().name, "tick");
     }
 }
 
@@ -257,10 +257,10 @@ fn two_hundred_streams_end_with_the_service() {
     let api = Api::start(folder.path(), &["--drain-timeout", "1h"]);
     send(&api, Some("WT-1"), 0..10, false);
     let mut open: Vec<EventReader> = (0..200).map(|_| EventReader::open(&api, "?turbine=WT-1", "")).collect();
-    open.iter_mut().for_each(|events| assert_eq!(events.next().name, "snapshot"));
+    open.iter_mut().for_each(|events| assert_eq!(events.next_event().name, "snapshot"));
     // One that reads nothing any more, and whose buffers are small.
     let mut stalled = EventReader::on(Raw::connect_from_afar(&api), "", "");
-    assert_eq!(stalled.next().name, "snapshot");
+    assert_eq!(stalled.next_event().name, "snapshot");
     api.signal("TERM");
     for events in &mut open {
         while events.try_next().is_some() {}
