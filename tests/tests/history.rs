@@ -112,7 +112,7 @@ fn one_turbine_is_told_with_its_newest_reading_and_its_sensors() {
     send(&api, None, 0..3, 1);
     let detail = api.get("/turbines/WT-1").json();
     let mut status = api.get("/turbines?after=").json()["turbines"][0].clone();
-    let last = LogFile::read(&api.log()).rows.into_iter().filter(|row| row.turbine_id == "WT-1").next_back().unwrap();
+    let last = LogFile::read(&api.log()).rows.into_iter().rfind(|row| row.turbine_id == "WT-1").unwrap();
     status["values"] = json!(last.values);
     status["why"] = detail["why"].clone();
     assert_eq!(detail, status);
