@@ -14,8 +14,9 @@ fn folder_with_machine() -> tempfile::TempDir {
         .map(|i| format!("2026-01-01T{:02}:{:02}:00Z,{},{}\n", i / 60, i % 60, i % 37, (i % 37) * 2 + i % 3))
         .collect();
     std::fs::write(folder.path().join("data.csv"), format!("time,load,heat\n{rows}")).unwrap();
+    let features = ["--features", "load,heat"];
     let args = ["--data", "data.csv", "--timestamp", "time", "--model", MODEL_PATH, "--outputs", "pictures"];
-    let trained = run("train", folder.path(), &args, &[]);
+    let trained = run("train", folder.path(), &[&args[..], &features].concat(), &[]);
     assert_eq!(trained.code, Some(0), "{}", trained.stderr);
     folder
 }

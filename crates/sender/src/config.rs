@@ -28,7 +28,7 @@ const EXAMPLES: &str = "\
 Examples:
   sender --count 20 --interval 0.1
   sender --count 5000 --interval 0 --turbines 5 --scenario drift --quiet
-  sender --api-url http://localhost:5001/predict --replay my-turbine.csv --label fault --timestamp taken_at --interval 0";
+  sender --api-url http://localhost:5001/predict --replay my-turbine.csv --label fault --interval 0";
 
 /// Streams simulated or recorded turbine readings to the API, prints a line for each, and a summary at the end.
 ///
@@ -57,17 +57,20 @@ pub struct Config {
     #[arg(long, env = "SENDER_COUNT", help_heading = STREAM, value_name = "N", default_value_t = 0)]
     pub count: u64,
 
-    /// Seconds between readings; 0 = as fast as possible, and with --follow if it is not given
+    /// Seconds between readings; 0 = as fast as possible
+    ///
+    /// With --follow it is 0 unless given
     #[arg(long, env = "SENDER_INTERVAL_SEC", help_heading = STREAM, value_name = "SECONDS", default_value = "0.5", default_value_if("follow", "true", "0"), value_parser = interval, allow_negative_numbers = true)]
     pub interval: Duration,
 
     /// Seconds to wait for an answer before a request counts as failed
-    #[arg(long, env = "SENDER_TIMEOUT_SEC", help_heading = SERVICE, value_name = "SECONDS", default_value = "3", value_parser = timeout, allow_negative_numbers = true)]
+    #[arg(long, hide_short_help = true, env = "SENDER_TIMEOUT_SEC", help_heading = SERVICE, value_name = "SECONDS", default_value = "3", value_parser = timeout, allow_negative_numbers = true)]
     pub timeout: Duration,
 
-    /// Retries of a request when the service is unreachable or overloaded; after them its readings count as unsent. With
-    /// --spool or --follow an unreachable service is tried without end
-    #[arg(long, env = "SENDER_RETRIES", help_heading = SERVICE, value_name = "N", default_value_t = 8)]
+    /// Retries of a request when the service is unreachable or overloaded; after them its readings count as unsent
+    ///
+    /// With --spool or --follow an unreachable service is tried without end
+    #[arg(long, hide_short_help = true, env = "SENDER_RETRIES", help_heading = SERVICE, value_name = "N", default_value_t = 8)]
     pub retries: u32,
 
     /// Share of the simulated readings that are point anomalies; with --scenario, outside its events
@@ -78,8 +81,9 @@ pub struct Config {
     #[arg(long, env = "SENDER_PROFILE", help_heading = SIMULATION, value_enum, default_value_t = Profile::Stream)]
     pub profile: Profile,
 
-    /// Events in the stream of each turbine, again and again with normal running between; the summary says how many of
-    /// them the service's alarms found
+    /// Events in the stream of each turbine, again and again with normal running between
+    ///
+    /// The summary says how many of them the service's alarms found
     #[arg(long, env = "SENDER_SCENARIO", help_heading = SIMULATION, value_enum)]
     pub scenario: Option<Scenario>,
 
@@ -87,35 +91,44 @@ pub struct Config {
     #[arg(long, env = "SENDER_SEED", help_heading = SIMULATION, default_value_t = 42)]
     pub seed: u64,
 
-    /// Stream recorded rows instead of simulating: a file, a folder, a pattern such as "2025-*.csv", or - for standard
-    /// input; CSV in any dialect, compressed or not, or Parquet. A column for each feature of the model is needed
+    /// Stream the rows of a CSV or Parquet file instead of simulating
+    ///
+    /// A file, a folder, a pattern such as "2025-*.csv", or - for standard input; CSV in any dialect, compressed or not. A
+    /// column for each feature of the model is needed
     #[arg(long, env = "SENDER_REPLAY", help_heading = REPLAY, value_name = "FILE", conflicts_with_all = ["profile", "anom_rate", "scenario"])]
     pub replay: Option<PathBuf>,
 
-    /// Column of the replayed file that labels faults: 1, true, yes or fault, other words with --fault; rows in a run that
-    /// are labelled are one event
+    /// Column of the replayed file that labels faults: 1, true, yes or fault, other words with --fault
+    ///
+    /// Labelled rows without a normal one between are one event
     #[arg(long, env = "SENDER_LABEL", help_heading = REPLAY, value_name = "COLUMN", requires = "replay")]
     pub label: Option<String>,
 
-    /// Column of the replayed file with the time of each reading [default: found by its content; without one, readings
-    /// carry the time they are sent]
+    /// Column of the replayed file with the time of each reading [default: found by its content]
+    ///
+    /// Without such a column, readings carry the time at which they are sent
     #[arg(long, env = "SENDER_TIMESTAMP", help_heading = REPLAY, value_name = "COLUMN", requires = "replay")]
     pub timestamp: Option<String>,
 
-    /// Go on with the rows that are appended to the replayed file, as `tail -F` does: also when it is rotated or truncated
+    /// Go on with the rows that are appended to the replayed file, as `tail -F` does
+    ///
+    /// Also when it is rotated or truncated
     #[arg(long, env = "SENDER_FOLLOW", help_heading = REPLAY, requires = "replay")]
     pub follow: bool,
 
-    /// Keep readings in this file until they are answered, and send them in order when the service is back, also after a
-    /// restart of the sender. Without it, a replay remembers the row it reached in .NAME.HOST-PORT.resume beside the file
+    /// Keep readings in this file until they are answered
+    ///
+    /// They are sent in order when the service is back, also after a restart of the sender. Without it, a replay of one file
+    /// remembers the row it reached, in .NAME.HOST-PORT.resume beside the file
     #[arg(long, env = "SENDER_SPOOL", help_heading = STREAM, value_name = "FILE")]
     pub spool: Option<PathBuf>,
+
     /// Column of the replayed file that names the turbine of each reading
     #[arg(long, help_heading = REPLAY, value_name = "COLUMN", requires = "replay", conflicts_with = "turbines")]
     pub turbine: Option<String>,
 
     /// Columns of the replayed file that are not looked at, such as one of times
-    #[arg(long, help_heading = REPLAY, value_name = "A,B,C", value_delimiter = ',', requires = "replay", value_parser = intake::column)]
+    #[arg(long, hide_short_help = true, help_heading = REPLAY, value_name = "A,B,C", value_delimiter = ',', requires = "replay", value_parser = intake::column)]
     pub exclude: Vec<String>,
 
     /// How the replayed file is written.
@@ -130,12 +143,14 @@ pub struct Config {
     #[arg(long, env = "SENDER_BATCH", help_heading = STREAM, value_name = "N", value_parser = value_parser!(u64).range(1..=MAX_BATCH))]
     pub batch: Option<u64>,
 
-    /// Send as NDJSON; without --batch, a request holds all readings that are due, at most 1,000
+    /// Send newline-delimited JSON
+    ///
+    /// Without --batch, a request holds all readings that are due, at most 1,000
     #[arg(long, env = "SENDER_NDJSON", help_heading = STREAM)]
     pub ndjson: bool,
 
     /// Maximum number of requests in flight
-    #[arg(long, env = "SENDER_CONCURRENCY", help_heading = STREAM, value_name = "N", default_value_t = 1, value_parser = value_parser!(u64).range(1..=1_000))]
+    #[arg(long, hide_short_help = true, env = "SENDER_CONCURRENCY", help_heading = STREAM, value_name = "N", default_value_t = 1, value_parser = value_parser!(u64).range(1..=1_000))]
     pub concurrency: u64,
 
     /// Print no line for answered readings

@@ -37,9 +37,16 @@ fn a_fault_is_named_with_field_problem_and_value() {
 fn an_unknown_path_is_404() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
-    for path in
-        ["/", "/nowhere", "/predict/", "/predict/batch/more", "/Predict", "/docs/nothing.js", "/%00", "/health/"]
-    {
+    for path in [
+        "/nowhere",
+        "/page/nothing.js",
+        "/predict/",
+        "/predict/batch/more",
+        "/Predict",
+        "/docs/nothing.js",
+        "/%00",
+        "/health/",
+    ] {
         let message = refused(&api.get(path), 404, path);
         assert!(message.contains(path), "{message}");
         refused(&api.post(path, NORMAL), if path.starts_with("/docs") { 405 } else { 404 }, path);
