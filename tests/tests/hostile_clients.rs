@@ -300,11 +300,12 @@ fn an_answer_does_not_wait_for_the_request_behind_it() {
 fn requests_beyond_the_limit_in_flight_are_refused() {
     let folder = folder_with_model();
     let api = Api::start_with(folder.path(), &[], &[("MAX_IN_FLIGHT", "2")]);
-    let (request, body) = request();
-    let mut one = Raw::with(&api, &request[..body]);
-    let mut stream = Raw::with(&api, ndjson_head(NORMAL.len() + 1));
+    let line = format!("{NORMAL}\n");
+    let mut streams = [(); 2].map(|()| Raw::with(&api, ndjson_head(2 * line.len()) + &line));
+    // Each is in flight once its first line is answered.
+    let answered = |stream: &mut Raw| std::iter::from_fn(|| stream.line()).any(|line| line.contains("is_anomaly"));
+    streams.iter_mut().for_each(|stream| assert!(answered(stream)));
     let busy = || api.post("/predict", NORMAL);
-    eventually("two are in flight", || busy().status == 503);
     let answer = busy();
     assert_eq!((answer.status, answer.header("content-type")), (503, Some("application/json")));
     assert!(answer.header("retry-after").is_some());
@@ -313,10 +314,10 @@ fn requests_beyond_the_limit_in_flight_are_refused() {
     for path in ["/health", "/health/live", "/health/ready"] {
         assert_eq!(api.get(path).status, 200, "{path}");
     }
-    one.send(&request[body..]);
-    assert_eq!(one.answer().status, 200);
-    stream.send(format!("{NORMAL}\n"));
-    assert_eq!(stream.answer().body.lines().count(), 1);
+    for mut stream in streams {
+        stream.send(&line);
+        assert!(answered(&mut stream));
+    }
     eventually("none is in flight", || busy().status == 200);
     others_are_served(&api);
 }
