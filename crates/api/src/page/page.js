@@ -62,6 +62,8 @@ function localTime(milliseconds) {
   return today ? TIME.format(milliseconds) : `${DATE.format(milliseconds)}, ${TIME.format(milliseconds)}`;
 }
 
+const RANGE = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
 /** A `<time>` in the reader's zone, with UTC when the pointer rests on it. */
 function timeElement(iso) {
   if (!iso) return element('span', { text: '–' });
@@ -73,7 +75,10 @@ function duration(milliseconds) {
   const seconds = Math.max(0, Math.round(milliseconds / SECOND));
   if (seconds < 60) return `${seconds} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 2 * 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  if (seconds < 2 * 86400) {
+    const minutes = Math.floor((seconds % 3600) / 60);
+    return `${Math.floor(seconds / 3600)} h${minutes > 0 ? ` ${minutes} min` : ''}`;
+  }
   return `${Math.floor(seconds / 86400).toLocaleString('en')} days`;
 }
 
@@ -314,12 +319,13 @@ function gauge() {
   const box = element('div', { class: 'gauge', 'aria-hidden': 'true' }, bar);
   const number = element('span', { class: 'number' });
   const whole = element('div', { class: 'measure' }, box, number);
-  const set = (surprisal) => {
+  const set = (surprisal, inAlarm) => {
     const { threshold } = data;
     const share = surprisal === null || threshold === null ? 0 : surprisal / (2 * threshold);
     bar.style.width = `${Math.min(100, 100 * share).toFixed(1)}%`;
     box.classList.toggle('bare', threshold === null);
-    setAttribute(box, 'data-over', String(threshold !== null && surprisal > threshold));
+    // An alarm goes on until the surprisal is well below its threshold.
+    setAttribute(box, 'data-over', String(inAlarm));
     setText(number, surprisal === null ? '–' : surprisal.toFixed(2));
   };
   return { whole, set };
@@ -554,7 +560,7 @@ function fleetView() {
     setAttribute(row.whole, 'data-state', stateOf(turbine));
     setAttribute(row.state, 'data-state', stateOf(turbine));
     setText(row.state, text);
-    row.surprisal.set(turbine.smoothed_surprisal);
+    row.surprisal.set(turbine.smoothed_surprisal, turbine.in_alarm);
     setText(row.alarms, figure(turbine.alarms_today ?? null));
     setText(row.readings, turbine.readings.toLocaleString('en'));
     if (turbine.last_reading) row.age.title = turbine.last_reading;
@@ -707,7 +713,7 @@ function turbineView(name, parameters, abort) {
       element('span', { class: 'l-mean', text: 'mean' }), element('span', { class: 'l-band', text: 'lowest to highest' }),
       data.threshold === null ? null : element('span', { class: 'l-threshold', text: 'threshold of the alarm' }),
       element('span', { class: 'l-expected', text: 'expected during an alarm' }), element('span', { class: 'l-alarm', text: 'alarm' }));
-    const span = element('p', { class: 'quiet' }, timeElement(history.from), ' to ', timeElement(history.to), ` · one point every ${duration(history.bucket_seconds * SECOND)} · drag over a chart to zoom in`);
+    const span = element('p', { class: 'quiet' }, RANGE.formatRange(Date.parse(history.from), Date.parse(history.to)), ` · one point every ${duration(history.bucket_seconds * SECOND)} · drag over a chart to zoom in`);
     const focused = [...charts.querySelectorAll('svg')].indexOf(document.activeElement);
     charts.replaceChildren(span, ...all.map((one) => one.whole), legend);
     charts.removeAttribute('aria-busy');
