@@ -32,8 +32,8 @@ wrk.body = '{"temperature":25.1,"humidity":60.2,"sound_volume":0.51}'
 
 def start(folder):
     api = os.path.join(ROOT, "target/release/api")
-    command = [api, "--port", "0", "--outputs", f"{folder}/outputs", "--model", f"{folder}/model.json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    command = [api, "--port", "0"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     address = process.stdout.readline().strip().removeprefix("listening on http://")
     return process, address
 

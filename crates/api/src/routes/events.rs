@@ -14,7 +14,7 @@ use futures_util::stream;
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 /// Where a client that comes back says what it received last.
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -32,6 +32,19 @@ pub struct Following {
     last_event_id: Option<String>,
 }
 
+/// One event of the stream, for the description of the interface.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+pub struct StreamedEvent {
+    /// `snapshot`, `tick` or `readings`.
+    event: String,
+    /// What `Last-Event-ID` takes; `readings` have none.
+    #[schema(required = false, nullable = false)]
+    id: Option<String>,
+    /// A JSON object.
+    data: String,
+}
+
 /// Follows the fleet as server-sent events: `snapshot` with all turbines and running alarms, then every second `tick` with
 /// what changed, and `readings` of the turbine that was named.
 #[utoipa::path(
@@ -39,7 +52,7 @@ pub struct Following {
     path = "/events",
     params(Following),
     responses(
-        (status = 200, description = "The stream, without an end.", content((String = "text/event-stream"))),
+        (status = 200, description = "The stream, without an end.", content((StreamedEvent = "text/event-stream"))),
         PageRefusal,
         AnyRefusal,
     ),

@@ -48,7 +48,7 @@ pub enum TurbineRefusal {
 #[utoipa::path(
     get,
     path = "/turbines/{id}",
-    params(("id" = String, Path, description = "The turbine; `-` for readings that name none.")),
+    params(("id" = String, Path, description = "The turbine; `-` for readings that name none.", pattern = "^(-|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$")),
     responses(
         (status = 200, description = "The turbine.", content((crate::schema::TurbineDetailSchema = "application/json"))),
         PageRefusal,
@@ -68,7 +68,7 @@ pub async fn turbine(State(app): State<Arc<App>>, Path(id): Path<String>) -> Res
 #[utoipa::path(
     get,
     path = "/turbines/{id}/history",
-    params(("id" = String, Path, description = "The turbine; `-` for readings that name none."), Range),
+    params(("id" = String, Path, description = "The turbine; `-` for readings that name none.", pattern = "^(-|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$"), Range),
     responses(
         (status = 200, description = "The buckets.", content((crate::schema::HistorySchema = "application/json"))),
         PageRefusal,
