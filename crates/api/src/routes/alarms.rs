@@ -1,20 +1,14 @@
 //! `GET /alarms`.
 
-use super::turbine_name;
-use super::turbines::PageRefusal;
+use super::query::{self, Parameters, QueryRefusal};
 use crate::error::{AnyRefusal, ApiError};
 use crate::state::App;
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use jiff::Timestamp;
+use axum::extract::State;
 use pipeline::alarms::{Alarm, AlarmFilter};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
-
-const DEFAULT_LIMIT: usize = 1_000;
-const MAX_LIMIT: usize = 10_000;
 
 /// Which alarms are listed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -47,36 +41,25 @@ pub struct Alarms {
     get,
     path = "/alarms",
     params(Selection),
-    responses((status = 200, body = Alarms, description = "The alarms."), PageRefusal, AnyRefusal),
+    responses((status = 200, body = Alarms, description = "The alarms."), QueryRefusal, AnyRefusal),
     tag = "turbines"
 )]
 pub async fn alarms(
     State(app): State<Arc<App>>,
-    selection: Result<Query<Selection>, QueryRejection>,
+    Parameters(selection): Parameters<Selection>,
 ) -> Result<Json<Alarms>, ApiError> {
-    let Query(selection) = selection.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
-    let filter = filter(selection)?;
+    let filter = filter(&selection)?;
     // Explaining thousands of running alarms takes a while.
     let listed = tokio::task::spawn_blocking(move || app.pipeline.alarms(&filter)).await;
     let alarms = listed.map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     Ok(Json(Alarms { alarms }))
 }
 
-fn filter(selection: Selection) -> Result<AlarmFilter, ApiError> {
-    let Selection { active, turbine, since, limit } = selection;
-    let limit = limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(ApiError::bad_request(format!("limit must be 1 to {MAX_LIMIT}, got {limit}")));
-    }
-    let parse_since = |text: String| {
-        text.parse::<Timestamp>().map_err(|_| {
-            ApiError::bad_request(format!("since must be an RFC 3339 time such as 2026-01-31T12:00:00Z, got {text:?}"))
-        })
-    };
+fn filter(selection: &Selection) -> Result<AlarmFilter, ApiError> {
     Ok(AlarmFilter {
-        active,
-        turbine: turbine.as_deref().map(turbine_name::parse).transpose()?,
-        since: since.map(parse_since).transpose()?,
-        limit,
+        active: selection.active,
+        turbine: selection.turbine.as_deref().map(query::turbine).transpose()?,
+        since: selection.since.as_deref().map(|since| query::time("since", since)).transpose()?,
+        limit: query::limit(selection.limit)?,
     })
 }

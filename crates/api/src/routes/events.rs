@@ -1,13 +1,11 @@
 //! `GET /events`.
 
-use super::turbine_name;
-use super::turbines::PageRefusal;
+use super::query::{self, Parameters, QueryRefusal};
 use crate::error::{AnyRefusal, ApiError};
 use crate::event_stream::{EventId, TooManyReaders};
 use crate::state::App;
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -53,18 +51,17 @@ pub struct StreamedEvent {
     params(Following),
     responses(
         (status = 200, description = "The stream, without an end.", content((StreamedEvent = "text/event-stream"))),
-        PageRefusal,
+        QueryRefusal,
         AnyRefusal,
     ),
     tag = "turbines"
 )]
 pub async fn events(
     State(app): State<Arc<App>>,
-    following: Result<Query<Following>, QueryRejection>,
+    Parameters(following): Parameters<Following>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let Query(following) = following.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
-    let turbine = following.turbine.as_deref().map(turbine_name::parse).transpose()?;
+    let turbine = following.turbine.as_deref().map(query::turbine).transpose()?;
     let header = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
     // An id of which nothing is known is no fault: the stream begins with a snapshot then.
     let last: Option<EventId> = header.or(following.last_event_id.as_deref()).and_then(|id| id.parse().ok());

@@ -10,9 +10,9 @@ mod ndjson;
 mod openapi;
 mod page;
 mod predict;
+mod query;
 mod reload;
 mod turbine;
-mod turbine_name;
 mod turbines;
 
 use crate::error::ApiError;

@@ -5,11 +5,11 @@ use crate::error::{AnyRefusal, ApiError, ReadingRefusal};
 use crate::memory::Reservation;
 use crate::routes::answer::{Answer, Answers, MAX_ANSWER_BYTES};
 use crate::routes::ndjson;
+use crate::routes::query::Parameters;
 use crate::schema::{BatchSchema, FormSchema, ReadingSchema};
 use crate::state::App;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Query, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use pipeline::decode;
@@ -21,7 +21,7 @@ use utoipa::IntoParams;
 #[utoipa::path(
     post,
     path = "/predict",
-    params(Parameters),
+    params(Options),
     request_body(content(
         (ReadingSchema = "application/json"),
         (FormSchema = "application/x-www-form-urlencoded"),
@@ -35,7 +35,7 @@ use utoipa::IntoParams;
 )]
 pub async fn one(
     State(app): State<Arc<App>>,
-    Parameters { explain }: Parameters,
+    Parameters(Options { explain }): Parameters<Options>,
     kind: Kind,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -59,7 +59,7 @@ pub async fn one(
 #[utoipa::path(
     post,
     path = "/predict/batch",
-    params(Parameters),
+    params(Options),
     request_body(content((BatchSchema = "application/json"), (ReadingSchema = "application/x-ndjson"))),
     responses(
         (status = 200, description = "The predictions, which are in the log.", content(
@@ -73,7 +73,7 @@ pub async fn one(
 )]
 pub async fn batch(
     State(app): State<Arc<App>>,
-    Parameters { explain }: Parameters,
+    Parameters(Options { explain }): Parameters<Options>,
     kind: Kind,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -105,20 +105,10 @@ pub async fn batch(
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields, default)]
-pub struct Parameters {
+pub struct Options {
     /// Whether to say which sensors the surprisal comes from; not for newline-delimited JSON.
     #[param(required = false)]
     explain: bool,
-}
-
-impl<S: Sync> FromRequestParts<S> for Parameters {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let Query(parameters) =
-            Query::try_from_uri(&parts.uri).map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
-        Ok(parameters)
-    }
 }
 
 /// Answers to so many readings as JSON, for which memory was reserved.

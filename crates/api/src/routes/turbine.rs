@@ -1,13 +1,10 @@
 //! `GET /turbines/{id}` and `GET /turbines/{id}/history`.
 
-use super::turbine_name;
-use super::turbines::PageRefusal;
+use super::query::{self, Parameters, QueryRefusal};
 use crate::error::{AnyRefusal, ApiError};
 use crate::state::App;
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use jiff::Timestamp;
+use axum::extract::{Path, State};
 use pipeline::TurbineDetail;
 use pipeline::history::{History, HistoryRange};
 use serde::Deserialize;
@@ -18,6 +15,15 @@ use utoipa::{IntoParams, IntoResponses};
 const DEFAULT_POINTS: u16 = 300;
 const LEAST_POINTS: u16 = 10;
 const MOST_POINTS: u16 = 2_000;
+
+/// Whose readings are meant.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct Named {
+    /// The turbine; `-` for readings that name none.
+    #[param(pattern = "^(-|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$")]
+    id: String,
+}
 
 /// Which stretch of time is shown, and how finely.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -48,17 +54,20 @@ pub enum TurbineRefusal {
 #[utoipa::path(
     get,
     path = "/turbines/{id}",
-    params(("id" = String, Path, description = "The turbine; `-` for readings that name none.", pattern = "^(-|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$")),
+    params(Named),
     responses(
         (status = 200, description = "The turbine.", content((crate::schema::TurbineDetailSchema = "application/json"))),
-        PageRefusal,
+        QueryRefusal,
         TurbineRefusal,
         AnyRefusal,
     ),
     tag = "turbines"
 )]
-pub async fn turbine(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<TurbineDetail>, ApiError> {
-    let turbine = turbine_name::parse(&id)?;
+pub async fn turbine(
+    State(app): State<Arc<App>>,
+    Path(Named { id }): Path<Named>,
+) -> Result<Json<TurbineDetail>, ApiError> {
+    let turbine = query::turbine(&id)?;
     app.pipeline.model()?;
     app.pipeline.turbine(&turbine).map(Json).ok_or(ApiError::UnknownTurbine { turbine: id })
 }
@@ -68,10 +77,10 @@ pub async fn turbine(State(app): State<Arc<App>>, Path(id): Path<String>) -> Res
 #[utoipa::path(
     get,
     path = "/turbines/{id}/history",
-    params(("id" = String, Path, description = "The turbine; `-` for readings that name none.", pattern = "^(-|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$"), Range),
+    params(Named, Range),
     responses(
         (status = 200, description = "The buckets.", content((crate::schema::HistorySchema = "application/json"))),
-        PageRefusal,
+        QueryRefusal,
         TurbineRefusal,
         AnyRefusal,
     ),
@@ -79,11 +88,10 @@ pub async fn turbine(State(app): State<Arc<App>>, Path(id): Path<String>) -> Res
 )]
 pub async fn history(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    range: Result<Query<Range>, QueryRejection>,
+    Path(Named { id }): Path<Named>,
+    Parameters(range): Parameters<Range>,
 ) -> Result<Json<History>, ApiError> {
-    let Query(range) = range.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
-    let (turbine, range) = (turbine_name::parse(&id)?, checked(&range)?);
+    let (turbine, range) = (query::turbine(&id)?, checked(&range)?);
     app.pipeline.model()?;
     let pipeline = app.pipeline.clone();
     let read = move |turbine: &Option<TurbineId>| pipeline.history(turbine, range);
@@ -99,13 +107,8 @@ fn checked(range: &Range) -> Result<HistoryRange, ApiError> {
         let problem = format!("points must be {LEAST_POINTS} to {MOST_POINTS}, got {points}");
         return Err(ApiError::bad_request(problem));
     }
-    let time = |name: &str, text: &Option<String>| match text {
-        None => Ok(None),
-        Some(text) => text.parse::<Timestamp>().map(Some).map_err(|_| {
-            ApiError::bad_request(format!("{name} must be an RFC 3339 time such as 2026-01-31T12:00:00Z, got {text:?}"))
-        }),
-    };
-    let (from, to) = (time("from", &range.from)?, time("to", &range.to)?);
+    let from = range.from.as_deref().map(|from| query::time("from", from)).transpose()?;
+    let to = range.to.as_deref().map(|to| query::time("to", to)).transpose()?;
     match (from, to) {
         (Some(begin), Some(end)) if begin > end => {
             Err(ApiError::bad_request(format!("from must not be later than to, got {begin} and {end}")))

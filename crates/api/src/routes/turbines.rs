@@ -1,17 +1,14 @@
 //! `GET /turbines`.
 
+use super::query::{self, Parameters, QueryRefusal};
 use crate::error::{AnyRefusal, ApiError};
 use crate::state::App;
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use pipeline::fleet::TurbineStatus;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use utoipa::{IntoParams, IntoResponses, ToSchema};
-
-const DEFAULT_LIMIT: usize = 1_000;
-const MAX_LIMIT: usize = 10_000;
+use utoipa::{IntoParams, ToSchema};
 
 /// Which turbines are listed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -37,32 +34,19 @@ pub struct Turbines {
     pub next: Option<String>,
 }
 
-/// How the list can be refused besides, for the description of the interface.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only its description is used")]
-pub enum PageRefusal {
-    /// A parameter cannot be used.
-    #[response(status = 400)]
-    BadRequest(crate::error::Envelope<'static>),
-}
-
 /// Lists the turbines that sent readings, by name.
 #[utoipa::path(
     get,
     path = "/turbines",
     params(Page),
-    responses((status = 200, body = Turbines, description = "A page of turbines."), PageRefusal, AnyRefusal),
+    responses((status = 200, body = Turbines, description = "A page of turbines."), QueryRefusal, AnyRefusal),
     tag = "turbines"
 )]
 pub async fn turbines(
     State(app): State<Arc<App>>,
-    page: Result<Query<Page>, QueryRejection>,
+    Parameters(page): Parameters<Page>,
 ) -> Result<Json<Turbines>, ApiError> {
-    let Query(page) = page.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
-    let limit = page.limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(ApiError::bad_request(format!("limit must be 1 to {MAX_LIMIT}, got {limit}")));
-    }
+    let limit = query::limit(page.limit)?;
     // One more than asked for, to know whether there is another page.
     let mut turbines = app.pipeline.turbines(page.after.as_deref(), limit + 1);
     let more = turbines.len() > limit;
