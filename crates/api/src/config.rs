@@ -130,7 +130,7 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Access")]
 pub struct Keys {
-    /// Key that every request but those to /health* must show.
+    /// Key that every request must show, except those to /health* and for the page itself.
     ///
     /// It is shown as `Authorization: Bearer KEY` or `X-API-Key: KEY`.
     #[arg(long, env = "API_KEY", value_name = "KEY", hide_env_values = true)]

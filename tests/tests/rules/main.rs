@@ -23,7 +23,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("privileges", &[]),
     ("pipeline", &["turbine-core"]),
-    ("api", &["pipeline", "privileges", "turbine-core", "viz"]),
+    ("api", &["pipeline", "privileges", "turbine-core"]),
     ("intake", &["turbine-core"]),
     ("evaluate", &["intake", "turbine-core", "viz"]),
     ("sender", &["intake", "turbine-core"]),

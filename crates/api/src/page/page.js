@@ -89,7 +89,7 @@ const NAMELESS = '-';
 const nameOf = (turbineId) => turbineId ?? NAMELESS;
 const shownName = (name) => (name === NAMELESS ? '(no name)' : name);
 
-/** No frame for this long: the connection is lost, whatever the browser says of it. */
+/** No byte for this long: the connection is lost, whatever the browser says of it. */
 const LOST_AFTER = 5 * SECOND;
 const LONGEST_PAUSE = 15 * SECOND;
 /** A page that nobody looks at gives its stream back after this long. */
@@ -164,7 +164,7 @@ const modelInfo = {
 const stream = {
   abort: null,
   lastId: null,
-  lastFrame: 0,
+  lastByte: 0,
   lostSince: null,
 
   start() {
@@ -183,10 +183,10 @@ const stream = {
     while (!abort.signal.aborted) {
       const attempt = new AbortController();
       const watchdog = setInterval(() => {
-        if (Date.now() - this.lastFrame > LOST_AFTER) attempt.abort();
+        if (Date.now() - this.lastByte > LOST_AFTER) attempt.abort();
       }, SECOND);
       try {
-        this.lastFrame = Date.now();
+        this.lastByte = Date.now();
         await this.read(AbortSignal.any([abort.signal, attempt.signal]), () => (pause = SECOND));
         showConnection('lost');
       } catch (error) {
@@ -215,6 +215,7 @@ const stream = {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
+      this.lastByte = Date.now();
       text += value;
       const frames = text.split('\n\n');
       text = frames.pop();
@@ -229,23 +230,13 @@ const stream = {
       const [, name, value] = /^([a-z]+): ?(.*)$/.exec(line) ?? [];
       if (name) fields[name] = value;
     }
-    this.lastFrame = Date.now();
     if (fields.id) this.lastId = fields.id;
     if (fields.event === 'snapshot') data.snapshot(JSON.parse(fields.data));
-    else if (fields.event === 'tick') this.tick(JSON.parse(fields.data));
+    // After a change of the model the service sends a snapshot by itself.
+    else if (fields.event === 'tick') data.tick(JSON.parse(fields.data));
     else return;
     showConnection('live');
-    changed(fields.event);
-  },
-
-  tick(frame) {
-    data.tick(frame);
-    // With another model the threshold and perhaps the features are others: begin with a snapshot again.
-    if (frame.events.some((event) => event.kind === 'model')) {
-      this.lastId = null;
-      this.stop();
-      this.start();
-    }
+    changed();
   },
 };
 
@@ -266,18 +257,26 @@ function showConnection(state, why = null) {
   setText(shown, state === 'live' ? 'Live' : 'Connection lost');
 }
 
+/** Whether the form for the key is in front. */
+let keyAsked = false;
+
 function askForKey() {
+  if (keyAsked) return;
+  keyAsked = true;
+  const refused = sessionStorage.getItem('key') !== null;
   const key = element('input', { id: 'key', type: 'password', autocomplete: 'current-password', required: true });
   const form = element('form', {
     class: 'panel',
     onsubmit: (event) => {
       event.preventDefault();
       sessionStorage.setItem('key', key.value);
+      keyAsked = false;
       stream.start();
       show();
     },
   },
   element('h1', { text: 'Key' }),
+  refused ? element('p', { role: 'alert', text: 'The service did not accept this key.' }) : null,
   element('p', { text: 'This service answers only with a key. It is kept until this tab is closed.' }),
   element('label', { for: 'key', text: 'API key ' }), key, ' ', element('button', { text: 'Go on' }));
   leave();
@@ -476,7 +475,7 @@ function chart({ title, width, height, from, to, points, gap, alarms, threshold 
     },
     onpointerleave: () => onPoint(null),
     onpointerdown: (event) => {
-      if (event.pointerType === 'touch') return;
+      if (event.pointerType === 'touch' || event.button !== 0) return;
       picture.setPointerCapture(event.pointerId);
       dragFrom = timeAt(event);
     },
@@ -486,6 +485,10 @@ function chart({ title, width, height, from, to, points, gap, alarms, threshold 
       dragFrom = null;
       selection.setAttribute('visibility', 'hidden');
       if (x(end) - x(start) > 6) onRange(start, end);
+    },
+    onpointercancel: () => {
+      dragFrom = null;
+      selection.setAttribute('visibility', 'hidden');
     },
     onkeydown: (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -534,10 +537,11 @@ function fleetView() {
       element('th', { scope: 'col', class: 'number', text: 'Last reading' }),
       element('th', { scope: 'col', class: 'wide number', text: 'Readings' }))),
     body);
+  const command = element('code');
   const empty = element('div', { class: 'panel', hidden: true },
     element('h2', { text: 'No reading yet' }),
-    element('p', { text: 'The service is ready and waits for readings. This sends some that are made up:' }),
-    element('pre', {}, element('code', { text: `cargo run --release -p sender -- --api-url ${location.origin}/predict` })),
+    element('p', { text: 'The service is ready and waits for readings. This sends some:' }),
+    element('pre', {}, command),
     element('p', {}, 'Or send your own with ', element('code', { text: 'POST /predict' }), '; the ',
       element('a', { href: '/docs', text: 'interface is described here' }), '.'));
   const panel = element('div', { class: 'panel' }, table);
@@ -604,10 +608,19 @@ function fleetView() {
       setText(row.age, turbine.last_reading ? `${duration(data.now() - Date.parse(turbine.last_reading))} ago` : '–');
     }
     empty.hidden = !data.known || rows.size > 0;
+    setText(command, senderCommand());
     panel.hidden = rows.size === 0;
     if (rearrange) arrange();
   }
   return { title: 'Fleet', whole, update };
+}
+
+/** What sends readings of the features of the model in service: simulated ones if they are those of the default turbine. */
+function senderCommand() {
+  const isDefault = data.features.join() === 'temperature,humidity,sound_volume';
+  const readings = isDefault ? '' : ' --replay FILE';
+  const key = sessionStorage.getItem('key') === null ? '' : ' --api-key KEY';
+  return `cargo run --release -p sender -- --api-url ${location.origin}/predict${readings}${key}`;
 }
 
 const linkTo = (name) => `#/turbines/${encodeURIComponent(name)}`;
@@ -619,8 +632,8 @@ const RANGES = [['5m', '5 min', 5 * MINUTE], ['1h', '1 h', HOUR], ['24h', '24 h'
 /** One turbine: its sensors and its surprisal over time, the alarm that is running with its reasons, and past alarms. */
 function turbineView(name, parameters, abort) {
   const range = RANGES.find(([key]) => key === parameters.get('range')) ?? RANGES[1];
-  const fixed = parameters.has('from') && parameters.has('to')
-    ? { from: Date.parse(parameters.get('from')), to: Date.parse(parameters.get('to')) } : null;
+  const [begin, end] = ['from', 'to'].map((name) => Date.parse(parameters.get(name)));
+  const fixed = begin < end ? { from: begin, to: end } : null;
   const state = element('span');
   const facts = element('dl');
   const why = element('div', { class: 'panel', hidden: true });
@@ -633,7 +646,7 @@ function turbineView(name, parameters, abort) {
     fixed ? element('button', { text: 'Zoom out', onclick: () => zoomTo(fixed.from - (fixed.to - fixed.from) / 2, fixed.to + (fixed.to - fixed.from) / 2) }) : null);
   const whole = [
     element('div', { class: 'head' }, element('h1', { text: shownName(name) }), state, buttons),
-    element('div', { class: 'columns' }, charts, element('div', {}, why, element('div', { class: 'panel' }, element('h2', { text: 'Now' }), facts), past)),
+    element('div', { class: 'columns' }, charts, element('div', {}, why, element('div', { class: 'panel' }, element('h2', { text: fixed ? 'When this was opened' : 'Now' }), facts), past)),
   ];
   const zoomTo = (from, to) => {
     const iso = (time) => new Date(time).toISOString();
@@ -643,6 +656,8 @@ function turbineView(name, parameters, abort) {
   let shown = null;
   let due = 0;
   let busy = false;
+  /** Something changed while a load was under way. */
+  let again = false;
 
   function bounds() {
     if (fixed) return fixed;
@@ -653,7 +668,6 @@ function turbineView(name, parameters, abort) {
   }
 
   async function load() {
-    if (busy) return;
     busy = true;
     let { from, to } = bounds();
     const path = `/turbines/${encodeURIComponent(name)}`;
@@ -683,12 +697,15 @@ function turbineView(name, parameters, abort) {
       if (error.status) charts.replaceChildren(element('p', { text: `Cannot show this turbine: ${error.message}` }));
     } finally {
       busy = false;
+      if (again) due = 0;
+      again = false;
     }
   }
 
   function draw(history, model, from, to) {
+    showPast();
     // While a range is being dragged or a value read, the charts stay as they are.
-    if (charts.querySelector('svg:focus, svg:hover') && !charts.hasAttribute('aria-busy') && !fixed) return;
+    if (charts.querySelector('svg:focus-visible, svg:hover') && !charts.hasAttribute('aria-busy') && !fixed) return;
     const gap = Math.max(2.5 * history.bucket_seconds * SECOND, 10 * (model.typical_interval_seconds ?? 0) * SECOND);
     const end = (alarm) => (alarm.cleared ? Date.parse(alarm.cleared) : Math.max(to, data.now()));
     const spans = alarms.map((alarm) => ({ from: Date.parse(alarm.raised), to: end(alarm), why: alarm.why }));
@@ -718,6 +735,9 @@ function turbineView(name, parameters, abort) {
     charts.replaceChildren(span, ...all.map((one) => one.whole), legend);
     charts.removeAttribute('aria-busy');
     if (focused >= 0) charts.querySelectorAll('svg')[focused]?.focus();
+  }
+
+  function showPast() {
     past.replaceChildren(element('h2', { text: 'Alarms' }), alarms.length > 0
       ? element('ul', { class: 'why' }, alarms.slice(0, 50).map((alarm) => element('li', {},
         element('a', { href: alarmLink(alarm) }, timeElement(alarm.raised)),
@@ -748,14 +768,18 @@ function turbineView(name, parameters, abort) {
   function update() {
     const turbine = data.turbines.get(name);
     if (turbine && turbine !== shown) {
-      if (shown && shown.in_alarm !== turbine.in_alarm) due = 0;
+      if (shown && shown.in_alarm !== turbine.in_alarm) {
+        due = 0;
+        again = busy;
+      }
       shown = turbine;
       state.replaceChildren(stateElement(turbine));
     }
-    if (Date.now() >= due) load();
+    if (!busy && Date.now() >= due) load();
   }
   const resize = () => {
     due = 0;
+    again = busy;
   };
   return { title: shownName(name), whole, update, resize };
 }
@@ -813,7 +837,7 @@ function alarmsView(_, __, abort) {
 
   function update() {
     const running = [...data.alarms.keys()].join();
-    if (running !== key || Date.now() >= due) {
+    if (!busy && (running !== key || Date.now() >= due)) {
       key = running;
       load();
     }
@@ -828,19 +852,25 @@ function modelView(_, __, abort) {
   const panels = element('div');
   const whole = [element('div', { class: 'head' }, element('h1', { text: 'Model' })), panels];
   let shownVersion;
+  let due = Infinity;
 
-  async function load() {
+  async function load(version) {
     try {
-      panels.replaceChildren(...modelPanels(await modelInfo.get(abort)));
+      const info = await modelInfo.get(abort);
+      if (version === shownVersion) panels.replaceChildren(...modelPanels(info));
     } catch (error) {
-      if (!abort.aborted) panels.replaceChildren(element('p', { class: 'panel', text: `No model is in service: ${error.message}` }));
+      if (abort.aborted || version !== shownVersion) return;
+      const what = error.status === 503 ? 'No model is in service' : 'Cannot show the model';
+      panels.replaceChildren(element('p', { class: 'panel', text: `${what}: ${error.message}` }));
+      due = Date.now() + 5 * SECOND;
     }
   }
 
   function update() {
-    if (data.modelVersion === shownVersion && shownVersion !== undefined) return;
+    if (data.modelVersion === shownVersion && Date.now() < due) return;
     shownVersion = data.modelVersion;
-    load();
+    due = Infinity;
+    load(shownVersion);
   }
   return { title: 'Model', whole, update };
 }
@@ -892,7 +922,15 @@ let viewAbort = null;
 function place() {
   const [path, query] = location.hash.replace(/^#/, '').split('?');
   const [, first = '', second = ''] = path.split('/');
-  return { first, second: decodeURIComponent(second), parameters: new URLSearchParams(query ?? '') };
+  return { first, second: decoded(second), parameters: new URLSearchParams(query ?? '') };
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function leave() {
@@ -901,6 +939,7 @@ function leave() {
 }
 
 function show() {
+  if (keyAsked) return;
   leave();
   viewAbort = new AbortController();
   const { first, second, parameters } = place();
@@ -928,7 +967,7 @@ let hiddenTimer = null;
 document.addEventListener('visibilitychange', () => {
   clearTimeout(hiddenTimer);
   if (document.hidden) hiddenTimer = setTimeout(() => stream.stop(), HIDDEN_AFTER);
-  else stream.start();
+  else if (!keyAsked) stream.start();
 });
 addEventListener('hashchange', show);
 addEventListener('resize', () => view?.resize?.());

@@ -70,7 +70,12 @@ impl Utf8Reader {
         Utf8Reader { raw, encoding, decoder: None, is_first, is_last, input, text, position: 0, decoded: 0 }
     }
 
-    /// The encoding, as far as it is decided.
+    /// The encoding; `None` as long as nothing but ASCII was read, which is the same in most.
+    pub(super) fn decided(&self) -> Option<Encoding> {
+        self.encoding
+    }
+
+    /// The encoding that what was read is in.
     pub(super) fn encoding(&self) -> Encoding {
         self.encoding.unwrap_or(Encoding::Utf8)
     }

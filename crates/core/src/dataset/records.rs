@@ -74,8 +74,8 @@ impl Records {
             let line = sample[dialect.header_at..].lines().next().unwrap_or_default().to_owned();
             return Err(DatasetError::NoHeader { name: part.name.clone(), line });
         }
-        let encoding = text.encoding();
-        let form = words(&dialect, encoding, compression);
+        let decided = text.decided();
+        let form = words(&dialect, text.encoding(), compression);
         let mut first = reader(&dialect, &sample.as_bytes()[dialect.header_at..]);
         let header = first.headers()?.iter().map(|name| name.trim().to_owned()).collect();
         let mut rows: Vec<StringRecord> = first.into_records().map_while(Result::ok).collect();
@@ -87,9 +87,8 @@ impl Records {
         sample.drain(..dialect.header_at);
         let mut csv = reader(&dialect, Cursor::new(sample).chain(text));
         csv.headers()?;
-        let decimal = dialect.decimal;
-        let settled =
-            Form { separator: Some(dialect.separator), decimal: decimal.or(known.decimal), encoding: Some(encoding) };
+        let decimal = dialect.decimal.or(known.decimal);
+        let settled = Form { separator: Some(dialect.separator), decimal, encoding: decided };
         let head_lines = dialect.head_lines;
         Ok(Records { header, form, decimal, settled, head_lines, sample: rows, rows: Rows::Text(Box::new(csv)) })
     }

@@ -165,6 +165,14 @@ impl Rows {
         let skipped = |name: &str| Err(Unusable::Skipped(name.to_owned()));
         let Some(layout) = &mut self.layout else { return skipped("the header") };
         let cell = |column: usize| self.record.get(column).unwrap_or_default().trim();
+        // Read before anything is skipped: a fault whose rows lack values has occurred all the same.
+        let label = layout.label.map(|column| {
+            let cell = cell(column);
+            if self.words.len() < MOST_WORDS && !cell.is_empty() && !self.words.iter().any(|word| word == cell) {
+                self.words.push(cell.to_owned());
+            }
+            (self.label_words.read(cell), cell)
+        });
         let mut values = Vec::with_capacity(layout.features.len());
         for (feature, &column) in self.features.iter().zip(&layout.features) {
             let cell = cell(column);
@@ -177,20 +185,12 @@ impl Rows {
                 Some(value) => values.push(value),
             }
         }
-        let label = match layout.label {
+        let label = match label {
             None => None,
-            Some(column) => {
-                let cell = cell(column);
-                if self.words.len() < MOST_WORDS && !cell.is_empty() && !self.words.iter().any(|word| word == cell) {
-                    self.words.push(cell.to_owned());
-                }
-                match self.label_words.read(cell) {
-                    Label::Normal => Some(false),
-                    Label::Fault => Some(true),
-                    Label::Missing => return skipped(self.request.label.as_deref().unwrap_or_default()),
-                    Label::Unknown => return Err(Unusable::UnknownLabel(cell.to_owned())),
-                }
-            }
+            Some((Label::Normal, _)) => Some(false),
+            Some((Label::Fault, _)) => Some(true),
+            Some((Label::Missing, _)) => return skipped(self.request.label.as_deref().unwrap_or_default()),
+            Some((Label::Unknown, word)) => return Err(Unusable::UnknownLabel(word.to_owned())),
         };
         let timestamp = match &mut layout.times {
             None => None,

@@ -180,3 +180,20 @@ fn a_split_is_70_10_20_and_keeps_every_reading() {
     assert_eq!(dataset.split(42), dataset.split(42));
     assert_ne!(dataset.split(42).train, dataset.split(43).train);
 }
+
+#[test]
+fn a_fault_whose_rows_all_lack_values_has_occurred() {
+    let request = Request { faults: vec!["7".to_owned()], ..request(Some(&["a"]), true, false) };
+    let (dataset, skipped) = read("a,fault\n1,0\n,7\n2,0\n", request).unwrap();
+    assert_eq!((dataset.labels(), skipped.to_string().as_str()), (Some(&[false, false][..]), "a: 1"));
+}
+
+#[test]
+fn an_encoding_is_settled_once_a_letter_shows_it() {
+    let settled = |text: &[u8]| {
+        let table = Table::open(Source::bytes("rows", text.to_vec()), request(Some(&["a"]), false, false)).unwrap();
+        table.settled().encoding
+    };
+    assert_eq!(settled(b"a\n1\n"), None);
+    assert_eq!(settled(b"a,\xb0C\n1,2\n"), Some(Encoding::Windows1252));
+}

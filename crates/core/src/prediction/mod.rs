@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// A model's verdict on one reading.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// In (0, 1], higher = more anomalous.
+    /// In 0 to 1, higher = more anomalous; a forest alone never gives 0, forest and neighbours never 1.
     pub anomaly_score: f64,
     /// Whether the score is above the model's threshold.
     pub is_anomaly: bool,
