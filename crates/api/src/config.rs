@@ -190,7 +190,7 @@ pub struct LogFlags {
 pub struct Memory {
     /// How many readings are remembered to recognise a repeated one; 0 = none.
     ///
-    /// Only readings that name their turbine and their time are remembered, at 60 bytes each. A repeated one is answered as
+    /// Only readings that name their turbine and their time are remembered, at 115 bytes each. A repeated one is answered as
     /// before and not logged again.
     #[arg(long, hide_short_help = true, env = "DEDUPE_WINDOW", value_name = "N", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(..=16_777_216))]
     pub dedupe_window: u32,

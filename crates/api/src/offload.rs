@@ -27,9 +27,13 @@ impl Offload {
     ///
     /// Cancelling while it waits for a thread is safe: nothing is done then.
     pub async fn run<T: Send + 'static>(&self, bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
-        if bytes < LARGE {
-            return work();
-        }
+        if bytes < LARGE { work() } else { self.apart(work).await }
+    }
+
+    /// Does the work on a blocking thread.
+    ///
+    /// Cancelling while it waits for a thread is safe: nothing is done then.
+    pub async fn apart<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let permit = self.0.clone().acquire_owned().await.expect("the semaphore is never closed");
         let work = move || {
             let done = work();

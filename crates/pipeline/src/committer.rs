@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use turbine_core::feature::FeatureSet;
+use turbine_core::feature::{FeatureSet, MAX_FEATURES};
 use turbine_core::model::{Model, Observation};
 use turbine_core::monitor::TurbineState;
 use turbine_core::prediction::{Prediction, PredictionRecord, Watch};
@@ -74,8 +74,10 @@ impl Commit for Committer {
 
     fn commit(&mut self, submissions: Vec<Submission>) -> Result<Vec<Receipt>, LogFault> {
         let models: Vec<Arc<Model>> = submissions.iter().map(|submission| Arc::clone(&submission.model)).collect();
+        let knows_all;
         let judged: Vec<Option<Vec<Judged>>> = {
             let fleet = self.fleet.read();
+            knows_all = fleet.is_complete();
             let mut judge = Judge::new(&fleet, self.arrivals.until_now());
             let fits = |submission: &Submission| submission.model.features().names().eq(self.features.names());
             let judged =
@@ -92,7 +94,6 @@ impl Commit for Committer {
         if !rows.is_empty() {
             self.log.append(&rows)?;
         }
-        let knows_all = self.fleet.read().is_complete();
         let events = self.fold(new());
         if !self.rows_are_buffered {
             self.alarms.flush_after_commit();
@@ -103,7 +104,6 @@ impl Commit for Committer {
             self.counters.count(record, implausible.len());
         }
         self.counters.duplicates.inc_by((judged.iter().flatten().flatten().count() - rows.len()) as u64);
-        self.events.tell_logged(&rows);
         self.watched.take_in(&rows);
         self.histories.take_in(&rows, knows_all);
         for event in events {
@@ -279,12 +279,11 @@ impl<'a> Judge<'a> {
         let gaps = model.fill(state, timestamp, &mut reading);
         let values = reading.values();
         let forest_score = if gaps.is_empty() { forest_score } else { model.detector().forest_score(values) };
-        let smoothed = explained.then(|| {
-            let mut smoothed = vec![0.0; values.len()].into_boxed_slice();
-            let _ = model.monitor().arrive_with_gaps(&mut state.clone(), timestamp, values, gaps, &mut smoothed);
-            smoothed
-        });
-        let judgement = model.step(state, &Observation { timestamp, values, gaps, forest_score });
+        let observation = Observation { timestamp, values, gaps, forest_score };
+        let mut smoothed = [0.0; MAX_FEATURES];
+        let smoothed = &mut smoothed[..values.len()];
+        let judgement = model.step_into(state, &observation, smoothed);
+        let smoothed = explained.then(|| Box::from(&*smoothed));
         let watch = Watch {
             surprisal: judgement.surprisal,
             smoothed_surprisal: judgement.smoothed_surprisal,

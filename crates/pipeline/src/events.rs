@@ -3,7 +3,6 @@
 use crate::alarms::Alarm;
 use std::sync::Arc;
 use tokio::sync::broadcast;
-use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::TurbineId;
 
 /// Events that a follower may be behind; then it misses the oldest ones and is told how many.
@@ -15,8 +14,6 @@ const NAMED_SHARE: f64 = 0.05;
 /// Something that happened. A turbine without a name stands for all readings that name none.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// Predictions were logged, in this order.
-    Logged(Arc<[PredictionRecord]>),
     /// Another model is in service.
     Model {
         /// Its version.
@@ -69,7 +66,7 @@ pub enum Event {
 impl Event {
     /// Writes the line that an operator should see, if there is one.
     pub(crate) fn log(&self) {
-        let name = |id: &Option<TurbineId>| id.as_ref().map_or("-", TurbineId::as_str).to_owned();
+        let name = |id: &Option<TurbineId>| TurbineId::name(id.as_ref()).to_owned();
         match self {
             Event::AlarmRaised(alarm) => {
                 let named = alarm.why.iter().filter(|why| why.share >= NAMED_SHARE);
@@ -99,47 +96,29 @@ impl Event {
             Event::TurbineHeard { turbine_id } => {
                 tracing::info!(turbine = name(turbine_id), "turbine no longer silent");
             }
-            Event::Logged(_) | Event::Model { .. } => {}
+            Event::Model { .. } => {}
         }
     }
 }
 
-/// Where events are told: to those who follow all of them, and to those who follow all but [`Event::Logged`], which is told
-/// with every batch and holds its rows.
+/// Where events are told.
 #[derive(Debug, Clone)]
-pub struct Events {
-    all: broadcast::Sender<Event>,
-    news: broadcast::Sender<Event>,
-}
+pub struct Events(broadcast::Sender<Event>);
 
 impl Default for Events {
     fn default() -> Self {
-        Events { all: broadcast::channel(CAPACITY).0, news: broadcast::channel(CAPACITY).0 }
+        Events(broadcast::channel(CAPACITY).0)
     }
 }
 
 impl Events {
     /// Events from now on.
     pub fn follow(&self) -> broadcast::Receiver<Event> {
-        self.all.subscribe()
+        self.0.subscribe()
     }
 
-    /// Events from now on but [`Event::Logged`].
-    pub fn follow_news(&self) -> broadcast::Receiver<Event> {
-        self.news.subscribe()
-    }
-
-    /// Tells that rows were logged; they are copied only if there is a follower.
-    pub(crate) fn tell_logged(&self, rows: &[&PredictionRecord]) {
-        if self.all.receiver_count() > 0 {
-            // The last follower may have left meanwhile.
-            let _ = self.all.send(Event::Logged(rows.iter().map(|&record| record.clone()).collect()));
-        }
-    }
-
-    /// Tells any other event. A slow follower is never waited for.
+    /// Tells an event. A slow follower is never waited for, and there need not be any.
     pub(crate) fn tell(&self, event: Event) {
-        let _ = self.all.send(event.clone());
-        let _ = self.news.send(event);
+        let _ = self.0.send(event);
     }
 }

@@ -84,9 +84,12 @@ pub struct Why {
 }
 
 impl Why {
-    pub(crate) fn new(model: &Model, contribution: &Contribution) -> Self {
-        let Contribution { feature, value, expected, share } = *contribution;
-        let name = model.features().names().nth(feature).unwrap_or_default();
-        Why { feature: name.to_owned(), value, expected, share }
+    /// What a model says of the sensors, with their names.
+    pub(crate) fn all(model: &Model, contributions: &[Contribution]) -> Vec<Self> {
+        let named = |&Contribution { feature, value, expected, share }: &Contribution| {
+            let name = model.features().names().nth(feature).unwrap_or_default();
+            Why { feature: name.to_owned(), value, expected, share }
+        };
+        contributions.iter().map(named).collect()
     }
 }

@@ -268,11 +268,11 @@ async fn without_a_model_readings_are_refused_until_one_is_there() {
 }
 
 #[tokio::test]
-async fn events_are_told_once_they_are_logged() {
+async fn rows_of_a_watched_turbine_are_told_once_they_are_logged() {
     let place = Place::new();
     let pipeline = place.open();
-    let mut events = pipeline.follow();
+    let _watch = pipeline.watch(Some("T1".parse().unwrap()));
     submit(&pipeline, &[text(25.0, "T1", 0), text(25.0, "T1", 0)]).await.unwrap();
-    let pipeline::events::Event::Logged(records) = events.recv().await.unwrap() else { panic!("another event") };
-    assert_eq!(records.len(), 1);
+    let watched = pipeline.take_watched();
+    assert_eq!(watched.iter().map(|(_, gathered)| gathered.rows.len()).collect::<Vec<_>>(), [1]);
 }

@@ -1,7 +1,7 @@
 //! One reader of the stream.
 
 use super::ring::Next;
-use super::{Shared, frame};
+use super::{PERIOD, Shared, frame};
 use bytes::Bytes;
 use pipeline::Watch;
 use std::sync::Arc;
@@ -102,8 +102,10 @@ impl Reader {
         // What changes from here on is in later ticks, and perhaps in the snapshot too.
         let Some(newest) = self.shared.state().ring.newest() else { return };
         let pipeline = self.shared.pipeline.clone();
-        if let Ok(text) = spawn_blocking(move || frame::snapshot(newest, &pipeline)).await {
-            self.shared.state().ring.keep_snapshot(newest.number, text);
+        match spawn_blocking(move || frame::snapshot(newest, &pipeline)).await {
+            Ok(text) => self.shared.state().ring.keep_snapshot(newest.number, text),
+            // It panicked, and is asked for again.
+            Err(_) => sleep(PERIOD).await,
         }
     }
 }

@@ -50,8 +50,8 @@ pub async fn alarms(
 ) -> Result<Json<Alarms>, ApiError> {
     let filter = filter(&selection)?;
     // Explaining thousands of running alarms takes a while.
-    let listed = tokio::task::spawn_blocking(move || app.pipeline.alarms(&filter)).await;
-    let alarms = listed.map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+    let pipeline = app.pipeline.clone();
+    let alarms = app.offload.apart(move || pipeline.alarms(&filter)).await;
     Ok(Json(Alarms { alarms }))
 }
 

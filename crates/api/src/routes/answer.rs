@@ -4,10 +4,23 @@ use jiff::Timestamp;
 use pipeline::{Answered, Why};
 use serde::Serialize;
 use turbine_core::feature::FeatureSet;
+use turbine_core::reading::MissingValues;
 use utoipa::ToSchema;
 
-/// The longest answer to one reading as JSON, with the separator behind it, in bytes; without `why`, `carried` and `missing`.
-pub const MAX_ANSWER_BYTES: usize = 400;
+/// The longest answer to one reading as JSON, with the separator behind it, in bytes; without what has an entry a feature.
+const MAX_PLAIN_BYTES: usize = 400;
+
+/// The longest entry of `why` beside the feature's name.
+const MAX_WHY_BYTES: usize = 130;
+
+/// The longest answer to one reading of these features as JSON, with the separator behind it, in bytes.
+pub fn max_answer_bytes(features: &FeatureSet, missing: MissingValues, explained: bool) -> usize {
+    // A name may be escaped, and has quotes and a comma.
+    let names = |beside: usize| features.names().map(|name| 2 * name.len() + 3 + beside).sum::<usize>();
+    let gaps = if missing == MissingValues::Carry { names(0) } else { 0 };
+    let why = if explained { names(MAX_WHY_BYTES) } else { 0 };
+    MAX_PLAIN_BYTES + gaps + why
+}
 
 /// The answer to one reading.
 #[derive(Debug, Serialize, ToSchema)]
@@ -90,4 +103,44 @@ impl<'a> Answer<'a> {
 pub struct Answers<'a> {
     /// The predictions.
     pub predictions: Vec<Answer<'a>>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use turbine_core::feature::MAX_FEATURES;
+
+    #[test]
+    fn no_answer_is_longer_than_was_reserved() {
+        // Each character of these names is escaped.
+        let name = |i: usize| format!("\"{}", "\"".repeat(i));
+        let features = FeatureSet::from_names((0..MAX_FEATURES).map(name)).unwrap();
+        let longest = -1.234_567_890_123_456_7e-300;
+        let names: Vec<&str> = features.names().collect();
+        let why =
+            |feature: &&str| Why { feature: (*feature).to_owned(), value: longest, expected: longest, share: longest };
+        let turbine_id = "T".repeat(64);
+        let answer = |carried: &[&'static str], explained: bool| Answer {
+            timestamp: Timestamp::MAX,
+            is_anomaly: false,
+            anomaly_score: longest,
+            threshold: Some(longest),
+            model_version: "m0123456789ab",
+            turbine_id: Some(&turbine_id),
+            surprisal: Some(longest),
+            smoothed_surprisal: Some(longest),
+            in_alarm: false,
+            carried: carried.to_vec(),
+            missing: Vec::new(),
+            why: explained.then(|| names.iter().map(why).collect()),
+            duplicate: true,
+        };
+        let length = |answer: Answer| serde_json::to_string(&answer).unwrap().len() + 1;
+        let plain = max_answer_bytes(&features, MissingValues::Refuse, false);
+        assert!(length(answer(&[], false)) <= plain);
+        assert!(length(answer(&[], true)) <= max_answer_bytes(&features, MissingValues::Refuse, true));
+        let gaps = Answer { carried: names.clone(), ..answer(&[], true) };
+        assert!(length(gaps) <= max_answer_bytes(&features, MissingValues::Carry, true));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::ApiError;
 use crate::memory::Reservation;
-use crate::routes::answer::{Answer, MAX_ANSWER_BYTES};
+use crate::routes::answer::{Answer, max_answer_bytes};
 use crate::state::App;
 use axum::body::{Body, BodyDataStream};
 use axum::http::header;
@@ -158,9 +158,10 @@ async fn score(app: &App, text: &[u8]) -> Result<(Vec<u8>, Reservation), ApiErro
         });
     }
     // Before they are logged: what is in the log is not refused.
-    reservation.grow(MAX_ANSWER_BYTES * refusals.len())?;
+    let longest = max_answer_bytes(model.features(), app.pipeline.missing_values(), false) * refusals.len();
+    reservation.grow(longest)?;
     let submitted = app.pipeline.submit(app.pipeline.score(model.clone(), readings)).await.map_err(ApiError::from);
-    answers.reserve(MAX_ANSWER_BYTES * refusals.len());
+    answers.reserve(longest);
     let mut answered = submitted.as_ref().map(|answered| answered.iter());
     for refusal in &refusals {
         match (refusal, &mut answered) {

@@ -3,7 +3,7 @@
 use crate::body::{self, Kind, WholeBody};
 use crate::error::{AnyRefusal, ApiError, ReadingRefusal};
 use crate::memory::Reservation;
-use crate::routes::answer::{Answer, Answers, MAX_ANSWER_BYTES};
+use crate::routes::answer::{Answer, Answers, max_answer_bytes};
 use crate::routes::ndjson;
 use crate::routes::query::Parameters;
 use crate::schema::{BatchSchema, FormSchema, ReadingSchema};
@@ -43,13 +43,14 @@ pub async fn one(
     let model = app.pipeline.model()?;
     let reading = body::reading(kind, &bytes, model.features(), app.pipeline.missing_values())?;
     // Before it is logged: what is in the log is not refused.
-    reservation.grow(MAX_ANSWER_BYTES)?;
+    let longest = max_answer_bytes(model.features(), app.pipeline.missing_values(), explain);
+    reservation.grow(longest)?;
     let submission = app.pipeline.score(model.clone(), vec![reading]).explained(explain);
     let answers = app.pipeline.submit(submission).await?;
     let answer =
         answers.first().ok_or_else(|| ApiError::Internal { cause: "a reading without an answer".to_owned() })?;
     let why = app.pipeline.explain(&model, answer);
-    Ok(json(reservation, 1, &Answer { why, ..Answer::new(answer, model.features()) }))
+    Ok(json(reservation, longest, &Answer { why, ..Answer::new(answer, model.features()) }))
 }
 
 /// Scores up to 10,000 readings and logs the predictions, all or none.
@@ -89,14 +90,15 @@ pub async fn batch(
     };
     let (model, submission) = app.offload.run(length, score).await?;
     // Before they are logged: what is in the log is not refused.
-    reservation.grow(MAX_ANSWER_BYTES * submission.len())?;
+    let longest = max_answer_bytes(model.features(), app.pipeline.missing_values(), explain) * submission.len();
+    reservation.grow(longest)?;
     let answers = app.pipeline.submit(submission).await?;
     let worker = app.clone();
     let answer = move || {
         let why = |answered| worker.pipeline.explain(&model, answered);
         let answer = |answered| Answer { why: why(answered), ..Answer::new(answered, model.features()) };
         let predictions = answers.iter().map(answer).collect();
-        json(reservation, answers.len(), &Answers { predictions })
+        json(reservation, longest, &Answers { predictions })
     };
     Ok(if explain { app.offload.run(length, answer).await } else { answer() })
 }
@@ -111,9 +113,9 @@ pub struct Options {
     explain: bool,
 }
 
-/// Answers to so many readings as JSON, for which memory was reserved.
-fn json(reservation: Reservation, readings: usize, answer: &impl Serialize) -> Response {
-    let mut text = Vec::with_capacity(MAX_ANSWER_BYTES * readings);
+/// Answers as JSON, for which so many bytes were reserved.
+fn json(reservation: Reservation, longest: usize, answer: &impl Serialize) -> Response {
+    let mut text = Vec::with_capacity(longest);
     serde_json::to_writer(&mut text, answer).expect("answers have a JSON form");
     let mut response = Response::new(Body::from(reservation.hold(text)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -10,9 +10,6 @@ use turbine_core::reading::TurbineId;
 use turbine_core::time::read_alone;
 use utoipa::IntoResponses;
 
-/// What stands for the readings that name no turbine. No turbine can be called so.
-const NAMELESS: &str = "-";
-
 const DEFAULT_LIMIT: usize = 1_000;
 const MAX_LIMIT: usize = 10_000;
 
@@ -42,10 +39,11 @@ pub(super) enum QueryRefusal {
 /// The turbine of that name; `None` for the readings that name none.
 pub(super) fn turbine(text: &str) -> Result<Option<TurbineId>, ApiError> {
     match text {
-        NAMELESS => Ok(None),
+        TurbineId::NAMELESS => Ok(None),
         _ => text.parse().map(Some).map_err(|problem| {
             ApiError::bad_request(format!(
-                "turbine {problem}, got {text:?}; `{NAMELESS}` selects readings that name none"
+                "turbine {problem}, got {text:?}; `{}` selects readings that name none",
+                TurbineId::NAMELESS
             ))
         }),
     }

@@ -5,11 +5,11 @@ use crate::error::{AnyRefusal, ApiError};
 use crate::state::App;
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
 use pipeline::TurbineDetail;
-use pipeline::history::{History, HistoryRange};
+use pipeline::history::HistoryRange;
 use serde::Deserialize;
 use std::sync::Arc;
-use turbine_core::reading::TurbineId;
 use utoipa::{IntoParams, IntoResponses};
 
 const DEFAULT_POINTS: u16 = 300;
@@ -90,15 +90,17 @@ pub async fn history(
     State(app): State<Arc<App>>,
     Path(Named { id }): Path<Named>,
     Parameters(range): Parameters<Range>,
-) -> Result<Json<History>, ApiError> {
+) -> Result<Response, ApiError> {
     let (turbine, range) = (query::turbine(&id)?, checked(&range)?);
     app.pipeline.model()?;
     let pipeline = app.pipeline.clone();
-    let read = move |turbine: &Option<TurbineId>| pipeline.history(turbine, range);
-    // Files may be read, however few bytes the request has.
-    let history = app.log_reads.run(usize::MAX, move || read(&turbine)).await;
-    let history = history.map_err(|error| ApiError::Internal { cause: error.to_string() })?;
-    history.map(Json).ok_or(ApiError::UnknownTurbine { turbine: id })
+    // Files may be read, and the answer may have megabytes.
+    let answer = move || {
+        let history = pipeline.history(&turbine, range);
+        let history = history.map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+        history.map(|history| Json(history).into_response()).ok_or(ApiError::UnknownTurbine { turbine: id })
+    };
+    app.log_reads.apart(answer).await
 }
 
 fn checked(range: &Range) -> Result<HistoryRange, ApiError> {

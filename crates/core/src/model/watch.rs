@@ -69,9 +69,21 @@ impl Model {
     /// # Panics
     /// If the reading does not have one value a feature.
     pub fn step(&self, state: &mut TurbineState, observation: &Observation<'_>) -> Judgement {
-        let Observation { timestamp, values, gaps, forest_score } = *observation;
         let mut smoothed = [0.0; MAX_FEATURES];
-        let smoothed = &mut smoothed[..values.len()];
+        self.step_into(state, observation, &mut smoothed[..observation.values.len()])
+    }
+
+    /// The same; gives the turbine's smoothed values with the reading as well, one a feature.
+    ///
+    /// # Panics
+    /// If the reading or `smoothed` does not have one value a feature.
+    pub fn step_into(
+        &self,
+        state: &mut TurbineState,
+        observation: &Observation<'_>,
+        smoothed: &mut [f64],
+    ) -> Judgement {
+        let Observation { timestamp, values, gaps, forest_score } = *observation;
         let arrival = self.monitor().arrive_with_gaps(state, timestamp, values, gaps, smoothed);
         let detection = self.detector().detect(forest_score, smoothed);
         let step = self.monitor().settle(state, arrival, detection.surprisal);
@@ -117,10 +129,14 @@ impl Model {
     /// Why a turbine is in alarm: its sensors' smoothed values by their share, largest first. `None` before the first
     /// reading, or if the model cannot say.
     pub fn explain_turbine(&self, state: &TurbineState) -> Option<Vec<Contribution>> {
-        let smoothed: Vec<f64> = state.smoothed().collect();
-        (smoothed.len() == self.features().len())
-            .then(|| self.explain(Scene { values: &smoothed, smoothed: &smoothed }))
-            .flatten()
+        self.explain_smoothed(&state.smoothed().collect::<Vec<f64>>())
+    }
+
+    /// Why a turbine with these smoothed values is as surprising as it is: its sensors by their share, largest first.
+    /// `None` if there is not one value a feature, or if the model cannot say.
+    pub fn explain_smoothed(&self, smoothed: &[f64]) -> Option<Vec<Contribution>> {
+        let fits = smoothed.len() == self.features().len();
+        fits.then(|| self.explain(Scene { values: smoothed, smoothed })).flatten()
     }
 
     /// The sensors of a scene by their share of its surprisal, largest first. `None` if the model is not calibrated or

@@ -117,6 +117,14 @@ impl Reading {
 pub struct TurbineId(String);
 
 impl TurbineId {
+    /// What stands for the readings that name no turbine. No turbine can be called so.
+    pub const NAMELESS: &'static str = "-";
+
+    /// The id as text, or [`TurbineId::NAMELESS`].
+    pub fn name(id: Option<&Self>) -> &str {
+        id.map_or(Self::NAMELESS, Self::as_str)
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -5,16 +5,12 @@ use crate::submission::Why;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::sync::Arc;
-use turbine_core::explain::Scene;
 use turbine_core::model::Model;
 use turbine_core::reading::TurbineId;
 
 /// The columns of the file of alarms. `why` is JSON text, quoted.
 pub(super) const COLUMNS: [&str; 9] =
     ["id", "event", "turbine_id", "raised", "cleared", "peak", "peaked", "model_version", "why"];
-
-/// What stands for the turbine of readings that name none. No turbine can be called so.
-const NAMELESS: &str = "-";
 
 /// An alarm of one turbine, with the sensors behind it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,7 +37,7 @@ pub struct Alarm {
 pub(super) type EventKey = (String, bool);
 
 pub(super) fn id_of(turbine_id: Option<&TurbineId>, raised: Timestamp) -> String {
-    format!("{}@{raised}", turbine_id.map_or(NAMELESS, TurbineId::as_str))
+    format!("{}@{raised}", TurbineId::name(turbine_id))
 }
 
 impl LoggedAlarm {
@@ -60,8 +56,7 @@ impl Alarm {
     /// The alarm that the log implies, explained by `model`.
     pub(crate) fn explained(logged: LoggedAlarm, model: &Model) -> Self {
         let LoggedAlarm { turbine_id, alarm, cleared, model_version, smoothed } = logged;
-        let scene = Scene { values: &smoothed, smoothed: &smoothed };
-        let why = if smoothed.len() == model.features().len() { model.explain(scene) } else { None };
+        let why = model.explain_smoothed(&smoothed).unwrap_or_default();
         Alarm {
             id: id_of(turbine_id.as_ref(), alarm.raised),
             turbine_id,
@@ -70,7 +65,7 @@ impl Alarm {
             peak: alarm.peak,
             peaked: alarm.peaked,
             model_version,
-            why: why.iter().flatten().map(|contribution| Why::new(model, contribution)).collect(),
+            why: Why::all(model, &why),
         }
     }
 

@@ -100,9 +100,9 @@ impl AlarmsFile {
         self.waiting_rows += 1;
     }
 
-    /// Whether the last flush failed, and many rows wait for the next.
+    /// Whether the last flush failed and many rows wait for the next, or none will be written until the next start.
     pub(super) fn is_slow_to_retry(&self) -> bool {
-        self.waiting.len() > MAX_RETRIED_BYTES && self.problem.get().is_some()
+        (self.waiting.len() > MAX_RETRIED_BYTES || self.left_out > 0) && self.problem.get().is_some()
     }
 
     /// Whether many rows wait.

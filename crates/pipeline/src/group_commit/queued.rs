@@ -80,6 +80,8 @@ impl<C: Commit> Queued<C> {
         let withdrawn = self.ticket.withdraw();
         if let Some(weight) = withdrawn {
             state.queued -= weight;
+            // This task may have been the one that was woken to take the writer.
+            state.wake_next();
         }
         withdrawn.is_some()
     }
@@ -87,9 +89,8 @@ impl<C: Commit> Queued<C> {
 
 impl<C: Commit> Drop for Queued<C> {
     fn drop(&mut self) {
-        // This task may have been the one that was woken to take the writer.
-        if !self.over && self.withdraw() {
-            self.shared.state().wake_next();
+        if !self.over {
+            self.withdraw();
         }
     }
 }

@@ -52,10 +52,6 @@ pub(super) struct Wanted<'a> {
 }
 
 impl LogIndex {
-    pub(super) fn clear(&mut self) {
-        self.files.clear();
-    }
-
     /// Hands on the rows that are wanted of the log at `path`, whose newest file has these features, newest file first.
     ///
     /// # Errors

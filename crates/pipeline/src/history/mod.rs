@@ -77,10 +77,10 @@ impl Histories {
         rows.iter().for_each(|row| recent.take_in(row, is_complete));
     }
 
-    /// Forgets everything: the log was set aside.
+    /// Forgets what is in memory: the log was set aside. The index of the files is not waited for, since a scan may hold it
+    /// for seconds; it knows another file by its beginning.
     pub(crate) fn begin_anew(&self) {
         lock(&self.recent).clear();
-        lock(&self.index).clear();
     }
 
     /// What a turbine, whose newest reading is of the time `last`, read in that range. `log` is the log's path.

@@ -87,7 +87,7 @@ impl Pipeline {
     pub fn follower(&self) -> Follower {
         let mut follower = Follower {
             pipeline: self.clone(),
-            news: self.0.events.follow_news(),
+            news: self.0.events.follow(),
             rows: 0,
             known: HashMap::new(),
             peaks: HashMap::new(),
@@ -140,6 +140,10 @@ impl Follower {
                 Err(TryRecvError::Lagged(_)) => changes.incomplete = true,
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
+        }
+        if changes.incomplete {
+            // Alarms may have been cleared without a word.
+            self.peaks.clear();
         }
         let Some(Found { statuses, risen, model }) = self.look(&named, 0) else { return changes };
         let risen = risen.into_iter().map(|alarm| Arc::new(Alarm::explained(alarm, &model)));

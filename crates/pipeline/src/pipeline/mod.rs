@@ -220,7 +220,7 @@ impl Pipeline {
     /// submission asked for it, and if the model cannot say.
     pub fn explain(&self, model: &Model, answered: &Answered) -> Option<Vec<Why>> {
         let scene = Scene { values: &answered.record.values, smoothed: answered.smoothed.as_deref()? };
-        Some(model.explain(scene)?.iter().map(|contribution| Why::new(model, contribution)).collect())
+        Some(Why::all(model, &model.explain(scene)?))
     }
 
     /// Reads the model file and puts it into service, if it is not already. Requests in flight finish with the model they

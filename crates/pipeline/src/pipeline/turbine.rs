@@ -31,8 +31,7 @@ impl Pipeline {
             let turbine = fleet.turbine(id)?;
             (TurbineStatus::new(id, turbine, &model, Timestamp::now()), turbine.state().clone())
         };
-        let contributions = model.explain_turbine(&state);
-        let why = contributions.map(|all| all.iter().map(|contribution| Why::new(&model, contribution)).collect());
+        let why = model.explain_turbine(&state).map(|contributions| Why::all(&model, &contributions));
         Some(TurbineDetail { status, values: state.values().collect(), why })
     }
 
