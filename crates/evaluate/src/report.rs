@@ -7,7 +7,7 @@ use crate::table::duration;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use turbine_core::model::Model;
-use turbine_core::monitor::{AlarmTarget, SILENT_AFTER, Sensitivity};
+use turbine_core::monitor::SILENT_AFTER;
 use viz::chart::count;
 
 /// More events than this are not listed.
@@ -68,10 +68,7 @@ pub fn model(out: &mut impl Write, args: &Args, model: &Model, recording: &Recor
             writeln!(
                 out,
                 "[evaluate] alarm: raised above {:.2} and cleared below {:.2} decades of surprisal, smoothed over {} readings ({}); {expected}",
-                alarm.raise_above,
-                alarm.clear_below,
-                settings.smoothing_span,
-                target(alarm.target)
+                alarm.raise_above, alarm.clear_below, settings.smoothing_span, alarm.target
             )?;
         }
     }
@@ -116,7 +113,7 @@ pub fn baselines(
         out,
         "[evaluate] baselines: as for the model, held-out blocks turn a score into a surprisal, which is smoothed over {} readings and raises an alarm by the same rule ({})",
         settings.smoothing_span,
-        target(settings.alarm.map(|alarm| alarm.target).unwrap_or_default())
+        settings.alarm.map(|alarm| alarm.target).unwrap_or_default()
     )?;
     let files = |paths: &[PathBuf]| paths.iter().map(|path| path.canonicalize().ok()).collect::<Vec<_>>();
     if files(&args.train) == files(&args.data) {
@@ -150,13 +147,4 @@ pub fn legend(out: &mut impl Write, entries: &[Entry]) -> io::Result<()> {
         out,
         "[evaluate] delay: median time from the beginning of an event to the alarm; lead: from the alarm to the event's end; false alarms{normal}; F1: of the readings in alarm"
     )
-}
-
-fn target(target: AlarmTarget) -> String {
-    match target {
-        AlarmTarget::Sensitivity(Sensitivity::Sensitive) => "sensitive".to_owned(),
-        AlarmTarget::Sensitivity(Sensitivity::Balanced) => "balanced".to_owned(),
-        AlarmTarget::Sensitivity(Sensitivity::Quiet) => "quiet".to_owned(),
-        AlarmTarget::FalseAlarmsPerDay(rate) => format!("for {rate} false alarms a day"),
-    }
 }

@@ -19,6 +19,7 @@ const BAR: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Progress {
     stage: Arc<Mutex<Stage>>,
+    bar: ProgressBar,
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -37,9 +38,11 @@ impl Progress {
         let stage = Stage { what: "starting".to_owned(), since: Instant::now(), done: None };
         let stage = Arc::new(Mutex::new(stage));
         let (stop, stopped) = mpsc::channel();
-        let shown = Arc::clone(&stage);
-        let thread = thread::spawn(move || show(program, &shown, &stopped));
-        Progress { stage, stop: Some(stop), thread: Some(thread) }
+        let bar = ProgressBar::with_draw_target(Some(100), ProgressDrawTarget::stderr());
+        bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let (shown, drawn) = (Arc::clone(&stage), bar.clone());
+        let thread = thread::spawn(move || show(program, &shown, &drawn, &stopped));
+        Progress { stage, bar, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Says what is done from now on.
@@ -53,7 +56,11 @@ impl Progress {
     }
 
     fn set(&self, stage: Stage) {
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+        let mut present = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        *present = stage;
+        // What the program prints next begins on a line of its own.
+        self.bar.set_message("");
+        self.bar.suspend(|| {});
     }
 }
 
@@ -67,10 +74,8 @@ impl Drop for Progress {
     }
 }
 
-fn show(program: &str, stage: &Mutex<Stage>, stopped: &mpsc::Receiver<()>) {
+fn show(program: &str, stage: &Mutex<Stage>, bar: &ProgressBar, stopped: &mpsc::Receiver<()>) {
     let is_terminal = stderr().is_terminal();
-    let bar = ProgressBar::with_draw_target(Some(100), ProgressDrawTarget::stderr());
-    bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
     let mut said = Instant::now();
     while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(BAR) {
         let stage = stage.lock().unwrap_or_else(PoisonError::into_inner).clone();

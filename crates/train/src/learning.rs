@@ -2,10 +2,12 @@
 //! own threshold.
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use intake::Progress;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use turbine_core::dataset::Dataset;
 use turbine_core::evaluation::Confusion;
 use turbine_core::training::{Fitted, Trained, TrainingParams};
@@ -52,21 +54,21 @@ impl LearningCurves {
     /// in few readings) is omitted.
     ///
     /// # Errors
-    /// If the progress bar or the threads cannot be created.
-    pub fn measure(trained: &Trained, params: &TrainingParams) -> anyhow::Result<Self> {
+    /// If the threads cannot be created.
+    pub fn measure(trained: &Trained, params: &TrainingParams, progress: &Progress) -> anyhow::Result<Self> {
         let stride = trained.splits.train.len().div_ceil(MOST_READINGS).max(1);
         let (train, val) = (trained.splits.train.thinned(stride), trained.splits.val.thinned(stride));
         let fits = fits(train.len(), params.forest.n_estimators);
-        let bar = progress(fits.len())?;
+        let done = Arc::new(AtomicU64::new(0));
+        progress.counted_stage("measuring learning curves", &done, fits.len() as u64);
         let threads = ThreadPoolBuilder::new().num_threads(params.threads.get()).build().context("threads")?;
         let point = |fit: &Fit| {
             let point = measure(&train, &val, params, *fit);
-            bar.inc(1);
+            done.fetch_add(1, Ordering::Relaxed);
             point
         };
         // Collected in the order of `fits`, whichever is finished first.
         let points: Vec<_> = threads.install(|| fits.par_iter().map(point).collect());
-        bar.finish_and_clear();
         let (fractions, trees) = points.split_at(FRACTIONS.len());
         let fitted = |points: &[Option<LearningPoint>]| points.iter().copied().flatten().collect();
         Ok(Self { fractions: fitted(fractions), trees: fitted(trees), stride })
@@ -96,14 +98,6 @@ fn measure(train: &Dataset, val: &Dataset, params: &TrainingParams, fit: Fit) ->
     Some(LearningPoint { at: fit.at, f1: f1.unwrap_or(f64::NAN), flagged })
 }
 
-fn progress(fits: usize) -> anyhow::Result<ProgressBar> {
-    // indicatif draws nothing unless standard error is a terminal.
-    let bar = ProgressBar::with_draw_target(Some(fits as u64), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("learning curves {bar:40} {pos}/{len} forests").context("progress bar")?;
-    bar.set_style(style);
-    Ok(bar)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -130,10 +124,14 @@ mod tests {
     #[test]
     fn the_point_at_all_readings_and_trees_is_the_model() {
         let params = TrainingParams::default();
+        let progress = Progress::new("test");
         let trained = training::train(&simulation::training_set(1_000, 0.05, 1), &params).unwrap();
-        let curves = LearningCurves::measure(&trained, &params).unwrap();
+        let curves = LearningCurves::measure(&trained, &params, &progress).unwrap();
         let threads = NonZeroUsize::new(7).unwrap();
-        assert_eq!(LearningCurves::measure(&trained, &TrainingParams { threads, ..params }).unwrap(), curves);
+        assert_eq!(
+            LearningCurves::measure(&trained, &TrainingParams { threads, ..params }, &progress).unwrap(),
+            curves
+        );
         let f1 = trained.evaluation.unwrap().val.f1.unwrap();
         assert_eq!(curves.fractions.last().unwrap().f1, f1);
         assert_eq!(curves.trees.iter().find(|point| point.at == 100.0).unwrap().f1, f1);

@@ -43,11 +43,12 @@ pub fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     let params = args.params();
     progress.stage("training");
     let (dataset, trained) = train(dataset, &params, args, out)?;
+    progress.stage("reporting");
     save(&trained.model, args)?;
     report::training(&dataset, &trained, args, out)?;
 
-    progress.stage("measuring learning curves");
-    let curves = LearningCurves::measure(&trained, &params)?;
+    let curves = LearningCurves::measure(&trained, &params, &progress)?;
+    progress.stage("reporting");
     if curves.stride > 1 {
         writeln!(out, "[train] learning curves: of one reading in {}", curves.stride)?;
     }

@@ -6,7 +6,7 @@ use turbine_core::dataset::Dataset;
 use turbine_core::detector::N_REFERENCE;
 use turbine_core::interop;
 use turbine_core::model::Model;
-use turbine_core::monitor::{AlarmRule, AlarmTarget, Sensitivity};
+use turbine_core::monitor::AlarmRule;
 use turbine_core::training::{MOST_COMPARED, Trained};
 use viz::chart::count;
 
@@ -143,12 +143,6 @@ fn alarm(model: &Model, out: &mut impl Write) -> io::Result<()> {
     let settings = model.monitor().settings();
     let Some(AlarmRule { target, raise_above, clear_below, expected_per_day }) = settings.alarm else {
         return writeln!(out, "[train] alarm: none");
-    };
-    let target = match target {
-        AlarmTarget::Sensitivity(Sensitivity::Sensitive) => "sensitive".to_owned(),
-        AlarmTarget::Sensitivity(Sensitivity::Balanced) => "balanced".to_owned(),
-        AlarmTarget::Sensitivity(Sensitivity::Quiet) => "quiet".to_owned(),
-        AlarmTarget::FalseAlarmsPerDay(rate) => format!("for {rate} false alarms a day"),
     };
     writeln!(
         out,

@@ -214,11 +214,6 @@ impl Dataset {
         }
     }
 
-    /// The readings in the order of their times; unchanged without times.
-    pub fn in_order_of_time(&self) -> Dataset {
-        self.select(&self.order_of_time())
-    }
-
     /// The readings not labelled as anomalies, in the order of their times.
     pub fn normal_in_order_of_time(&self) -> Dataset {
         let mut indices = self.order_of_time();

@@ -2,6 +2,7 @@
 
 use crate::quantile::quantile;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The quantile of the held-out smoothed surprisal that sensitivities are measured by.
 const HIGH: f64 = 0.99;
@@ -52,6 +53,17 @@ pub enum AlarmTarget {
     Sensitivity(Sensitivity),
     /// So many false alarms a day and turbine, above 0.
     FalseAlarmsPerDay(f64),
+}
+
+impl fmt::Display for AlarmTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AlarmTarget::Sensitivity(Sensitivity::Sensitive) => f.write_str("sensitive"),
+            AlarmTarget::Sensitivity(Sensitivity::Balanced) => f.write_str("balanced"),
+            AlarmTarget::Sensitivity(Sensitivity::Quiet) => f.write_str("quiet"),
+            AlarmTarget::FalseAlarmsPerDay(rate) => write!(f, "for {rate} false alarms a day"),
+        }
+    }
 }
 
 impl Default for AlarmTarget {
