@@ -108,7 +108,7 @@ fn open(
                 return Ok((Source::Follow(Box::new(follow)), resumed));
             }
             let rows = Replay::open(path, config.request(features), fleet)?;
-            Source::replay(rows, std::fs::metadata(path).ok().as_ref(), position)
+            Source::replay(rows, path, position)
         }
         _ => {
             let readings = (config.count > 0).then(|| config.count.div_ceil(config.turbines.get()));

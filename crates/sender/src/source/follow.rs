@@ -119,8 +119,7 @@ impl Follow {
             Err(error) => return Some(Err(error)),
         };
         self.taken += 1;
-        let (file, bytes) = self.tail.place()?;
-        let position = Position { file, readings: self.taken, bytes };
+        let position = self.tail.position(self.taken)?;
         let names = self.rows.as_ref().map_or(&[][..], Rows::turbines);
         let reading = self.recorded.reading(&self.features, row, names, due);
         Some(reading.map(|reading| Outgoing { position: Some(position), ..reading }))

@@ -1,8 +1,8 @@
 //! The end of a growing file, as `tail -F` follows it.
 
-use super::position::{FileId, Position};
+use super::position::{FileId, Head, Position};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Bytes that are read at once.
@@ -21,6 +21,7 @@ pub(super) struct Tail {
 struct Open {
     file: File,
     id: FileId,
+    head: Head,
     /// Bytes that were read.
     read: u64,
     /// The beginning of a line whose end is not there yet.
@@ -49,9 +50,9 @@ impl Tail {
         (Tail { path: path.to_owned(), open, said_gone: false }, is_found)
     }
 
-    /// The file that is read, and how much of it was.
-    pub(super) fn place(&self) -> Option<(FileId, u64)> {
-        self.open.as_ref().map(|open| (open.id, open.read))
+    /// The place in the file that is read behind so many readings.
+    pub(super) fn position(&self, readings: u64) -> Option<Position> {
+        self.open.as_ref().map(|open| Position { file: open.id, head: open.head, readings, bytes: open.read })
     }
 
     /// Looks at the file once more.
@@ -69,12 +70,16 @@ impl Tail {
                 None => self.gone(),
             });
         };
-        if let Some(lines) = open.lines()? {
-            return Ok(News::Lines(lines));
-        }
         if open.file.metadata()?.len() < open.read {
             self.open = None;
             return self.again("was truncated");
+        }
+        if open.is_overwritten()? {
+            self.open = None;
+            return self.again("was overwritten");
+        }
+        if let Some(lines) = open.lines()? {
+            return Ok(News::Lines(lines));
         }
         match std::fs::metadata(&self.path) {
             Ok(named) if FileId::of(&named) == open.id => Ok(News::None),
@@ -112,7 +117,15 @@ impl Tail {
 impl Open {
     fn new(file: File) -> io::Result<Self> {
         let id = FileId::of(&file.metadata()?);
-        Ok(Open { file, id, read: 0, rest: Vec::new() })
+        Ok(Open { file, id, head: Head::default(), read: 0, rest: Vec::new() })
+    }
+
+    /// Whether it begins otherwise than it did, though it is no shorter.
+    fn is_overwritten(&mut self) -> io::Result<bool> {
+        self.file.rewind()?;
+        let is_same = self.head.is_of(&self.file)?;
+        self.file.seek(SeekFrom::Start(self.read))?;
+        Ok(!is_same)
     }
 
     /// The lines that have been completed since the last call, if any have.
@@ -121,6 +134,7 @@ impl Open {
             let before = self.rest.len();
             let read = self.file.by_ref().take(CHUNK).read_to_end(&mut self.rest)?;
             self.read += read as u64;
+            self.head.extend(&self.rest[before..]);
             if let Some(end) = self.rest[before..].iter().rposition(|&byte| byte == b'\n') {
                 let rest = self.rest.split_off(before + end + 1);
                 return Ok(Some(std::mem::replace(&mut self.rest, rest)));
@@ -144,11 +158,7 @@ fn open_at(path: &Path) -> io::Result<Option<Open>> {
 fn find(path: &Path, position: Position) -> Option<Open> {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let beside = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let is_it = |path: &Path| {
-        let metadata = std::fs::metadata(path).ok();
-        metadata.is_some_and(|is| is.is_file() && FileId::of(&is) == position.file && is.len() >= position.bytes)
-    };
-    let found = std::iter::once(path.to_owned()).chain(beside).find(|path| is_it(path))?;
+    let found = std::iter::once(path.to_owned()).chain(beside).find(|path| path.is_file() && position.is_in(path))?;
     Open::new(File::open(found).ok()?).ok()
 }
 
@@ -205,12 +215,42 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_overwritten_between_two_looks_is_read_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        append(&path, "one\n");
+        let mut tail = Tail::new(&path, None).0;
+        assert_eq!([tail.look().unwrap(), tail.look().unwrap()], [News::Beginning(None), lines("one\n")]);
+        // As long as before, and longer.
+        std::fs::write(&path, "two\n").unwrap();
+        assert!(matches!(tail.look().unwrap(), News::Beginning(Some(note)) if note.contains("was overwritten")));
+        assert_eq!(tail.look().unwrap(), lines("two\n"));
+        std::fs::write(&path, "three\nfour\n").unwrap();
+        assert!(matches!(tail.look().unwrap(), News::Beginning(Some(note)) if note.contains("was overwritten")));
+        assert_eq!(tail.look().unwrap(), lines("three\nfour\n"));
+    }
+
+    #[test]
+    fn the_position_of_a_file_that_was_overwritten_while_the_sender_was_away_is_not_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        append(&path, "one\ntwo\n");
+        let mut tail = Tail::new(&path, None).0;
+        assert_eq!([tail.look().unwrap(), tail.look().unwrap()], [News::Beginning(None), lines("one\ntwo\n")]);
+        let position = tail.position(2);
+        append(&path, "three\n");
+        assert!(Tail::new(&path, position).1);
+        std::fs::write(&path, "un\ndeux\ntrois\n").unwrap();
+        assert!(!Tail::new(&path, position).1);
+    }
+
+    #[test]
     fn a_position_is_found_in_the_file_or_in_a_rotated_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         append(&path, "one\ntwo\n");
-        let file = FileId::of(&std::fs::metadata(&path).unwrap());
-        let position = |bytes| Some(Position { file, readings: 1, bytes });
+        let beginning = Position::beginning(&path).unwrap();
+        let position = |bytes| Some(Position { readings: 1, bytes, ..beginning });
         assert!(Tail::new(&path, position(8)).1);
         assert!(!Tail::new(&path, position(9)).1, "it was truncated");
         std::fs::rename(&path, folder.path().join("a.csv.1")).unwrap();

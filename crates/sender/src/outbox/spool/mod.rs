@@ -28,7 +28,7 @@ enum Entry<R> {
     /// So many of the file's readings are answered, from its beginning.
     Answered(u64),
     /// The recording was read up to here.
-    Position(Position),
+    Position(#[serde(deserialize_with = "Position::of_this_version")] Option<Position>),
 }
 
 /// A file of readings in the order in which they are to be sent. A reading is written before it is sent for the first time,
@@ -174,9 +174,9 @@ impl Spool {
         let new = sibling(&self.path, "new");
         let mut out = BufWriter::new(File::create(&new)?);
         out.write_all(HEADER.as_bytes())?;
-        if let Some(position) = self.position {
+        if self.position.is_some() {
             let mut line = Vec::new();
-            push(&mut line, &Entry::<&Outgoing>::Position(position))?;
+            push(&mut line, &Entry::<&Outgoing>::Position(self.position))?;
             out.write_all(&line)?;
         }
         let mut rest = reader_behind(&self.path, self.answered.end() - self.dropped)?;
@@ -229,7 +229,7 @@ fn scan(file: &File) -> io::Result<Found> {
                     found.position = position.or(found.position);
                 }
                 Ok(Entry::Answered(readings)) if readings <= found.readings => found.answered = readings,
-                Ok(Entry::Position(position)) => found.position = Some(position),
+                Ok(Entry::Position(position)) => found.position = position.or(found.position),
                 Ok(_) | Err(_) => {
                     let at = found.whole;
                     return Err(io::Error::other(format!("it is damaged at byte {at}; move it away and start anew")));

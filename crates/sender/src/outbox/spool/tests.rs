@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::source::{FileId, Head};
 
 fn reading(i: u64) -> Outgoing {
     Outgoing { json: format!("{{\"a\":{i}}}"), values: vec![0.1 + i as f64], ..Outgoing::default() }
@@ -43,10 +44,10 @@ fn an_answered_spool_stays_small_and_keeps_the_position() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.spool");
     let mut spool = Spool::open(&path).unwrap();
-    let file = crate::source::FileId::of(&std::fs::metadata(&path).unwrap());
+    let file = FileId::of(&std::fs::metadata(&path).unwrap());
     let mut expected = 0;
     for i in 0..20_000 {
-        let position = Some(Position { file, readings: i + 1, bytes: 0 });
+        let position = Some(Position { file, readings: i + 1, bytes: 0, head: Head::default() });
         let values = vec![0.5; 20];
         spool.append(&[Outgoing { position, values, ..reading(i) }]).unwrap();
         if i % 10 == 9 {
@@ -90,8 +91,9 @@ fn a_reading_that_was_not_written_is_not_passed_over_by_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.spool");
     let mut spool = Spool::open(&path).unwrap();
-    let file = crate::source::FileId::of(&std::fs::metadata(&path).unwrap());
-    let at = |i| Outgoing { position: Some(Position { file, readings: i, bytes: 0 }), ..reading(i) };
+    let file = FileId::of(&std::fs::metadata(&path).unwrap());
+    let at =
+        |i| Outgoing { position: Some(Position { file, readings: i, bytes: 0, head: Head::default() }), ..reading(i) };
     spool.append(&[at(1)]).unwrap();
     // A handle that cannot be written to.
     let len = spool.file.len();
@@ -103,4 +105,21 @@ fn a_reading_that_was_not_written_is_not_passed_over_by_the_next_run() {
     drop(spool);
     let mut spool = Spool::open(&path).unwrap();
     assert_eq!(numbers(&spool.take(9).unwrap().1), [1, 3]);
+}
+
+#[test]
+fn a_position_of_another_version_says_nothing_and_keeps_no_reading_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.spool");
+    let earlier = r#"{"file":7,"readings":3,"bytes":40}"#;
+    let mut of_earlier = serde_json::to_value(Entry::Reading(reading(2))).unwrap();
+    of_earlier["reading"]["position"] = serde_json::from_str(earlier).unwrap();
+    std::fs::write(&path, format!("{HEADER}{{\"position\":{earlier}}}\n{of_earlier}\n")).unwrap();
+    let mut spool = Spool::open(&path).unwrap();
+    assert_eq!((spool.position(), numbers(&spool.take(9).unwrap().1)), (None, vec![2]));
+    let file = FileId::of(&std::fs::metadata(&path).unwrap());
+    let position = Some(Position { file, head: Head::default(), readings: 4, bytes: 50 });
+    spool.append(&[Outgoing { position, ..reading(3) }]).unwrap();
+    drop(spool);
+    assert_eq!(Spool::open(&path).unwrap().position(), position);
 }
