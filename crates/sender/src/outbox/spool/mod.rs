@@ -50,6 +50,8 @@ pub struct Spool {
     /// … and those that are no longer in the file.
     dropped: u64,
     position: Option<Position>,
+    /// From this length on the file is written anew.
+    compact_from: u64,
     /// Held as long as the spool is open.
     lock: File,
     lock_path: PathBuf,
@@ -88,6 +90,7 @@ impl Spool {
             answered,
             dropped: 0,
             position: found.position,
+            compact_from: COMPACT_FROM,
             lock,
             lock_path,
         })
@@ -153,8 +156,16 @@ impl Spool {
         push(&mut line, &Entry::<&Outgoing>::Answered(self.answered.end() - self.dropped))?;
         self.file.append(&line)?;
         let in_file = self.appended - self.dropped;
-        if self.pending() <= in_file / 2 && self.file.len() >= COMPACT_FROM {
-            self.compact()?;
+        if self.pending() <= in_file / 2 && self.file.len() >= self.compact_from {
+            let new = sibling(&self.path, "new");
+            self.compact_from = match self.compact(&new) {
+                Ok(()) => COMPACT_FROM,
+                Err(_) => {
+                    // The file is as good as before, only longer. Another attempt may find room.
+                    let _ = std::fs::remove_file(&new);
+                    2 * self.file.len()
+                }
+            };
         }
         Ok(())
     }
@@ -169,10 +180,9 @@ impl Spool {
         Ok(())
     }
 
-    /// Replaces the file by one without the readings that are answered.
-    fn compact(&mut self) -> io::Result<()> {
-        let new = sibling(&self.path, "new");
-        let mut out = BufWriter::new(File::create(&new)?);
+    /// Replaces the file by one without the readings that are answered, written at `new` first. On an error all is as before.
+    fn compact(&mut self, new: &Path) -> io::Result<()> {
+        let mut out = BufWriter::new(File::create(new)?);
         out.write_all(HEADER.as_bytes())?;
         if self.position.is_some() {
             let mut line = Vec::new();
@@ -188,12 +198,13 @@ impl Spool {
             line.clear();
         }
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        std::fs::rename(&new, &self.path)?;
-        let file = OpenOptions::new().append(true).open(&self.path)?;
+        let file = OpenOptions::new().append(true).open(new)?;
         let len = file.metadata()?.len();
-        self.file = Appender::new(file, len);
+        let reader = reader_behind(new, self.taken - self.answered.end())?;
+        // Last, so that what is appended never goes to the file that was replaced.
+        std::fs::rename(new, &self.path)?;
+        (self.file, self.reader) = (Appender::new(file, len), reader);
         self.dropped = self.answered.end();
-        self.reader = reader_behind(&self.path, self.taken - self.dropped)?;
         Ok(())
     }
 }

@@ -123,3 +123,31 @@ fn a_position_of_another_version_says_nothing_and_keeps_no_reading_back() {
     drop(spool);
     assert_eq!(Spool::open(&path).unwrap().position(), position);
 }
+
+#[test]
+fn a_spool_that_cannot_be_compacted_goes_on_and_is_compacted_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.spool");
+    let in_the_way = sibling(&path, "new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    let mut spool = Spool::open(&path).unwrap();
+    let mut sent = 0;
+    let mut send_until = |spool: &mut Spool, is_enough: &dyn Fn(&Spool) -> bool| {
+        while !is_enough(spool) {
+            spool.append(&[Outgoing { values: vec![0.5; 2_000], ..reading(sent) }]).unwrap();
+            let (first, readings) = spool.take(1).unwrap();
+            assert_eq!(numbers(&readings), [sent]);
+            spool.answered(first..first + 1).unwrap();
+            sent += 1;
+        }
+    };
+    send_until(&mut spool, &|spool| spool.compact_from > COMPACT_FROM);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    let next = spool.compact_from;
+    assert!(spool.file.len() >= COMPACT_FROM && next == 2 * spool.file.len());
+    send_until(&mut spool, &|spool| spool.file.len() < COMPACT_FROM);
+    assert_eq!((spool.compact_from, spool.file.len()), (COMPACT_FROM, HEADER.len() as u64));
+    send_until(&mut spool, &|spool| spool.file.len() > 10_000);
+    drop(spool);
+    assert_eq!(Spool::open(&path).unwrap().pending(), 0);
+}
