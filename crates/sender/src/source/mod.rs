@@ -5,6 +5,7 @@ mod follow;
 mod position;
 mod recorded;
 mod replay;
+mod rotation;
 mod simulated;
 mod tail;
 

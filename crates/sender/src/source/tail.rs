@@ -1,6 +1,7 @@
 //! The end of a growing file, as `tail -F` follows it.
 
 use super::position::{FileId, Head, Position};
+use super::rotation::{folder, rotated_since};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -63,10 +64,7 @@ impl Tail {
         let Some(open) = &mut self.open else {
             self.open = open_at(&self.path)?;
             return Ok(match &self.open {
-                Some(_) => {
-                    self.said_gone = false;
-                    News::Beginning(None)
-                }
+                Some(_) => self.beginning(None),
                 None => self.gone(),
             });
         };
@@ -82,7 +80,10 @@ impl Tail {
             return Ok(News::Lines(lines));
         }
         match std::fs::metadata(&self.path) {
-            Ok(named) if FileId::of(&named) == open.id => Ok(News::None),
+            Ok(named) if FileId::of(&named) == open.id => {
+                self.said_gone = false;
+                Ok(News::None)
+            }
             Ok(_) => {
                 // What was written between the last look and the rotation.
                 if let Some(lines) = open.lines()? {
@@ -92,8 +93,16 @@ impl Tail {
                 if !last.is_empty() {
                     return Ok(News::Lines([last, b"\n".to_vec()].concat()));
                 }
+                let missed = rotated_since(&self.path, open.file.metadata()?.modified()?);
                 self.open = None;
-                self.again("was rotated")
+                let news = self.again("was rotated")?;
+                Ok(match news {
+                    News::Beginning(Some(note)) if !missed.is_empty() => News::Beginning(Some(format!(
+                        "{note}; rotated meanwhile and not read: {}; send them with --replay",
+                        missed.join(", ")
+                    ))),
+                    news => news,
+                })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(self.gone()),
             Err(error) => Err(error),
@@ -103,7 +112,12 @@ impl Tail {
     fn again(&mut self, what: &str) -> io::Result<News> {
         let note = format!("{} {what}; reading it from its beginning", self.path.display());
         self.open = open_at(&self.path)?;
-        Ok(if self.open.is_some() { News::Beginning(Some(note)) } else { self.gone() })
+        Ok(if self.open.is_some() { self.beginning(Some(note)) } else { self.gone() })
+    }
+
+    fn beginning(&mut self, note: Option<String>) -> News {
+        self.said_gone = false;
+        News::Beginning(note)
     }
 
     fn gone(&mut self) -> News {
@@ -156,8 +170,7 @@ fn open_at(path: &Path) -> io::Result<Option<Open>> {
 
 /// The file of the position: the one of that name, or one beside it.
 fn find(path: &Path, position: Position) -> Option<Open> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let beside = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let beside = std::fs::read_dir(folder(path)).into_iter().flatten().flatten().map(|entry| entry.path());
     let found = std::iter::once(path.to_owned()).chain(beside).find(|path| path.is_file() && position.is_in(path))?;
     Open::new(File::open(found).ok()?).ok()
 }
@@ -242,6 +255,57 @@ mod tests {
         assert!(Tail::new(&path, position).1);
         std::fs::write(&path, "un\ndeux\ntrois\n").unwrap();
         assert!(!Tail::new(&path, position).1);
+    }
+
+    #[test]
+    fn each_time_that_the_file_is_gone_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, aside) = (folder.path().join("a.csv"), folder.path().join("aside"));
+        let mut tail = Tail::new(&path, None).0;
+        let is_gone = |tail: &mut Tail| matches!(tail.look().unwrap(), News::Gone(_));
+        assert!(is_gone(&mut tail));
+        append(&path, "one\n");
+        assert_eq!([tail.look().unwrap(), tail.look().unwrap()], [News::Beginning(None), lines("one\n")]);
+        // The same file comes back, then another one.
+        for _ in 0..2 {
+            std::fs::rename(&path, &aside).unwrap();
+            assert!(is_gone(&mut tail));
+            assert_eq!(tail.look().unwrap(), News::None);
+            std::fs::rename(&aside, &path).unwrap();
+            assert_eq!(tail.look().unwrap(), News::None);
+        }
+        for text in ["two\n", "three\n"] {
+            std::fs::remove_file(&path).unwrap();
+            assert!(is_gone(&mut tail), "before {text:?}");
+            append(&path, text);
+            assert!(matches!(tail.look().unwrap(), News::Beginning(Some(_))));
+            assert_eq!(tail.look().unwrap(), lines(text));
+        }
+    }
+
+    #[test]
+    fn files_that_were_rotated_away_unread_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, minute: u64| {
+            let path = folder.path().join(name);
+            append(&path, name);
+            let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(60 * minute);
+            File::options().append(true).open(&path).unwrap().set_modified(time).unwrap();
+            path
+        };
+        file("a.csv.5", 1);
+        let position = Position::beginning(&file("a.csv.4", 2));
+        file("a.csv.3.gz", 3);
+        file("a.csv.2", 4);
+        file("a.csv.spool", 5);
+        let path = file("a.csv", 6);
+        let mut tail = Tail::new(&path, position).0;
+        assert_eq!(tail.look().unwrap(), lines("a.csv.4\n"));
+        let News::Beginning(Some(note)) = tail.look().unwrap() else { panic!("no beginning") };
+        assert!(
+            note.ends_with("; rotated meanwhile and not read: a.csv.3.gz, a.csv.2; send them with --replay"),
+            "{note}"
+        );
     }
 
     #[test]
