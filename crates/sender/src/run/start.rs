@@ -19,6 +19,9 @@ pub(super) async fn start<W: Write>(
     notes: UnboundedSender<String>,
 ) -> Result<Started, SenderError> {
     // First, so that what cannot be used is said at once.
+    if let (true, Some(path)) = (config.follow, &config.replay) {
+        Follow::check(path)?;
+    }
     let (memory, position) = Memory::open(config)?;
     if let Memory::Spool(spool) = &memory
         && spool.pending() > 0

@@ -1,5 +1,7 @@
 //! The rows of a growing file as readings.
 
+mod kind;
+
 use super::position::Position;
 use super::recorded::Recorded;
 use super::tail::{News, Tail};
@@ -42,6 +44,14 @@ pub struct Follow {
 }
 
 impl Follow {
+    /// Whether the path can be followed: it names a file of plain text, or one that is not there yet.
+    ///
+    /// # Errors
+    /// [`SenderError::NotFollowed`].
+    pub fn check(path: &Path) -> Result<(), SenderError> {
+        kind::unfit(path).map_or(Ok(()), |kind| Err(SenderError::NotFollowed { path: path.to_owned(), kind }))
+    }
+
     /// Follows the file, from `position` on if that is found. What becomes of the file is said to `notes`.
     pub fn new(
         path: &Path,
