@@ -111,10 +111,11 @@ impl Follow {
         while self.next.is_none() {
             match self.rows.as_mut().and_then(Iterator::next) {
                 Some(Ok(_)) if self.again > 0 => self.again -= 1,
-                Some(Ok(_)) if self.known > 0 => {
+                Some(Ok(row)) if self.known > 0 => {
                     self.known -= 1;
                     self.taken += 1;
-                    self.recorded.pass_over();
+                    let names = self.rows.as_ref().map_or(&[][..], Rows::turbines);
+                    self.next = self.recorded.pass_over(&row, names).err().map(Err);
                 }
                 Some(row) => self.next = Some(row.map_err(|problem| self.recorded.error(problem))),
                 None => match self.look() {

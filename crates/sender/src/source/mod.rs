@@ -113,14 +113,12 @@ impl Source {
     ///
     /// # Errors
     /// Those of the file.
-    pub fn replay(rows: Replay, path: &Path, position: Option<Position>) -> Result<(Self, bool), SenderError> {
+    pub fn replay(mut rows: Replay, path: &Path, position: Option<Position>) -> Result<(Self, bool), SenderError> {
         let beginning = Position::beginning(path);
         let known = position.filter(|position| position.is_in(path)).map_or(0, |position| position.readings);
-        let mut source = Source::Replay { rows: Box::new(rows), position: beginning };
-        for _ in 0..known {
-            source.next_turn(Timestamp::UNIX_EPOCH).transpose()?;
-        }
-        Ok((source, known > 0))
+        let passed = rows.pass_over(known)?;
+        let position = beginning.map(|beginning| Position { readings: passed, ..beginning });
+        Ok((Source::Replay { rows: Box::new(rows), position }, known > 0))
     }
 
     /// The features of its readings.
