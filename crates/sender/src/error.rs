@@ -45,6 +45,14 @@ pub enum SenderError {
         /// The problem.
         problem: Box<DatasetError>,
     },
+    /// What is to be followed does not grow by lines of text.
+    #[error("--follow reads one plain text file as it grows, and {path} is {kind}; name a text file or leave --follow out", path = .path.display())]
+    NotFollowed {
+        /// What was named.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
     /// The file to replay has no usable row.
     #[error("{path} has no row with a number in every feature's column (skipped rows by column: {skipped})", path = .path.display())]
     NoRows {

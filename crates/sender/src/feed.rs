@@ -34,6 +34,7 @@ pub struct Feed<S> {
     deliveries: u64,
     /// Readings of the deliveries so far.
     readings: u64,
+    has_ended: bool,
 }
 
 impl<S: ReadingSource> Feed<S> {
@@ -51,12 +52,18 @@ impl<S: ReadingSource> Feed<S> {
             due,
             deliveries: 0,
             readings: 0,
+            has_ended: false,
         }
     }
 
     /// The source of the readings.
     pub fn source(&self) -> &S {
         &self.source
+    }
+
+    /// Whether the source has no further reading; not if only the count was reached.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// Waits for the next delivery; `None` after the last. Cancelling is safe: no reading is lost.
@@ -114,7 +121,10 @@ impl<S: ReadingSource> Feed<S> {
                     return Ok(Some((due, reading)));
                 }
                 Some(Turn::Silent) => {}
-                None => break,
+                None => {
+                    self.has_ended = true;
+                    break;
+                }
             }
         }
         Ok(None)
@@ -166,6 +176,7 @@ mod tests {
             assert_eq!(delivery.number, all.len() as u64);
             all.push(delivery.readings.into_iter().map(|reading| reading.json).collect());
         }
+        assert_eq!(feed.has_ended(), count.is_none(), "the count ends the stream and not the source");
         all
     }
 

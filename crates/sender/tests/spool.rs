@@ -7,7 +7,7 @@ mod support;
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::{FakeApi, Reply, Run, Running, ab_model, turbine_model};
 
 fn kept(path: &Path) -> usize {
@@ -26,7 +26,9 @@ fn a_sender_that_is_stopped_in_an_outage_keeps_everything_for_the_next() {
         let flags = [&["--spool", spool, "--interval", "0.001", "--count", "20"], format].concat();
         let mut running = Running::start(address, &flags);
         running.wait_for("trying until the service answers", 1);
+        let start = Instant::now();
         while kept(&path) < 20 {
+            assert!(start.elapsed() < Duration::from_secs(120), "{} of 20 readings are kept", kept(&path));
             std::thread::sleep(Duration::from_millis(10));
         }
         running.signal(signal);

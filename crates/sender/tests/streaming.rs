@@ -160,6 +160,25 @@ fn readings_without_a_recorded_time_carry_the_time_they_are_due() {
 }
 
 #[test]
+fn a_replay_that_a_count_ended_goes_on_behind_it() {
+    let rows: String = (0..250).map(|i| format!("0,{i}\n")).collect();
+    for with_spool in [false, true] {
+        let (folder, path) = csv(&format!("a,b\n{rows}"));
+        let spool = folder.path().join("a.spool");
+        let replay = ["--replay", path.to_str().unwrap(), "--count", "100", "--interval", "0", "--ndjson"];
+        let spooled = ["--spool", spool.to_str().unwrap()];
+        let flags = [&replay[..], if with_spool { &spooled[..] } else { &[] }].concat();
+        let api = FakeApi::healthy(ab_model());
+        // The fourth run begins anew: the third has come to the end of the file.
+        for rows in [0..100, 100..200, 200..250, 0..100] {
+            api.scored.lock().unwrap().clear();
+            Run::of(api.address, &flags).assert_counts(rows.len() as u64, 0, 0, 0, 0);
+            assert_eq!(api.scored("b"), rows.map(f64::from).collect::<Vec<_>>(), "with a spool: {with_spool}");
+        }
+    }
+}
+
+#[test]
 fn duplicates_count_as_sent_and_are_reported() {
     let repeat = |request: &support::Request| match request.readings[0]["b"].as_f64() {
         Some(1.0) => {

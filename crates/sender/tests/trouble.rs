@@ -3,9 +3,11 @@
 
 mod support;
 
+use clap::Parser;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::TcpListener;
+use std::time::Duration;
 use support::{FakeApi, Reply, Run, Running, ab_model, turbine_model};
 use tempfile::NamedTempFile;
 
@@ -280,4 +282,18 @@ fn a_file_with_an_unreadable_row_is_sent_up_to_it() {
     assert_eq!(run.lines(&format!("[sender] sent={sent} failed=0 unsent=0")).len(), 1, "{}", run.stdout);
     assert_eq!(run.lines("[sender] stopped early: ").len(), 1, "{}", run.stdout);
     assert!(run.stdout.contains("is not UTF-8 as the text before it; add --encoding windows-1252"), "{}", run.stdout);
+}
+
+#[tokio::test]
+async fn what_cannot_be_followed_is_refused_before_the_service_is_asked() {
+    // Nothing listens there: a sender that follows a file would try without end.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{address}/predict");
+    for (path, kind) in [("-", "standard input"), (".", "a folder"), ("no/*.csv", "a pattern"), ("a.csv.gz", "gzip")] {
+        let config = sender::Config::parse_from(["sender", "--api-url", &url, "--follow", "--replay", path]);
+        let ended = sender::run(&config, Vec::new(), std::future::pending());
+        let error = tokio::time::timeout(Duration::from_secs(120), ended).await.unwrap().unwrap_err().to_string();
+        let expected = format!("and {path} is {kind}; name a text file or leave --follow out");
+        assert!(error.starts_with("--follow reads one plain text file") && error.ends_with(&expected), "{error}");
+    }
 }

@@ -48,6 +48,7 @@ pub struct Outbox {
     /// Whether the source waits, so that readings need not be taken before they can be sent.
     is_patient: bool,
     has_ended: bool,
+    /// Whether there are readings of which it is not settled what becomes of them, so that another run should send them.
     has_open: bool,
 }
 
@@ -92,9 +93,11 @@ impl Outbox {
         Some(Kept { readings: spool.pending(), path: spool.path().to_owned() })
     }
 
-    /// Whether there are readings of which it is not settled what becomes of them, so that another run should send them.
-    pub fn has_open(&self) -> bool {
-        self.has_open
+    /// Whether no further run has anything to go on with: the source has ended by itself, or is one that never ends and
+    /// begins anew each time.
+    pub fn is_through(&self) -> bool {
+        let goes_on = !matches!(self.feed.source(), Source::Simulated(_));
+        !self.has_open && (self.feed.has_ended() || !goes_on)
     }
 
     /// How many readings of the recording another run leaves out; `None` if this one remembers no row.

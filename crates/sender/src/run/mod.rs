@@ -109,7 +109,7 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
         stream.require_rows(config, outbox.source());
     }
     drop(progress);
-    let is_through = deadline.is_none() && !stream.is_aborted() && !outbox.has_open();
+    let is_through = deadline.is_none() && !stream.is_aborted() && outbox.is_through();
     let report = stream.finish(Some(&outbox), is_through)?;
     if is_through {
         outbox.forget()?;

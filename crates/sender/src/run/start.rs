@@ -19,6 +19,9 @@ pub(super) async fn start<W: Write>(
     notes: UnboundedSender<String>,
 ) -> Result<Started, SenderError> {
     // First, so that what cannot be used is said at once.
+    if let (true, Some(path)) = (config.follow, &config.replay) {
+        Follow::check(path)?;
+    }
     let (memory, position) = Memory::open(config)?;
     if let Memory::Spool(spool) = &memory
         && spool.pending() > 0
@@ -108,7 +111,7 @@ fn open(
                 return Ok((Source::Follow(Box::new(follow)), resumed));
             }
             let rows = Replay::open(path, config.request(features), fleet)?;
-            Source::replay(rows, std::fs::metadata(path).ok().as_ref(), position)
+            Source::replay(rows, path, position)
         }
         _ => {
             let readings = (config.count > 0).then(|| config.count.div_ceil(config.turbines.get()));

@@ -23,6 +23,14 @@ impl Fleet {
         self.ids.len()
     }
 
+    /// The id of the turbine with this index.
+    ///
+    /// # Panics
+    /// If there are not so many turbines.
+    pub fn id(&self, index: usize) -> &TurbineId {
+        &self.ids[index]
+    }
+
     /// The index and id of the next turbine.
     pub fn next_turbine(&mut self) -> (usize, &TurbineId) {
         let index = self.next;

@@ -5,19 +5,20 @@ mod follow;
 mod position;
 mod recorded;
 mod replay;
+mod rotation;
 mod simulated;
 mod tail;
 
 pub use fleet::Fleet;
 pub use follow::Follow;
-pub use position::{FileId, Position};
+pub use position::{FileId, Head, Position};
 pub use replay::Replay;
 pub use simulated::{Events, Simulated};
 
 use crate::error::SenderError;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::fs::Metadata;
+use std::path::Path;
 use turbine_core::dataset::SkippedRows;
 use turbine_core::feature::FeatureSet;
 use turbine_core::reading::RawReading;
@@ -40,6 +41,7 @@ pub struct Outgoing {
     /// When it was taken.
     pub time: Timestamp,
     /// The place behind it in the recording that it is from.
+    #[serde(default, deserialize_with = "Position::of_this_version")]
     pub position: Option<Position>,
 }
 
@@ -106,26 +108,17 @@ pub enum Source {
 }
 
 impl Source {
-    /// The rows of a recording, without those that lie before `position` if that is one of this file: its metadata are given.
-    /// Whether they were left out.
+    /// The rows of the recording at `path`, without those that lie before `position` if that is one in this file. Whether they
+    /// were left out.
     ///
     /// # Errors
     /// Those of the file.
-    pub fn replay(
-        rows: Replay,
-        metadata: Option<&Metadata>,
-        position: Option<Position>,
-    ) -> Result<(Self, bool), SenderError> {
-        let beginning = metadata.map(|file| Position { file: FileId::of(file), readings: 0, bytes: file.len() });
-        let fits = |position: &Position| {
-            beginning.is_some_and(|file| file.file == position.file && file.bytes >= position.bytes)
-        };
-        let known = position.filter(fits).map_or(0, |position| position.readings);
-        let mut source = Source::Replay { rows: Box::new(rows), position: beginning };
-        for _ in 0..known {
-            source.next_turn(Timestamp::UNIX_EPOCH).transpose()?;
-        }
-        Ok((source, known > 0))
+    pub fn replay(mut rows: Replay, path: &Path, position: Option<Position>) -> Result<(Self, bool), SenderError> {
+        let beginning = Position::beginning(path);
+        let known = position.filter(|position| position.is_in(path)).map_or(0, |position| position.readings);
+        let passed = rows.pass_over(known)?;
+        let position = beginning.map(|beginning| Position { readings: passed, ..beginning });
+        Ok((Source::Replay { rows: Box::new(rows), position }, known > 0))
     }
 
     /// The features of its readings.

@@ -60,29 +60,10 @@ impl Recorded {
         due: Timestamp,
     ) -> Result<Outgoing, SenderError> {
         let Row { values, label, timestamp, turbine } = row;
-        let (turbine, turbine_id) = match &mut self.turbines {
-            Turbines::InTurn(fleet) => fleet.next_turbine(),
-            Turbines::Named { by_name, ids } => {
-                let name = &names[turbine.unwrap_or_default()];
-                let index = match by_name.get(name) {
-                    Some(&index) => index,
-                    None => {
-                        let Some(id) = id(name) else {
-                            return Err(SenderError::TurbineName { path: self.path.clone(), name: name.clone() });
-                        };
-                        if let Some(other) = ids.iter().position(|other| *other == id) {
-                            let other =
-                                by_name.iter().find(|(_, index)| **index == other).map(|(name, _)| name.clone());
-                            let twice = (other.unwrap_or_default(), name.clone(), id.to_string());
-                            return Err(self.error(DatasetError::TurbineTwice(twice.0, twice.1, twice.2)));
-                        }
-                        by_name.insert(name.clone(), ids.len());
-                        ids.push(id);
-                        ids.len() - 1
-                    }
-                };
-                (index, &ids[index])
-            }
+        let turbine = self.turbine(turbine, names)?;
+        let turbine_id = match &self.turbines {
+            Turbines::InTurn(fleet) => fleet.id(turbine),
+            Turbines::Named { ids, .. } => &ids[turbine],
         };
         let time = timestamp.unwrap_or(due);
         let json = encode(&RawReading::from_values(features, &values).at(time).of_turbine(turbine_id));
@@ -90,11 +71,36 @@ impl Recorded {
         Ok(Outgoing { json, values, is_anomaly: label, phase, turbine, time, position: None })
     }
 
-    /// Passes over a row that is not to be sent.
-    pub(super) fn pass_over(&mut self) {
-        if let Turbines::InTurn(fleet) = &mut self.turbines {
-            fleet.next_turbine();
+    /// Passes over a row that is not to be sent, as if it had been.
+    ///
+    /// # Errors
+    /// Those of [`Recorded::reading`].
+    pub(super) fn pass_over(&mut self, row: &Row, names: &[String]) -> Result<(), SenderError> {
+        self.turbine(row.turbine, names)?;
+        Ok(())
+    }
+
+    /// The index of the next row's turbine.
+    fn turbine(&mut self, turbine: Option<usize>, names: &[String]) -> Result<usize, SenderError> {
+        let (by_name, ids) = match &mut self.turbines {
+            Turbines::InTurn(fleet) => return Ok(fleet.next_turbine().0),
+            Turbines::Named { by_name, ids } => (by_name, ids),
+        };
+        let name = &names[turbine.unwrap_or_default()];
+        if let Some(&index) = by_name.get(name) {
+            return Ok(index);
         }
+        let Some(id) = id(name) else {
+            return Err(SenderError::TurbineName { path: self.path.clone(), name: name.clone() });
+        };
+        if let Some(other) = ids.iter().position(|other| *other == id) {
+            let other = by_name.iter().find(|(_, index)| **index == other).map(|(name, _)| name.clone());
+            let twice = (other.unwrap_or_default(), name.clone(), id.to_string());
+            return Err(self.error(DatasetError::TurbineTwice(twice.0, twice.1, twice.2)));
+        }
+        by_name.insert(name.clone(), ids.len());
+        ids.push(id);
+        Ok(ids.len() - 1)
     }
 
     /// What is wrong with the recording.

@@ -46,6 +46,19 @@ impl Replay {
         self.rows.skipped()
     }
 
+    /// Passes over so many usable rows without making readings of them; how many there were, fewer at the end of the file.
+    ///
+    /// # Errors
+    /// Those of [`Replay::next_row`].
+    pub fn pass_over(&mut self, rows: u64) -> Result<u64, SenderError> {
+        for passed in 0..rows {
+            let Some(row) = self.rows.next() else { return Ok(passed) };
+            let row = row.map_err(|problem| self.recorded.error(problem))?;
+            self.recorded.pass_over(&row, self.rows.turbines())?;
+        }
+        Ok(rows)
+    }
+
     /// The next usable row, with its own time or, without a time column, the time `due`; `None` at the end of the file.
     ///
     /// # Errors
@@ -134,6 +147,25 @@ mod tests {
         let fleet = Fleet::new(NonZeroU64::MIN);
         let error = Replay::open(Path::new("no/such.csv"), request(), fleet).unwrap_err().to_string();
         assert!(error.contains("no/such.csv: there is no such file; is the path right?"), "{error}");
+    }
+
+    #[test]
+    fn rows_that_are_passed_over_count_as_if_they_had_been_sent() {
+        let mut in_turn = replay("a,b\n1,0\noops,0\n2,0\n3,0\n", None, None, 2).unwrap();
+        assert_eq!(in_turn.pass_over(1).unwrap(), 1);
+        let next = in_turn.next_row(Timestamp::UNIX_EPOCH).unwrap().unwrap();
+        assert_eq!((next.values, next.turbine), (vec![0.0, 2.0], 1));
+        assert_eq!((in_turn.pass_over(9).unwrap(), in_turn.skipped().total()), (1, 1));
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fleet.csv");
+        std::fs::write(&path, "id,a,b\nWT 1,1,2\nWT 2,3,4\nWT-1,5,6\n").unwrap();
+        let request = Request { turbine: Some("id".to_owned()), ..request() };
+        let mut named = Replay::open(&path, request, Fleet::new(NonZeroU64::MIN)).unwrap();
+        named.pass_over(1).unwrap();
+        let mut next = || named.next_row(Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(next().unwrap().turbine, 1);
+        assert!(next().unwrap_err().to_string().contains("would have one id"));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The end of a growing file, as `tail -F` follows it.
 
-use super::position::{FileId, Position};
+use super::position::{FileId, Head, Position};
+use super::rotation::{folder, rotated_since};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Bytes that are read at once.
@@ -21,6 +22,7 @@ pub(super) struct Tail {
 struct Open {
     file: File,
     id: FileId,
+    head: Head,
     /// Bytes that were read.
     read: u64,
     /// The beginning of a line whose end is not there yet.
@@ -49,9 +51,9 @@ impl Tail {
         (Tail { path: path.to_owned(), open, said_gone: false }, is_found)
     }
 
-    /// The file that is read, and how much of it was.
-    pub(super) fn place(&self) -> Option<(FileId, u64)> {
-        self.open.as_ref().map(|open| (open.id, open.read))
+    /// The place in the file that is read behind so many readings.
+    pub(super) fn position(&self, readings: u64) -> Option<Position> {
+        self.open.as_ref().map(|open| Position { file: open.id, head: open.head, readings, bytes: open.read })
     }
 
     /// Looks at the file once more.
@@ -62,22 +64,26 @@ impl Tail {
         let Some(open) = &mut self.open else {
             self.open = open_at(&self.path)?;
             return Ok(match &self.open {
-                Some(_) => {
-                    self.said_gone = false;
-                    News::Beginning(None)
-                }
+                Some(_) => self.beginning(None),
                 None => self.gone(),
             });
         };
-        if let Some(lines) = open.lines()? {
-            return Ok(News::Lines(lines));
-        }
         if open.file.metadata()?.len() < open.read {
             self.open = None;
             return self.again("was truncated");
         }
+        if open.is_overwritten()? {
+            self.open = None;
+            return self.again("was overwritten");
+        }
+        if let Some(lines) = open.lines()? {
+            return Ok(News::Lines(lines));
+        }
         match std::fs::metadata(&self.path) {
-            Ok(named) if FileId::of(&named) == open.id => Ok(News::None),
+            Ok(named) if FileId::of(&named) == open.id => {
+                self.said_gone = false;
+                Ok(News::None)
+            }
             Ok(_) => {
                 // What was written between the last look and the rotation.
                 if let Some(lines) = open.lines()? {
@@ -87,8 +93,16 @@ impl Tail {
                 if !last.is_empty() {
                     return Ok(News::Lines([last, b"\n".to_vec()].concat()));
                 }
+                let missed = rotated_since(&self.path, open.file.metadata()?.modified()?);
                 self.open = None;
-                self.again("was rotated")
+                let news = self.again("was rotated")?;
+                Ok(match news {
+                    News::Beginning(Some(note)) if !missed.is_empty() => News::Beginning(Some(format!(
+                        "{note}; rotated meanwhile and not read: {}; send them with --replay",
+                        missed.join(", ")
+                    ))),
+                    news => news,
+                })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(self.gone()),
             Err(error) => Err(error),
@@ -98,7 +112,12 @@ impl Tail {
     fn again(&mut self, what: &str) -> io::Result<News> {
         let note = format!("{} {what}; reading it from its beginning", self.path.display());
         self.open = open_at(&self.path)?;
-        Ok(if self.open.is_some() { News::Beginning(Some(note)) } else { self.gone() })
+        Ok(if self.open.is_some() { self.beginning(Some(note)) } else { self.gone() })
+    }
+
+    fn beginning(&mut self, note: Option<String>) -> News {
+        self.said_gone = false;
+        News::Beginning(note)
     }
 
     fn gone(&mut self) -> News {
@@ -112,7 +131,15 @@ impl Tail {
 impl Open {
     fn new(file: File) -> io::Result<Self> {
         let id = FileId::of(&file.metadata()?);
-        Ok(Open { file, id, read: 0, rest: Vec::new() })
+        Ok(Open { file, id, head: Head::default(), read: 0, rest: Vec::new() })
+    }
+
+    /// Whether it begins otherwise than it did, though it is no shorter.
+    fn is_overwritten(&mut self) -> io::Result<bool> {
+        self.file.rewind()?;
+        let is_same = self.head.is_of(&self.file)?;
+        self.file.seek(SeekFrom::Start(self.read))?;
+        Ok(!is_same)
     }
 
     /// The lines that have been completed since the last call, if any have.
@@ -121,6 +148,7 @@ impl Open {
             let before = self.rest.len();
             let read = self.file.by_ref().take(CHUNK).read_to_end(&mut self.rest)?;
             self.read += read as u64;
+            self.head.extend(&self.rest[before..]);
             if let Some(end) = self.rest[before..].iter().rposition(|&byte| byte == b'\n') {
                 let rest = self.rest.split_off(before + end + 1);
                 return Ok(Some(std::mem::replace(&mut self.rest, rest)));
@@ -142,13 +170,8 @@ fn open_at(path: &Path) -> io::Result<Option<Open>> {
 
 /// The file of the position: the one of that name, or one beside it.
 fn find(path: &Path, position: Position) -> Option<Open> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let beside = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let is_it = |path: &Path| {
-        let metadata = std::fs::metadata(path).ok();
-        metadata.is_some_and(|is| is.is_file() && FileId::of(&is) == position.file && is.len() >= position.bytes)
-    };
-    let found = std::iter::once(path.to_owned()).chain(beside).find(|path| is_it(path))?;
+    let beside = std::fs::read_dir(folder(path)).into_iter().flatten().flatten().map(|entry| entry.path());
+    let found = std::iter::once(path.to_owned()).chain(beside).find(|path| path.is_file() && position.is_in(path))?;
     Open::new(File::open(found).ok()?).ok()
 }
 
@@ -205,12 +228,93 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_overwritten_between_two_looks_is_read_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        append(&path, "one\n");
+        let mut tail = Tail::new(&path, None).0;
+        assert_eq!([tail.look().unwrap(), tail.look().unwrap()], [News::Beginning(None), lines("one\n")]);
+        // As long as before, and longer.
+        std::fs::write(&path, "two\n").unwrap();
+        assert!(matches!(tail.look().unwrap(), News::Beginning(Some(note)) if note.contains("was overwritten")));
+        assert_eq!(tail.look().unwrap(), lines("two\n"));
+        std::fs::write(&path, "three\nfour\n").unwrap();
+        assert!(matches!(tail.look().unwrap(), News::Beginning(Some(note)) if note.contains("was overwritten")));
+        assert_eq!(tail.look().unwrap(), lines("three\nfour\n"));
+    }
+
+    #[test]
+    fn the_position_of_a_file_that_was_overwritten_while_the_sender_was_away_is_not_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        append(&path, "one\ntwo\n");
+        let mut tail = Tail::new(&path, None).0;
+        assert_eq!([tail.look().unwrap(), tail.look().unwrap()], [News::Beginning(None), lines("one\ntwo\n")]);
+        let position = tail.position(2);
+        append(&path, "three\n");
+        assert!(Tail::new(&path, position).1);
+        std::fs::write(&path, "un\ndeux\ntrois\n").unwrap();
+        assert!(!Tail::new(&path, position).1);
+    }
+
+    #[test]
+    fn each_time_that_the_file_is_gone_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, aside) = (folder.path().join("a.csv"), folder.path().join("aside"));
+        let mut tail = Tail::new(&path, None).0;
+        let is_gone = |tail: &mut Tail| matches!(tail.look().unwrap(), News::Gone(_));
+        assert!(is_gone(&mut tail));
+        append(&path, "one\n");
+        assert_eq!([tail.look().unwrap(), tail.look().unwrap()], [News::Beginning(None), lines("one\n")]);
+        // The same file comes back, then another one.
+        for _ in 0..2 {
+            std::fs::rename(&path, &aside).unwrap();
+            assert!(is_gone(&mut tail));
+            assert_eq!(tail.look().unwrap(), News::None);
+            std::fs::rename(&aside, &path).unwrap();
+            assert_eq!(tail.look().unwrap(), News::None);
+        }
+        for text in ["two\n", "three\n"] {
+            std::fs::remove_file(&path).unwrap();
+            assert!(is_gone(&mut tail), "before {text:?}");
+            append(&path, text);
+            assert!(matches!(tail.look().unwrap(), News::Beginning(Some(_))));
+            assert_eq!(tail.look().unwrap(), lines(text));
+        }
+    }
+
+    #[test]
+    fn files_that_were_rotated_away_unread_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, minute: u64| {
+            let path = folder.path().join(name);
+            append(&path, name);
+            let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(60 * minute);
+            File::options().append(true).open(&path).unwrap().set_modified(time).unwrap();
+            path
+        };
+        file("a.csv.5", 1);
+        let position = Position::beginning(&file("a.csv.4", 2));
+        file("a.csv.3.gz", 3);
+        file("a.csv.2", 4);
+        file("a.csv.spool", 5);
+        let path = file("a.csv", 6);
+        let mut tail = Tail::new(&path, position).0;
+        assert_eq!(tail.look().unwrap(), lines("a.csv.4\n"));
+        let News::Beginning(Some(note)) = tail.look().unwrap() else { panic!("no beginning") };
+        assert!(
+            note.ends_with("; rotated meanwhile and not read: a.csv.3.gz, a.csv.2; send them with --replay"),
+            "{note}"
+        );
+    }
+
+    #[test]
     fn a_position_is_found_in_the_file_or_in_a_rotated_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         append(&path, "one\ntwo\n");
-        let file = FileId::of(&std::fs::metadata(&path).unwrap());
-        let position = |bytes| Some(Position { file, readings: 1, bytes });
+        let beginning = Position::beginning(&path).unwrap();
+        let position = |bytes| Some(Position { readings: 1, bytes, ..beginning });
         assert!(Tail::new(&path, position(8)).1);
         assert!(!Tail::new(&path, position(9)).1, "it was truncated");
         std::fs::rename(&path, folder.path().join("a.csv.1")).unwrap();

@@ -1,8 +1,11 @@
 //! Readings on disk until they are answered.
 
+mod appender;
+
 use super::prefix::Prefix;
 use crate::error::SenderError;
 use crate::source::{Outgoing, Position};
+use appender::Appender;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
@@ -15,7 +18,8 @@ const HEADER: &str = "{\"turbine_spool\":1}\n";
 /// From this size on, in bytes, a file of which half is answered is written anew.
 const COMPACT_FROM: u64 = 1 << 20;
 
-/// A line of the file. Lines are only appended, so a crash can tear the last one and no other.
+/// A line of the file. Lines are only appended, so a crash can tear the last one and no other; see [`Appender`] for failed
+/// writes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Entry<R> {
@@ -24,7 +28,7 @@ enum Entry<R> {
     /// So many of the file's readings are answered, from its beginning.
     Answered(u64),
     /// The recording was read up to here.
-    Position(Position),
+    Position(#[serde(deserialize_with = "Position::of_this_version")] Option<Position>),
 }
 
 /// A file of readings in the order in which they are to be sent. A reading is written before it is sent for the first time,
@@ -34,7 +38,7 @@ enum Entry<R> {
 #[derive(Debug)]
 pub struct Spool {
     path: PathBuf,
-    file: File,
+    file: Appender<File>,
     /// Stands behind the last reading that was taken.
     reader: BufReader<File>,
     /// Numbers of readings since the spool was opened: those that were appended, …
@@ -46,6 +50,8 @@ pub struct Spool {
     /// … and those that are no longer in the file.
     dropped: u64,
     position: Option<Position>,
+    /// From this length on the file is written anew.
+    compact_from: u64,
     /// Held as long as the spool is open.
     lock: File,
     lock_path: PathBuf,
@@ -65,11 +71,12 @@ impl Spool {
             Err(TryLockError::WouldBlock) => return Err(fail(io::Error::other("another sender uses it"))),
             Err(TryLockError::Error(problem)) => return Err(fail(problem)),
         }
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(fail)?;
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(fail)?;
         let found = scan(&file).map_err(fail)?;
         file.set_len(found.whole).map_err(fail)?;
+        let mut file = Appender::new(file, found.whole);
         if found.whole == 0 {
-            file.write_all(HEADER.as_bytes()).map_err(fail)?;
+            file.append(HEADER.as_bytes()).map_err(fail)?;
         }
         let reader = reader_behind(path, found.answered).map_err(fail)?;
         let mut answered = Prefix::default();
@@ -83,6 +90,7 @@ impl Spool {
             answered,
             dropped: 0,
             position: found.position,
+            compact_from: COMPACT_FROM,
             lock,
             lock_path,
         })
@@ -113,10 +121,11 @@ impl Spool {
         let mut lines = Vec::new();
         for reading in readings {
             push(&mut lines, &Entry::Reading(reading))?;
-            self.position = reading.position.or(self.position);
         }
-        self.file.write_all(&lines)?;
+        self.file.append(&lines)?;
         self.appended += readings.len() as u64;
+        // Only now: the next run must not go on behind readings that are not in the file.
+        self.position = readings.iter().rev().find_map(|reading| reading.position).or(self.position);
         Ok(())
     }
 
@@ -145,10 +154,18 @@ impl Spool {
         }
         let mut line = Vec::new();
         push(&mut line, &Entry::<&Outgoing>::Answered(self.answered.end() - self.dropped))?;
-        self.file.write_all(&line)?;
+        self.file.append(&line)?;
         let in_file = self.appended - self.dropped;
-        if self.pending() <= in_file / 2 && self.file.metadata()?.len() >= COMPACT_FROM {
-            self.compact()?;
+        if self.pending() <= in_file / 2 && self.file.len() >= self.compact_from {
+            let new = sibling(&self.path, "new");
+            self.compact_from = match self.compact(&new) {
+                Ok(()) => COMPACT_FROM,
+                Err(_) => {
+                    // The file is as good as before, only longer. Another attempt may find room.
+                    let _ = std::fs::remove_file(&new);
+                    2 * self.file.len()
+                }
+            };
         }
         Ok(())
     }
@@ -163,14 +180,13 @@ impl Spool {
         Ok(())
     }
 
-    /// Replaces the file by one without the readings that are answered.
-    fn compact(&mut self) -> io::Result<()> {
-        let new = sibling(&self.path, "new");
-        let mut out = BufWriter::new(File::create(&new)?);
+    /// Replaces the file by one without the readings that are answered, written at `new` first. On an error all is as before.
+    fn compact(&mut self, new: &Path) -> io::Result<()> {
+        let mut out = BufWriter::new(File::create(new)?);
         out.write_all(HEADER.as_bytes())?;
-        if let Some(position) = self.position {
+        if self.position.is_some() {
             let mut line = Vec::new();
-            push(&mut line, &Entry::<&Outgoing>::Position(position))?;
+            push(&mut line, &Entry::<&Outgoing>::Position(self.position))?;
             out.write_all(&line)?;
         }
         let mut rest = reader_behind(&self.path, self.answered.end() - self.dropped)?;
@@ -182,10 +198,13 @@ impl Spool {
             line.clear();
         }
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        std::fs::rename(&new, &self.path)?;
-        self.file = OpenOptions::new().append(true).open(&self.path)?;
+        let file = OpenOptions::new().append(true).open(new)?;
+        let len = file.metadata()?.len();
+        let reader = reader_behind(new, self.taken - self.answered.end())?;
+        // Last, so that what is appended never goes to the file that was replaced.
+        std::fs::rename(new, &self.path)?;
+        (self.file, self.reader) = (Appender::new(file, len), reader);
         self.dropped = self.answered.end();
-        self.reader = reader_behind(&self.path, self.taken - self.dropped)?;
         Ok(())
     }
 }
@@ -221,7 +240,7 @@ fn scan(file: &File) -> io::Result<Found> {
                     found.position = position.or(found.position);
                 }
                 Ok(Entry::Answered(readings)) if readings <= found.readings => found.answered = readings,
-                Ok(Entry::Position(position)) => found.position = Some(position),
+                Ok(Entry::Position(position)) => found.position = position.or(found.position),
                 Ok(_) | Err(_) => {
                     let at = found.whole;
                     return Err(io::Error::other(format!("it is damaged at byte {at}; move it away and start anew")));
@@ -267,94 +286,4 @@ fn sibling(path: &Path, mark: &str) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn reading(i: u64) -> Outgoing {
-        Outgoing { json: format!("{{\"a\":{i}}}"), values: vec![0.1 + i as f64], ..Outgoing::default() }
-    }
-
-    fn numbers(readings: &[Outgoing]) -> Vec<u64> {
-        readings.iter().map(|reading| reading.json[5..reading.json.len() - 1].parse().unwrap()).collect()
-    }
-
-    #[test]
-    fn what_is_not_answered_comes_again_in_order_whatever_byte_the_file_ends_with() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.spool");
-        {
-            let mut spool = Spool::open(&path).unwrap();
-            spool.append(&[reading(0), reading(1), reading(2)]).unwrap();
-            assert_eq!(spool.take(2).unwrap(), (0, vec![reading(0), reading(1)]));
-            spool.append(&[reading(3)]).unwrap();
-            spool.answered(0..2).unwrap();
-            assert_eq!(numbers(&spool.take(9).unwrap().1), [2, 3]);
-            // A later one is answered first: it will come again.
-            spool.answered(3..4).unwrap();
-            assert_eq!((spool.pending(), spool.waiting()), (2, 0));
-        }
-        let whole = std::fs::read(&path).unwrap();
-        let ends: Vec<usize> = (0..whole.len()).filter(|&i| whole[i] == b'\n').map(|i| i + 1).collect();
-        for cut in 0..=whole.len() {
-            std::fs::write(&path, &whole[..cut]).unwrap();
-            let mut spool = Spool::open(&path).unwrap();
-            let lines = ends.iter().filter(|&&end| end <= cut).count();
-            // Header, three readings, a reading, two answered.
-            let (from, to) = [(0, 0), (0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (2, 4)][lines];
-            assert_eq!(numbers(&spool.take(9).unwrap().1), (from..to).collect::<Vec<u64>>(), "cut at {cut}");
-            spool.append(&[reading(7)]).unwrap();
-            assert_eq!(numbers(&spool.take(9).unwrap().1), [7], "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn an_answered_spool_stays_small_and_keeps_the_position() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.spool");
-        let mut spool = Spool::open(&path).unwrap();
-        let file = crate::source::FileId::of(&std::fs::metadata(&path).unwrap());
-        let mut expected = 0;
-        for i in 0..20_000 {
-            let position = Some(Position { file, readings: i + 1, bytes: 0 });
-            let values = vec![0.5; 20];
-            spool.append(&[Outgoing { position, values, ..reading(i) }]).unwrap();
-            if i % 10 == 9 {
-                let (first, readings) = spool.take(10).unwrap();
-                assert_eq!(numbers(&readings), (expected..expected + 10).collect::<Vec<_>>());
-                expected += 10;
-                // The last ones stay in flight.
-                spool.answered(first.saturating_sub(10)..first).unwrap();
-            }
-        }
-        assert!(std::fs::metadata(&path).unwrap().len() < 2 * COMPACT_FROM);
-        drop(spool);
-        let mut spool = Spool::open(&path).unwrap();
-        assert_eq!(spool.position().map(|position| position.readings), Some(20_000));
-        assert_eq!(numbers(&spool.take(99).unwrap().1), (19_990..20_000).collect::<Vec<_>>());
-        let first = spool.appended - 10;
-        spool.answered(first..first + 10).unwrap();
-        spool.remove().unwrap();
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn no_other_file_is_touched_and_no_two_senders_share_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.csv");
-        for text in [
-            "a,b\n1,2\n",
-            "a,b",
-            "{\"turbine_spool\":1}\n{\"reading\":{}}\n",
-            "{\"turbine_spool\":1}\n{\"answered\":1}\n",
-        ] {
-            std::fs::write(&path, text).unwrap();
-            let error = Spool::open(&path).unwrap_err().to_string();
-            assert!(error.contains("a.csv") && (error.contains("is no spool") || error.contains("damaged")), "{error}");
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
-        }
-        let path = folder.path().join("a.spool");
-        let _held = Spool::open(&path).unwrap();
-        assert!(Spool::open(&path).unwrap_err().to_string().contains("another sender uses it"));
-    }
-}
+mod tests;
