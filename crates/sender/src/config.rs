@@ -113,7 +113,7 @@ pub struct Config {
     /// Go on with the rows that are appended to the replayed file, as `tail -F` does
     ///
     /// Also when it is rotated or truncated
-    #[arg(long, env = "SENDER_FOLLOW", help_heading = REPLAY, requires = "replay")]
+    #[arg(long, env = "SENDER_FOLLOW", help_heading = REPLAY, requires_if("true", "replay"))]
     pub follow: bool,
 
     /// Keep readings in this file until they are answered

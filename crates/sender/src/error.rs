@@ -35,6 +35,16 @@ pub enum SenderError {
         /// The name.
         name: String,
     },
+    /// Two turbines of the file to replay would have one id.
+    #[error("{path}: the turbines {:?} and {:?} would have one id, {id:?}; rename one", .names[0], .names[1], path = .path.display())]
+    TurbineTwice {
+        /// The file.
+        path: PathBuf,
+        /// The names, in the order in which they come.
+        names: [String; 2],
+        /// The id of both.
+        id: String,
+    },
     /// The file to replay is malformed.
     #[error("{path}: {problem} (the model's features: {features})", path = .path.display())]
     Replay {

@@ -139,9 +139,6 @@ pub enum DatasetError {
         /// One of the cells.
         example: String,
     },
-    /// Two turbines would have one id.
-    #[error("the turbines {0:?} and {1:?} would have one id, {2:?}; rename one")]
-    TurbineTwice(String, String, String),
 }
 
 fn quoted(words: &[String]) -> String {

@@ -95,8 +95,8 @@ impl Recorded {
         };
         if let Some(other) = ids.iter().position(|other| *other == id) {
             let other = by_name.iter().find(|(_, index)| **index == other).map(|(name, _)| name.clone());
-            let twice = (other.unwrap_or_default(), name.clone(), id.to_string());
-            return Err(self.error(DatasetError::TurbineTwice(twice.0, twice.1, twice.2)));
+            let names = [other.unwrap_or_default(), name.clone()];
+            return Err(SenderError::TurbineTwice { path: self.path.clone(), names, id: id.to_string() });
         }
         by_name.insert(name.clone(), ids.len());
         ids.push(id);
