@@ -93,7 +93,8 @@ fn train(
     loop {
         match training::train(&dataset, params) {
             Err(TrainingError::Constant { name, .. })
-                if args.is_recorded() && args.features.is_none() && dataset.features().len() > 1 =>
+                // A model of other features than the log's could not take the place of the one that wrote it.
+                if !args.data.is_empty() && args.features.is_none() && dataset.features().len() > 1 =>
             {
                 writeln!(
                     out,
