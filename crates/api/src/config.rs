@@ -2,6 +2,7 @@
 
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pipeline::lifecycle::RollbackRule;
 use pipeline::{LogPolicy, LogSync};
 use privileges::RunAsOwner;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -39,6 +40,10 @@ pub struct Config {
     /// The model to begin with if the default model file does not exist, instead of training one.
     #[arg(long, env = "FIRST_MODEL", value_name = "FILE")]
     pub first_model: Option<PathBuf>,
+
+    /// A second model, and when a promoted one is taken back.
+    #[command(flatten)]
+    pub lifecycle: LifecycleFlags,
 
     /// Folder of the prediction log.
     #[arg(long, env = "OUTPUTS_DIR", value_name = "FOLDER", default_value = "outputs")]
@@ -148,6 +153,29 @@ impl Keys {
     pub fn are_given(&self) -> bool {
         self.api_key.is_some() || self.api_keys_file.is_some()
     }
+}
+
+/// A second model, and when a promoted one is taken back.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "New models")]
+pub struct LifecycleFlags {
+    /// Model file that scores the same readings for comparison; it answers none.
+    ///
+    /// It must read the same features. GET /models, /metrics and the page compare it with the model in service;
+    /// POST /model/promote puts it into service.
+    #[arg(long, env = "SHADOW_MODEL", value_name = "FILE")]
+    pub shadow: Option<PathBuf>,
+
+    /// When a promoted model is taken back by itself, such as "alarm_rate > 5x" [default: never].
+    ///
+    /// The model before goes on scoring the same readings. alarm_rate = the promoted one raised three alarms or more, and
+    /// more than so many times as many; anomaly_rate = 50 anomalies or more, and more than so many times as many.
+    #[arg(long, env = "ROLLBACK_IF", value_name = "RULE")]
+    pub rollback_if: Option<RollbackRule>,
+
+    /// For how long after a promotion --rollback-if holds.
+    #[arg(long, hide_short_help = true, env = "ROLLBACK_WITHIN", value_name = "TIME", default_value = "1h", value_parser = duration)]
+    pub rollback_within: Duration,
 }
 
 /// The prediction log.

@@ -72,7 +72,8 @@ pub enum ApiError {
         /// What it may be.
         expected: &'static str,
     },
-    /// 422: the model file cannot be used, and does not go into service. 503: no log can be begun for its features.
+    /// 422: the model file cannot be used, and does not go into service. 400: it has no such name. 409: there is nothing to
+    /// put into service. 503: no log can be begun for its features, or a file cannot be written.
     #[error(transparent)]
     Reload(#[from] ReloadError),
     /// 503: there is no model, or the prediction cannot be logged, so it is not given.
@@ -118,7 +119,9 @@ impl ApiError {
             ApiError::TooLarge { .. } | ApiError::LineTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::Reload(ReloadError::Refused(_)) => StatusCode::UNPROCESSABLE_ENTITY,
-            ApiError::Reload(ReloadError::Log(_))
+            ApiError::Reload(ReloadError::Name(_)) => StatusCode::BAD_REQUEST,
+            ApiError::Reload(ReloadError::Nothing(_)) => StatusCode::CONFLICT,
+            ApiError::Reload(ReloadError::Log(_) | ReloadError::NotSaved(_))
             | ApiError::Submit(_)
             | ApiError::Busy { .. }
             | ApiError::ManyReaders { .. }

@@ -33,7 +33,7 @@ pub fn complete(mut description: OpenApi, app: &App) -> OpenApi {
     components.schemas.insert(Envelope::name().into_owned(), Envelope::schema());
     for (path, item) in &mut description.paths.paths {
         if Route::of(path).is_open() {
-            for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
                 operation.responses.responses.remove("401");
             }
         }
@@ -46,7 +46,7 @@ pub fn complete(mut description: OpenApi, app: &App) -> OpenApi {
         let either = ["bearer", "api_key"].map(|name| SecurityRequirement::new(name, [] as [&str; 0]));
         for (path, item) in &mut description.paths.paths {
             if !Route::of(path).is_open() {
-                for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+                for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
                     operation.security = Some(either.to_vec());
                 }
             }

@@ -22,6 +22,14 @@ pub enum Route {
     ModelInfo,
     /// Puts the model file into service.
     ModelReload,
+    /// The model files.
+    Models,
+    /// Begins and ends the shadow.
+    ModelShadow,
+    /// Promotes a model.
+    ModelPromote,
+    /// Goes back to the model before.
+    ModelRollback,
     /// The state of the turbines.
     Turbines,
     /// The state of one turbine.
@@ -44,7 +52,7 @@ pub enum Route {
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 17;
+    pub const COUNT: usize = 21;
 
     /// All of them, in the order of their declaration.
     pub const EVERY: [Route; Route::COUNT] = [
@@ -56,6 +64,10 @@ impl Route {
         Route::HealthReady,
         Route::ModelInfo,
         Route::ModelReload,
+        Route::Models,
+        Route::ModelShadow,
+        Route::ModelPromote,
+        Route::ModelRollback,
         Route::Turbines,
         Route::Turbine,
         Route::TurbineHistory,
@@ -78,6 +90,10 @@ impl Route {
             Route::HealthReady => "/health/ready",
             Route::ModelInfo => "/model/info",
             Route::ModelReload => "/model/reload",
+            Route::Models => "/models",
+            Route::ModelShadow => "/model/shadow",
+            Route::ModelPromote => "/model/promote",
+            Route::ModelRollback => "/model/rollback",
             Route::Turbines => "/turbines",
             Route::Turbine => "/turbines/{id}",
             Route::TurbineHistory => "/turbines/{id}/history",
@@ -133,7 +149,12 @@ impl Route {
 
     /// The methods it answers, as in an `Allow` header.
     pub fn allow(self) -> &'static str {
-        if self.is_predict() || self == Route::ModelReload { "POST" } else { "GET, HEAD" }
+        match self {
+            Route::ModelReload | Route::ModelPromote | Route::ModelRollback => "POST",
+            Route::ModelShadow => "DELETE, POST",
+            _ if self.is_predict() => "POST",
+            _ => "GET, HEAD",
+        }
     }
 }
 

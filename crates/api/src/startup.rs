@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::state::App;
 use anyhow::{Context, Result, anyhow};
 use pipeline::fleet::FleetConfig;
-use pipeline::{LogConfig, Pipeline, PipelineConfig};
+use pipeline::{LogConfig, Pipeline, PipelineConfig, RollbackPolicy};
 use prometheus::Registry;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
@@ -141,6 +141,11 @@ pub fn pipeline_config(config: &Config) -> PipelineConfig {
         },
         missing_values: config.missing.into(),
         time_limit: config.limits.request_timeout,
+        shadow: config.lifecycle.shadow.clone(),
+        rollback: config
+            .lifecycle
+            .rollback_if
+            .map(|rule| RollbackPolicy { rule, within: config.lifecycle.rollback_within }),
     }
 }
 

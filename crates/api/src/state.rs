@@ -27,7 +27,7 @@ pub struct App {
     pub memory: MemoryBudget,
     /// Threads for large batches.
     pub offload: Offload,
-    /// Threads for what is read from the log's files, so that it does not hold up batches.
+    /// Threads for what is read from files of the log and of models, so that it does not hold up batches.
     pub log_reads: Offload,
     /// What changes, for those who follow it.
     pub event_stream: EventStream,

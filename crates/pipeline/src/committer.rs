@@ -6,6 +6,7 @@ use crate::events::{Event, Events};
 use crate::fleet::{Fingerprint, Fleet, Folded, Snapshot, Verdict};
 use crate::group_commit::Commit;
 use crate::history::Histories;
+use crate::lifecycle::ShadowSlot;
 use crate::prediction_log::{LogFault, RecordLog};
 use crate::submission::{Answered, Submission};
 use crate::watched::Watched;
@@ -54,6 +55,7 @@ pub(crate) struct Committer {
     pub(crate) events: Events,
     pub(crate) watched: Watched,
     pub(crate) histories: Histories,
+    pub(crate) shadow: ShadowSlot,
     pub(crate) rows_since_snapshot: u64,
     pub(crate) arrivals: Arrivals,
 }
@@ -106,6 +108,7 @@ impl Commit for Committer {
         self.counters.duplicates.inc_by((judged.iter().flatten().flatten().count() - rows.len()) as u64);
         self.watched.take_in(&rows);
         self.histories.take_in(&rows, knows_all);
+        self.shadow.take_in(&rows);
         for event in events {
             self.counters.notice(&event);
             event.log();

@@ -19,6 +19,13 @@ pub enum Event {
         /// Its version.
         version: Arc<str>,
     },
+    /// A promoted model was taken out of service by the rule.
+    ModelTakenBack {
+        /// Its version.
+        version: Arc<str>,
+        /// The rule and the figures that broke it.
+        reason: Arc<str>,
+    },
     /// An alarm was raised.
     AlarmRaised(Arc<Alarm>),
     /// An alarm was cleared.
@@ -95,6 +102,9 @@ impl Event {
             }
             Event::TurbineHeard { turbine_id } => {
                 tracing::info!(turbine = name(turbine_id), "turbine no longer silent");
+            }
+            Event::ModelTakenBack { version, reason } => {
+                tracing::error!(model_version = %version, %reason, "took the promoted model back");
             }
             Event::Model { .. } => {}
         }

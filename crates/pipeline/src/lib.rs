@@ -13,6 +13,7 @@ pub mod events;
 pub mod fleet;
 pub mod group_commit;
 pub mod history;
+pub mod lifecycle;
 pub mod prediction_log;
 
 pub mod late_timeout;
@@ -24,8 +25,8 @@ mod submission;
 mod watched;
 
 pub use pipeline::{
-    Changes, Follower, Health, OpenError, Overview, Pipeline, PipelineConfig, ReloadError, Reloaded, SubmitError,
-    TurbineDetail, TurbineToday,
+    Changes, Follower, Health, Models, OpenError, Overview, Pipeline, PipelineConfig, ReloadError, Reloaded,
+    RollbackPolicy, SubmitError, TrialStatus, TurbineDetail, TurbineToday,
 };
 pub use prediction_log::{LogConfig, LogPolicy, LogSync};
 pub use slot::ModelSlot;

@@ -63,6 +63,7 @@ impl ModelSlot {
     }
 }
 
-fn refusal(path: &Path, error: &ModelError) -> Arc<str> {
+/// Why a model file cannot be used, with its name.
+pub(crate) fn refusal(path: &Path, error: &ModelError) -> Arc<str> {
     format!("the model file {} cannot be used: {error}", path.display()).into()
 }

@@ -43,6 +43,8 @@ impl Place {
             fleet: FleetConfig { max_turbines: NonZeroUsize::new(100).unwrap(), dedupe_window: 1_000 },
             missing_values: MissingValues::Refuse,
             time_limit: Duration::from_secs(60),
+            shadow: None,
+            rollback: None,
         };
         let place = Place { folder, config };
         place.save(1);

@@ -3,6 +3,8 @@
 use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
 use intake::{FormArgs, column, range};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use privileges::RunAsOwner;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use turbine_core::feature::{FeatureSet, Range};
 use turbine_core::forest::ForestParams;
 use turbine_core::monitor::{AlarmTarget, DEFAULT_SPAN, MOST_SPAN, Sensitivity};
 use turbine_core::threshold::{ThresholdMethod, check_contamination};
+use turbine_core::time::read_alone;
 use turbine_core::training::TrainingParams;
 
 const DATA: &str = "Data";
@@ -24,6 +27,7 @@ Examples:
   train
   train --data my-turbine.csv --label fault --model models/mine.json --outputs outputs/mine
   train --data exports/2025 --turbine unit --false-alarms-per-day 0.5 --model models/park.json
+  train --from-log outputs --exclude-alarms --model models/candidate.json --outputs outputs/candidate
   train --import models/exported.json --data normal.csv --model models/mine.json";
 
 /// Trains a detector on simulated readings or those of a plant's export, and draws its evaluation.
@@ -36,6 +40,20 @@ pub struct Args {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub data: Vec<PathBuf>,
 
+    /// Prediction log to train on instead: a service's folder of outputs, or one log file
+    ///
+    /// All its turbines and rotated parts, each row at its own time
+    #[arg(long, value_name = "FOLDER", conflicts_with = "data")]
+    pub from_log: Option<PathBuf>,
+
+    /// Leave out logged rows during alarms, except alarms that were marked as false
+    #[arg(long, requires = "from_log")]
+    pub exclude_alarms: bool,
+
+    /// Leave out logged rows from this time on, such as 2026-05-01; without an offset, UTC
+    #[arg(long, hide_short_help = true, requires = "from_log", value_name = "TIME", value_parser = time)]
+    pub until: Option<Timestamp>,
+
     /// Feature columns, in order [default: every column of measurements]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "data", value_parser = column)]
     pub features: Option<Vec<String>>,
@@ -47,7 +65,7 @@ pub struct Args {
     /// Range that a sensor can report, such as temp=-40..150; may be repeated
     ///
     /// It is written into the model: rows outside are left out here and refused by the service
-    #[arg(long, value_name = "COLUMN=MIN..MAX", requires = "data", value_parser = range, allow_hyphen_values = true)]
+    #[arg(long, value_name = "COLUMN=MIN..MAX", value_parser = range, allow_hyphen_values = true)]
     pub range: Vec<(String, Range)>,
 
     /// Label column: 1, true, yes or fault for a fault, 0, false, no or OK for a normal reading; other words with --fault
@@ -195,12 +213,15 @@ impl Args {
                 self.extension_level
             );
         }
+        if !self.range.is_empty() && !self.is_recorded() {
+            bail!("--range needs recorded readings: name them with --data or --from-log");
+        }
         Ok(())
     }
 
     /// Whether recorded data is trained on.
     pub(crate) fn is_recorded(&self) -> bool {
-        !self.data.is_empty()
+        !self.data.is_empty() || self.from_log.is_some()
     }
 
     /// What is wanted of the data, with these features or, without, those of the flags.
@@ -264,6 +285,10 @@ fn rate(text: &str) -> Result<f64, String> {
     if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err("it must be above 0 and finite".to_owned()) }
 }
 
+fn time(text: &str) -> Result<Timestamp, String> {
+    read_alone(text, &TimeZone::UTC).ok_or_else(|| "write a time such as 2026-05-01 or 2026-05-01T12:00:00Z".to_owned())
+}
+
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().map_err(|_| "a share is a number such as 0.05".to_owned())?;
     check_contamination(share).map_err(|error| error.to_string())?;
@@ -323,7 +348,10 @@ mod tests {
     #[test]
     fn an_invalid_value_is_named_with_the_remedy() {
         // (arguments, parts of the error message)
-        let cases: [(&[&str], &[&str]); 17] = [
+        let cases: [(&[&str], &[&str]); 20] = [
+            (&["--from-log", "outputs", "--data", "d.csv"], &["--from-log", "--data", "cannot be used with"]),
+            (&["--exclude-alarms"], &["--from-log"]),
+            (&["--from-log", "outputs", "--until", "soon"], &["--until", "soon", "such as 2026-05-01"]),
             (&["--contamination", "0.7"], &["--contamination", "0.7", "at most 0.5"]),
             (&["--contamination", "NaN"], &["--contamination", "NaN", "above 0"]),
             (&["--contamination", "five"], &["five", "such as 0.05"]),

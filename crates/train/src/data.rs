@@ -1,6 +1,6 @@
 //! Loads or simulates the readings.
 
-use crate::Args;
+use crate::{Args, from_log};
 use anyhow::{Context, bail};
 use intake::Progress;
 use std::io::Write;
@@ -14,6 +14,9 @@ const SIMULATED_ANOMALIES: f64 = 0.05;
 
 /// The readings to train on; says what they are.
 pub fn load(args: &Args, progress: &Progress, out: &mut impl Write) -> anyhow::Result<Dataset> {
+    if let Some(log) = &args.from_log {
+        return from_log::read(log, args, progress, out);
+    }
     if args.is_recorded() {
         return read(None, args, progress, out);
     }

@@ -6,6 +6,7 @@
 
 mod args;
 mod data;
+mod from_log;
 mod import;
 mod learning;
 mod metrics;
@@ -20,6 +21,7 @@ use learning::LearningCurves;
 use metrics::MetricsTable;
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use turbine_core::dataset::Dataset;
 use turbine_core::model::Model;
 use turbine_core::training::{self, Trained, TrainingError, TrainingParams};
@@ -91,7 +93,8 @@ fn train(
     loop {
         match training::train(&dataset, params) {
             Err(TrainingError::Constant { name, .. })
-                if args.is_recorded() && args.features.is_none() && dataset.features().len() > 1 =>
+                // A model of other features than the log's could not take the place of the one that wrote it.
+                if !args.data.is_empty() && args.features.is_none() && dataset.features().len() > 1 =>
             {
                 writeln!(
                     out,
@@ -120,6 +123,10 @@ fn explain(error: TrainingError, args: &Args) -> anyhow::Error {
             Some(path) => format!("--import {}", path.display()),
             None => return error.into(),
         },
+        TrainingError::TooFew(_) if args.from_log.is_some() => {
+            let log = args.from_log.as_deref().unwrap_or(Path::new(""));
+            format!("--from-log {}", log.display())
+        }
         TrainingError::TooFew(_) if args.is_recorded() => {
             let paths: Vec<String> = args.data.iter().map(|path| path.display().to_string()).collect();
             format!("--data {}", paths.join(" "))

@@ -84,6 +84,9 @@ fn help_names_the_settings_of_turbines_memory_and_reload() {
             ("--max-turbines", "MAX_TURBINES", "10000"),
             ("--max-memory", "MAX_MEMORY", "64MiB"),
             ("--watch-model", "WATCH_MODEL", ""),
+            ("--shadow", "SHADOW_MODEL", ""),
+            ("--rollback-if", "ROLLBACK_IF", ""),
+            ("--rollback-within", "ROLLBACK_WITHIN", "1h"),
         ],
     );
 }

@@ -64,13 +64,36 @@ struct TickData<'a> {
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Happening<'a> {
-    Stuck { turbine_id: &'a Option<TurbineId>, feature: &'a str },
-    Released { turbine_id: &'a Option<TurbineId>, feature: &'a str },
-    Missing { turbine_id: &'a Option<TurbineId>, feature: &'a str },
-    Returned { turbine_id: &'a Option<TurbineId>, feature: &'a str },
-    Silent { turbine_id: &'a Option<TurbineId> },
-    Heard { turbine_id: &'a Option<TurbineId> },
-    Model { model_version: &'a str },
+    Stuck {
+        turbine_id: &'a Option<TurbineId>,
+        feature: &'a str,
+    },
+    Released {
+        turbine_id: &'a Option<TurbineId>,
+        feature: &'a str,
+    },
+    Missing {
+        turbine_id: &'a Option<TurbineId>,
+        feature: &'a str,
+    },
+    Returned {
+        turbine_id: &'a Option<TurbineId>,
+        feature: &'a str,
+    },
+    Silent {
+        turbine_id: &'a Option<TurbineId>,
+    },
+    Heard {
+        turbine_id: &'a Option<TurbineId>,
+    },
+    Model {
+        model_version: &'a str,
+    },
+    #[serde(rename = "taken_back")]
+    TakenBack {
+        model_version: &'a str,
+        reason: &'a str,
+    },
 }
 
 impl<'a> Happening<'a> {
@@ -83,6 +106,7 @@ impl<'a> Happening<'a> {
             Event::TurbineSilent { turbine_id } => Some(Happening::Silent { turbine_id }),
             Event::TurbineHeard { turbine_id } => Some(Happening::Heard { turbine_id }),
             Event::Model { version } => Some(Happening::Model { model_version: version }),
+            Event::ModelTakenBack { version, reason } => Some(Happening::TakenBack { model_version: version, reason }),
             Event::AlarmRaised(_) | Event::AlarmCleared(_) => None,
         }
     }

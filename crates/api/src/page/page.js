@@ -850,7 +850,8 @@ function alarmsView(_, __, abort) {
 /** The model in service: what it was trained on and how good it is. */
 function modelView(_, __, abort) {
   const panels = element('div');
-  const whole = [element('div', { class: 'head' }, element('h1', { text: 'Model' })), panels];
+  const life = lifecycle(abort);
+  const whole = [element('div', { class: 'head' }, element('h1', { text: 'Model' })), life.whole, panels];
   let shownVersion;
   let due = Infinity;
 
@@ -867,6 +868,7 @@ function modelView(_, __, abort) {
   }
 
   function update() {
+    life.update();
     if (data.modelVersion === shownVersion && Date.now() < due) return;
     shownVersion = data.modelVersion;
     due = Infinity;
@@ -911,6 +913,170 @@ function modelPanels(info) {
     element('div', { class: 'panel' }, element('h2', { text: 'Evaluation' }), evaluation),
     element('div', { class: 'panel' }, element('h2', { text: 'Features in training' }), features),
   ];
+}
+
+// ----------------------------------------------------------------------------------------------------- life of models
+
+const FILE_STATES = {
+  in_service: 'in service',
+  pending: 'replaced, waits for a reload',
+  shadow: 'shadow',
+  previous: 'the one before',
+  rolled_back: 'rolled back',
+  available: 'available',
+  other_features: 'other features',
+  unusable: 'cannot be used',
+};
+
+/** Asks the service to do something, with the key if one was given. Fails with words that can be shown. */
+async function command(method, path, body) {
+  const headers = { 'Content-Type': 'application/json' };
+  const key = sessionStorage.getItem('key');
+  if (key) headers['X-API-Key'] = key;
+  const response = await fetch(path, { method, headers, body: body ? JSON.stringify(body) : undefined });
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer.error ?? `the service answered ${response.status}`);
+  return answer;
+}
+
+/** Asks whether to do something, and then does it; what goes wrong is said in the dialog. */
+function confirmed(title, text, label, act) {
+  const problem = element('p', { role: 'alert', hidden: true });
+  const close = () => dialog.close();
+  const go = element('button', {
+    class: 'primary',
+    text: label,
+    onclick: async () => {
+      go.disabled = true;
+      try {
+        await act();
+        close();
+      } catch (error) {
+        problem.hidden = false;
+        setText(problem, error.message);
+        go.disabled = false;
+      }
+    },
+  });
+  const dialog = element('dialog', { 'aria-labelledby': 'dialog-title', onclose: () => dialog.remove() },
+    element('h2', { id: 'dialog-title', text: title }), element('p', { text }), problem,
+    element('div', { class: 'buttons' }, go, element('button', { text: 'Cancel', onclick: close })));
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/** The model files: compare one as the shadow, put it into service, go back. */
+function lifecycle(abort) {
+  const whole = element('div');
+  let due = 0;
+  let busy = false;
+  let shown = '';
+
+  async function load() {
+    busy = true;
+    try {
+      const models = await askJson('/models', abort);
+      const text = JSON.stringify(models);
+      // What did not change is left alone, so that nobody loses the button that they are about to press.
+      if (text !== shown) whole.replaceChildren(...lifecyclePanels(models, act));
+      shown = text;
+      due = Date.now() + 3 * SECOND;
+    } catch (error) {
+      if (abort.aborted) return;
+      due = Date.now() + 5 * SECOND;
+      if (error.status) whole.replaceChildren(element('p', { class: 'panel', text: `Cannot list the models: ${error.message}` }));
+    } finally {
+      busy = false;
+    }
+  }
+
+  async function act(method, path, body) {
+    await command(method, path, body);
+    await load();
+  }
+
+  function update() {
+    if (!busy && Date.now() >= due) load();
+  }
+  return { whole, update };
+}
+
+function lifecyclePanels(models, act) {
+  const panels = [];
+  if (models.trial) {
+    panels.push(element('div', { class: 'panel notice' }, element('p', {}, `The model ${models.trial.model_version} was promoted and is on trial until `,
+      timeElement(models.trial.until), `: it is taken back if ${models.trial.rule}, compared with the model before on the same readings.`)));
+  }
+  if (models.shadow) panels.push(shadowPanel(models, act));
+  const golden = models.golden;
+  const proof = golden === null ? 'There is no model in service.'
+    : `${golden.readings} golden readings ${golden.proved ? 'score just as they did in training.' : 'do NOT score as they did in training: restore the model file.'}`;
+  panels.push(element('div', { class: 'panel' }, element('h2', { text: `Models in ${models.folder}` }),
+    element('p', { class: 'quiet', text: proof }),
+    element('div', { class: 'scroll' }, element('table', { class: 'models' },
+      element('thead', {}, element('tr', {}, ['File', 'State', 'Version', 'Trained on', 'Written', 'Actions'].map((label) =>
+        element('th', { scope: 'col', class: { 'Trained on': 'number wide', Written: 'wide' }[label] ?? null, text: label })))),
+      element('tbody', {}, models.models.map((model) => modelRow(model, models, act)))))));
+  return panels;
+}
+
+function modelRow(model, models, act) {
+  const rows = model.training_rows > 0 ? `${model.training_rows.toLocaleString('en')} readings` : '–';
+  return element('tr', { 'data-state': model.state },
+    element('td', { class: 'name' }, element('strong', { text: model.file }), model.problem ? element('div', { class: 'quiet', text: model.problem }) : null),
+    element('td', { text: FILE_STATES[model.state] ?? model.state }),
+    element('td', { text: model.model_version ?? '–' }),
+    element('td', { class: 'number wide', text: rows }),
+    element('td', { class: 'wide' }, timeElement(model.modified)),
+    element('td', {}, element('div', { class: 'buttons' }, modelButtons(model, models, act))));
+}
+
+function modelButtons(model, models, act) {
+  const { file, state } = model;
+  const button = (label, title, text, method, path) => element('button', {
+    text: label,
+    'aria-label': `${label}: ${file}`,
+    onclick: () => confirmed(title, text, label, () => act(method, path, { file })),
+  });
+  const begins = state === 'other_features' ? ' It reads other features: a new prediction log is begun, and turbines start afresh.' : '';
+  const promote = () => button('Promote', `Promote ${file}?`,
+    `The model ${model.model_version} goes into service in place of ${models.in_service ?? 'none'}, now and after a restart.${begins} The one before is kept.`,
+    'POST', '/model/promote');
+  const shadow = () => button('Shadow', `Compare ${file} as the shadow?`,
+    `The model ${model.model_version} scores the same readings as the one in service from now on. It answers none.`, 'POST', '/model/shadow');
+  if (state === 'previous') {
+    if (model.model_version === models.in_service) return [];
+    return [button('Roll back', 'Roll back?',
+      `The model ${model.model_version} goes into service again in place of ${models.in_service ?? 'none'}, which is kept as rolled back.`, 'POST', '/model/rollback')];
+  }
+  if (model.model_version === models.in_service || ['unusable', 'pending'].includes(state)) return [];
+  const canShadow = ['available', 'rolled_back'].includes(state) && !models.trial;
+  return [promote(), canShadow ? shadow() : null].filter(Boolean);
+}
+
+/** What the shadow makes of the readings, beside the model in service. */
+function shadowPanel(models, act) {
+  const { shadow } = models;
+  const share = (count) => (shadow.readings > 0 ? ` (${figure(100 * count / shadow.readings)} %)` : '');
+  const rows = [['Anomalies', shadow.anomalies, share], ['Alarms raised', shadow.alarms, () => '']];
+  const title = shadow.role === 'previous' ? `The model before, ${shadow.model_version}` : `Shadow: ${shadow.file}, ${shadow.model_version}`;
+  const readings = shadow.readings.toLocaleString('en');
+  const agreement = shadow.agreement === null ? 'Nothing compared yet: it waits for readings.'
+    : `Both said the same of ${figure(100 * shadow.agreement)} % of ${readings} readings; its score is ${figure(Math.abs(shadow.mean_score_difference))} ${shadow.mean_score_difference < 0 ? 'lower' : 'higher'} in the mean.`;
+  const end = models.trial ? null : element('button', {
+    text: 'End shadow',
+    onclick: () => confirmed('End the shadow?', `The model ${shadow.model_version} scores no more readings. Its file stays.`, 'End shadow', () => act('DELETE', '/model/shadow')),
+  });
+  return element('div', { class: 'panel', id: 'shadow' },
+    element('h2', { text: title }),
+    element('p', {}, agreement, element('span', { class: 'quiet' }, ' Since ', timeElement(shadow.since), '.')),
+    shadow.dropped > 0 ? element('p', { class: 'quiet', text: `${shadow.dropped.toLocaleString('en')} readings were left out: it could not keep up.` }) : null,
+    element('table', {},
+      element('thead', {}, element('tr', {}, ['Count', 'In service', 'Shadow'].map((label, place) =>
+        element('th', { scope: 'col', class: place > 0 ? 'number' : null, text: label })))),
+      element('tbody', {}, rows.map(([label, both, more]) => element('tr', {}, element('td', { text: label }),
+        [both.service, both.shadow].map((count) => element('td', { class: 'number', text: count.toLocaleString('en') + more(count) })))))),
+    end ? element('div', { class: 'buttons' }, end) : null);
 }
 
 // -------------------------------------------------------------------------------------------------------------- views

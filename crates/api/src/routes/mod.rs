@@ -4,8 +4,10 @@ mod alarms;
 mod answer;
 mod events;
 mod health;
+mod lifecycle;
 mod metrics;
 mod model_info;
+mod models;
 mod ndjson;
 mod openapi;
 mod page;
@@ -41,6 +43,10 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(health::ready))
         .routes(routes!(model_info::model_info))
         .routes(routes!(reload::reload))
+        .routes(routes!(models::models))
+        .routes(routes!(lifecycle::begin_shadow, lifecycle::end_shadow))
+        .routes(routes!(lifecycle::promote))
+        .routes(routes!(lifecycle::roll_back))
         .routes(routes!(turbines::turbines))
         .routes(routes!(turbine::turbine))
         .routes(routes!(turbine::history))

@@ -43,10 +43,15 @@ pub enum ReloadRefusal {
     tag = "operation"
 )]
 pub async fn reload(State(app): State<Arc<App>>) -> Result<Json<Reloaded>, ApiError> {
-    let reloaded = app.pipeline.reload().await?;
-    Ok(Json(Reloaded {
-        changed: reloaded.changed(),
-        model_version: reloaded.version.to_string(),
-        previous_version: reloaded.previous.map(|version| version.to_string()),
-    }))
+    Ok(Json(app.pipeline.reload().await?.into()))
+}
+
+impl From<pipeline::Reloaded> for Reloaded {
+    fn from(reloaded: pipeline::Reloaded) -> Self {
+        Reloaded {
+            changed: reloaded.changed(),
+            model_version: reloaded.version.to_string(),
+            previous_version: reloaded.previous.map(|version| version.to_string()),
+        }
+    }
 }

@@ -129,8 +129,16 @@ impl Model {
             io::ErrorKind::NotFound => ModelError::Missing,
             _ => ModelError::Io(error),
         })?;
-        let json = String::from_utf8(bytes).map_err(|_| invalid("model", "is not UTF-8 text".to_owned()))?;
-        Model::from_json(&json)
+        Model::from_bytes(&bytes)
+    }
+
+    /// Proves the bytes of a model file.
+    ///
+    /// # Errors
+    /// As [`Model::from_json`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
+        let json = str::from_utf8(bytes).map_err(|_| invalid("model", "is not UTF-8 text".to_owned()))?;
+        Model::from_json(json)
     }
 
     /// Writes the model file at `path`: whole or not at all, also if the machine stops meanwhile.

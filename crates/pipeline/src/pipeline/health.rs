@@ -26,7 +26,12 @@ impl Pipeline {
         let log_problem = refusal.map(|refusal| refusal.to_string());
         let rotation = self.0.log_telemetry.problem().map(|problem| problem.to_string());
         let alarms = self.0.alarms_problem.get().map(|problem| problem.to_string());
-        let problems = [slot_problem, failed_proof, log_problem, rotation, alarms].into_iter().flatten().collect();
+        let standing = self.0.standing();
+        let [taken_back, shadow] =
+            [&standing.taken_back, &standing.shadow_problem].map(|problem| problem.as_ref().map(ToString::to_string));
+        drop(standing);
+        let problems = [slot_problem, failed_proof, log_problem, rotation, alarms, taken_back, shadow];
+        let problems = problems.into_iter().flatten().collect();
         Health { model_loaded: model.is_some(), ready, problems }
     }
 

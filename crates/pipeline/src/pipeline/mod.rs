@@ -3,11 +3,18 @@
 mod follower;
 mod health;
 mod open;
+mod promotion;
+mod reload;
+mod shadow;
 mod silence;
+mod trial;
 mod turbine;
 
 pub use follower::{Changes, Follower, Overview, TurbineToday};
 pub use health::Health;
+pub use reload::{ReloadError, Reloaded};
+pub use shadow::{Models, TrialStatus};
+pub use trial::RollbackPolicy;
 pub use turbine::TurbineDetail;
 
 use crate::alarms::{Alarm, AlarmFilter, AlarmsProblem, SharedHistory};
@@ -17,6 +24,7 @@ use crate::events::{Event, Events};
 use crate::fleet::{Fleet, FleetConfig, TurbineStatus};
 use crate::group_commit::{CommitError, GroupCommit, Weight};
 use crate::history::Histories;
+use crate::lifecycle::{LifecycleCounters, ModelFolder, ShadowSlot, Trial};
 use crate::prediction_log::{LogConfig, LogFault, LogPolicy, LogTelemetry};
 use crate::slot::ModelSlot;
 use crate::submission::{Answered, Submission, Why};
@@ -24,8 +32,9 @@ use crate::watched::{Gathered, Watch, Watched};
 use jiff::Timestamp;
 use prometheus::Registry;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use turbine_core::explain::Scene;
 use turbine_core::model::Model;
 use turbine_core::prediction::LogError;
@@ -48,6 +57,10 @@ pub struct PipelineConfig {
     pub missing_values: MissingValues,
     /// The longest time for a row to be written.
     pub time_limit: Duration,
+    /// The file of a model that scores the same readings from the start on, for comparison.
+    pub shadow: Option<PathBuf>,
+    /// When a promoted model is taken back.
+    pub rollback: Option<RollbackPolicy>,
 }
 
 /// Why a pipeline cannot be opened.
@@ -84,33 +97,6 @@ pub enum SubmitError {
     OtherFeatures,
 }
 
-/// Why a model did not go into service.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReloadError {
-    /// The file cannot be used.
-    #[error("{0}")]
-    Refused(Arc<str>),
-    /// Its features are others, and no log can be begun for them.
-    #[error("the model was not put into service: {0}")]
-    Log(Arc<str>),
-}
-
-/// A model that was asked to go into service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reloaded {
-    /// The version in service now.
-    pub version: Arc<str>,
-    /// The version before; `None` if there was none.
-    pub previous: Option<Arc<str>>,
-}
-
-impl Reloaded {
-    /// Whether another model is in service than before.
-    pub fn changed(&self) -> bool {
-        self.previous.as_ref() != Some(&self.version)
-    }
-}
-
 /// A handle; clones are the same pipeline.
 #[derive(Clone)]
 pub struct Pipeline(Arc<Shared>);
@@ -128,8 +114,25 @@ struct Shared {
     events: Events,
     watched: Watched,
     histories: Histories,
+    folder: ModelFolder,
+    shadow: ShadowSlot,
+    /// Told when the shadow has compared further readings.
+    compared: Arc<Notify>,
+    lifecycle: LifecycleCounters,
+    standing: Mutex<Standing>,
     /// One model goes into service at a time.
     reloading: tokio::sync::Mutex<()>,
+}
+
+/// What goes on about the model in service.
+#[derive(Default)]
+struct Standing {
+    /// The rule may still take the model back.
+    trial: Option<Trial>,
+    /// Why the last model was taken back, until another goes into service.
+    taken_back: Option<Arc<str>>,
+    /// Why there is no shadow although one is wanted.
+    shadow_problem: Option<Arc<str>>,
 }
 
 impl Pipeline {
@@ -156,6 +159,11 @@ impl Pipeline {
             events: Events::default(),
             watched: Watched::default(),
             histories: Histories::default(),
+            folder: ModelFolder::new(config.model.clone()),
+            shadow: ShadowSlot::default(),
+            compared: Arc::default(),
+            lifecycle: LifecycleCounters::new(registry),
+            standing: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
             config,
         };
@@ -163,6 +171,7 @@ impl Pipeline {
             Ok(model) => {
                 shared.open_log(&model)?;
                 shared.put(model);
+                shared.begin_configured_shadow();
             }
             Err(reason) => shared.slot.set_problem(Some(reason)),
         }
@@ -223,76 +232,6 @@ impl Pipeline {
         Some(Why::all(model, &model.explain(scene)?))
     }
 
-    /// Reads the model file and puts it into service, if it is not already. Requests in flight finish with the model they
-    /// began with. A model with other features gets a new log, and turbines start afresh.
-    ///
-    /// # Errors
-    /// If the file cannot be used; the model before goes on.
-    pub async fn reload(&self) -> Result<Reloaded, ReloadError> {
-        let _one_at_a_time = self.0.reloading.lock().await;
-        let reloaded = self.try_reload().await;
-        match &reloaded {
-            Ok(reloaded) if reloaded.changed() => {
-                self.0.counters.reloads.inc();
-                tracing::info!(model_version = %reloaded.version, "put the model into service");
-            }
-            Ok(_) => {}
-            Err(error) => {
-                self.0.counters.refused_reloads.inc();
-                let goes_on = self.0.slot.model().map(|model| format!("; the model {} goes on", model.version()));
-                let problem = format!("{error}{}", goes_on.unwrap_or_default());
-                tracing::error!("{problem}");
-                self.0.slot.set_problem(Some(problem.into()));
-            }
-        }
-        reloaded
-    }
-
-    async fn try_reload(&self) -> Result<Reloaded, ReloadError> {
-        let shared = Arc::clone(&self.0);
-        let read = tokio::task::spawn_blocking(move || shared.slot.read()).await;
-        let model = read.unwrap_or_else(|error| Err(error.to_string().into())).map_err(ReloadError::Refused)?;
-        let (version, previous) = (Arc::clone(model.version()), self.0.slot.model());
-        let reloaded = Reloaded { version, previous: previous.as_ref().map(|model| Arc::clone(model.version())) };
-        if !reloaded.changed() {
-            self.0.slot.set_problem(None);
-            return Ok(reloaded);
-        }
-        match (self.0.commits.get(), previous) {
-            (Some(commits), Some(previous)) if !previous.features().names().eq(model.features().names()) => {
-                let (features, fleet) = (model.features().clone(), Fleet::new(self.0.config.fleet));
-                let begun = commits.exclusively(move |committer| committer.begin_anew(&features, fleet)).await;
-                begun.map_err(|error| ReloadError::Log(error.to_string().into()))?;
-            }
-            (None, _) => self.0.open_log(&model).map_err(|error| ReloadError::Log(error.to_string().into()))?,
-            _ => {}
-        }
-        self.0.put(model);
-        Ok(reloaded)
-    }
-
-    /// Looks every `period` whether the model file has changed, and puts it into service if so; never if it is zero.
-    pub fn watch_model(&self, period: Duration) {
-        if period.is_zero() {
-            return;
-        }
-        let pipeline = self.clone();
-        tokio::spawn(async move {
-            let mut seen = pipeline.0.slot.stamp();
-            let mut ticks = tokio::time::interval(period);
-            loop {
-                ticks.tick().await;
-                let stamp = pipeline.0.slot.stamp();
-                // A file that is away for a moment has not changed.
-                if stamp.is_some() && stamp != seen {
-                    seen = stamp;
-                    // The outcome is logged, and told by the health.
-                    let _ = pipeline.reload().await;
-                }
-            }
-        });
-    }
-
     /// The state of up to `limit` turbines whose names come after `after`, by name.
     pub fn turbines(&self, after: Option<&str>, limit: usize) -> Vec<TurbineStatus> {
         let Some(model) = self.0.slot.model() else { return Vec::new() };
@@ -350,11 +289,8 @@ impl Pipeline {
 }
 
 impl Shared {
-    fn put(&self, model: Model) {
-        let model = Arc::new(model);
-        self.counters.set_model(&model);
-        self.slot.put(Arc::clone(&model));
-        self.events.tell(Event::Model { version: Arc::clone(model.version()) });
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What [`LogPolicy::BestEffort`] answers to readings that are not in the log; they leave no trace in the state.

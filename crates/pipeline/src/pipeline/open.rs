@@ -49,6 +49,7 @@ impl Shared {
             events: self.events.clone(),
             watched: self.watched.clone(),
             histories: self.histories.clone(),
+            shadow: self.shadow.clone(),
             rows_since_snapshot: 0,
             arrivals: Arrivals::begin(),
         };
