@@ -30,6 +30,8 @@ pub enum Route {
     TurbineHistory,
     /// Alarms, running and past.
     Alarms,
+    /// How the readings compare with the training.
+    Drift,
     /// What changes, as a stream.
     Events,
     /// Counters.
@@ -44,7 +46,7 @@ pub enum Route {
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 17;
+    pub const COUNT: usize = 18;
 
     /// All of them, in the order of their declaration.
     pub const EVERY: [Route; Route::COUNT] = [
@@ -60,6 +62,7 @@ impl Route {
         Route::Turbine,
         Route::TurbineHistory,
         Route::Alarms,
+        Route::Drift,
         Route::Events,
         Route::Metrics,
         Route::OpenApi,
@@ -82,6 +85,7 @@ impl Route {
             Route::Turbine => "/turbines/{id}",
             Route::TurbineHistory => "/turbines/{id}/history",
             Route::Alarms => "/alarms",
+            Route::Drift => "/drift",
             Route::Events => "/events",
             Route::Metrics => "/metrics",
             Route::OpenApi => "/openapi.json",
