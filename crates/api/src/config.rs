@@ -226,6 +226,13 @@ pub struct Memory {
     /// Most turbines whose state is kept; the longest silent is forgotten first.
     #[arg(long, hide_short_help = true, env = "MAX_TURBINES", value_name = "N", default_value = "10000")]
     pub max_turbines: NonZeroUsize,
+
+    /// Newest readings, of all turbines together, that are compared with the training for drift.
+    ///
+    /// They should span what is normal in that time: for many turbines, or few readings a day, set it higher. A value takes
+    /// two bytes.
+    #[arg(long, hide_short_help = true, env = "DRIFT_WINDOW", value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1_000..=20_000))]
+    pub drift_window: u32,
 }
 
 /// Limits of one client, and of all.

@@ -38,6 +38,8 @@ pub enum Route {
     TurbineHistory,
     /// Alarms, running and past.
     Alarms,
+    /// How the readings compare with the training.
+    Drift,
     /// What changes, as a stream.
     Events,
     /// Counters.
@@ -52,7 +54,7 @@ pub enum Route {
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 21;
+    pub const COUNT: usize = 22;
 
     /// All of them, in the order of their declaration.
     pub const EVERY: [Route; Route::COUNT] = [
@@ -72,6 +74,7 @@ impl Route {
         Route::Turbine,
         Route::TurbineHistory,
         Route::Alarms,
+        Route::Drift,
         Route::Events,
         Route::Metrics,
         Route::OpenApi,
@@ -98,6 +101,7 @@ impl Route {
             Route::Turbine => "/turbines/{id}",
             Route::TurbineHistory => "/turbines/{id}/history",
             Route::Alarms => "/alarms",
+            Route::Drift => "/drift",
             Route::Events => "/events",
             Route::Metrics => "/metrics",
             Route::OpenApi => "/openapi.json",

@@ -138,6 +138,7 @@ pub fn pipeline_config(config: &Config) -> PipelineConfig {
         fleet: FleetConfig {
             max_turbines: config.memory.max_turbines,
             dedupe_window: config.memory.dedupe_window as usize,
+            drift_window: config.memory.drift_window as usize,
         },
         missing_values: config.missing.into(),
         time_limit: config.limits.request_timeout,

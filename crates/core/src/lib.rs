@@ -19,6 +19,7 @@ pub mod baseline;
 pub mod closed_pipe;
 pub mod dataset;
 pub mod detector;
+pub mod drift;
 pub mod evaluation;
 pub mod explain;
 pub mod feature;

@@ -3,7 +3,7 @@
 use crate::alarms::{Alarm, Alarms};
 use crate::counters::Counters;
 use crate::events::{Event, Events};
-use crate::fleet::{Fingerprint, Fleet, Folded, Snapshot, Verdict};
+use crate::fleet::{DriftChange, Fingerprint, Fleet, Folded, Snapshot, Verdict};
 use crate::group_commit::Commit;
 use crate::history::Histories;
 use crate::lifecycle::ShadowSlot;
@@ -159,7 +159,7 @@ impl Committer {
         let mut fleet = self.fleet.write();
         for (judged, model) in rows {
             let record = &judged.answered.record;
-            let folded = fleet.fold(record, judged.fingerprint, model.monitor());
+            let folded = fleet.fold(record, judged.fingerprint, model);
             if folded.is_news() {
                 noticed.push((folded, record, model));
             }
@@ -210,11 +210,15 @@ fn news(folded: Folded, record: &PredictionRecord, model: &Model) -> Vec<Event> 
     let missing = missing.map(|place| Event::SensorMissing { turbine_id: turbine_id(), feature: named(place) });
     let returned = folded.step.returned.iter();
     let returned = returned.map(|place| Event::SensorReturned { turbine_id: turbine_id(), feature: named(place) });
+    let drift = folded.drift.into_iter().map(|change| match change {
+        DriftChange::Began { feature, comparison } => Event::DriftBegan { feature: named(feature), comparison },
+        DriftChange::Ended { feature } => Event::DriftEnded { feature: named(feature) },
+    });
     let alarms = folded.alarms.into_iter().map(|alarm| {
         let alarm = Arc::new(Alarm::explained(alarm, model));
         if alarm.cleared.is_some() { Event::AlarmCleared(alarm) } else { Event::AlarmRaised(alarm) }
     });
-    stuck.chain(released).chain(missing).chain(returned).chain(alarms).collect()
+    stuck.chain(released).chain(missing).chain(returned).chain(drift).chain(alarms).collect()
 }
 
 /// The times of readings whose sender gave none: when they were received, each later than the one before, so that each

@@ -1,12 +1,15 @@
 //! What the pipeline counts, in Prometheus's types. The registry belongs to the service; nothing is global.
 
+mod drift;
 mod turbines;
 
 #[cfg(test)]
 mod tests;
 
+use crate::drift::DriftReport;
 use crate::events::Event;
 pub use crate::prediction_log::registered;
+use drift::DriftGauges;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
 use turbine_core::model::Model;
 use turbine_core::prediction::PredictionRecord;
@@ -25,6 +28,7 @@ pub struct Counters {
     pub unlogged: IntCounter,
     scores: Histogram,
     turbines: Turbines,
+    drift: DriftGauges,
     model_loaded: IntGauge,
     model_info: IntGaugeVec,
     pub(crate) reloads: IntCounter,
@@ -59,6 +63,7 @@ impl Counters {
             unlogged: counter("turbine_log_unlogged_total", "Predictions answered without being logged."),
             scores: registered(registry, Histogram::with_opts(scores.buckets(SCORE_BUCKETS.to_vec()))),
             turbines: Turbines::new(registry),
+            drift: DriftGauges::new(registry),
             model_loaded: gauge("turbine_model_loaded", "1 if there is a model to score with, 0 if not."),
             model_info: registered(registry, IntGaugeVec::new(info, &["model_version"])),
             reloads: counter("turbine_model_reloads_total", "Models that went into service after the start."),
@@ -108,10 +113,16 @@ impl Counters {
         }
     }
 
+    /// Notes how the newest readings compare with the training.
+    pub(crate) fn set_drift(&self, report: &DriftReport) {
+        self.drift.set(report);
+    }
+
     /// Notes the model in service.
     pub(crate) fn set_model(&self, model: &Model) {
         self.model_loaded.set(1);
         self.model_info.reset();
+        self.drift.reset();
         self.model_info.with_label_values(&[model.version()]).set(1);
     }
 }

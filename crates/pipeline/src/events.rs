@@ -3,6 +3,7 @@
 use crate::alarms::Alarm;
 use std::sync::Arc;
 use tokio::sync::broadcast;
+use turbine_core::drift::Comparison;
 use turbine_core::reading::TurbineId;
 
 /// Events that a follower may be behind; then it misses the oldest ones and is told how many.
@@ -58,6 +59,18 @@ pub enum Event {
         /// The feature.
         feature: String,
     },
+    /// The newest readings of all turbines together are distributed otherwise than in training.
+    DriftBegan {
+        /// The feature.
+        feature: String,
+        /// How they compare.
+        comparison: Comparison,
+    },
+    /// A feature that drifted does not any more, or another model went into service.
+    DriftEnded {
+        /// The feature.
+        feature: String,
+    },
     /// More than ten typical intervals have passed without a reading.
     TurbineSilent {
         /// The turbine.
@@ -96,6 +109,17 @@ impl Event {
             }
             Event::SensorReturned { turbine_id, feature } => {
                 tracing::info!(turbine = name(turbine_id), feature, "sensor no longer missing");
+            }
+            Event::DriftBegan { feature, comparison: Comparison { psi, ks, .. } } => {
+                tracing::warn!(
+                    feature,
+                    psi,
+                    ks,
+                    "drift began: its readings are distributed otherwise than in training"
+                );
+            }
+            Event::DriftEnded { feature } => {
+                tracing::info!(feature, "drift ended");
             }
             Event::TurbineSilent { turbine_id } => {
                 tracing::warn!(turbine = name(turbine_id), "turbine silent: no readings");

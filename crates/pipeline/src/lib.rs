@@ -9,6 +9,7 @@
 pub mod alarms;
 pub mod counters;
 pub mod decode;
+pub mod drift;
 pub mod events;
 pub mod fleet;
 pub mod group_commit;

@@ -13,6 +13,8 @@ pub struct Endpoints {
     pub health: Url,
     /// `GET /model/info`.
     pub model_info: Url,
+    /// `GET /drift`.
+    pub drift: Url,
 }
 
 /// Why a URL cannot be that of `/predict`.
@@ -58,6 +60,7 @@ impl Endpoints {
             batch: at(format!("{base}/predict/batch")),
             health: at(format!("{base}/health")),
             model_info: at(format!("{base}/model/info")),
+            drift: at(format!("{base}/drift")),
             predict: at(path.clone()),
         })
     }
@@ -95,6 +98,7 @@ mod tests {
             assert_eq!(endpoints.batch.as_str(), format!("{base}/predict/batch"));
             assert_eq!(endpoints.health.as_str(), format!("{base}/health"));
             assert_eq!(endpoints.model_info.as_str(), format!("{base}/model/info"));
+            assert_eq!(endpoints.drift.as_str(), format!("{base}/drift"));
         }
     }
 

@@ -7,6 +7,7 @@
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod drift;
 pub mod endpoints;
 pub mod error;
 pub mod feed;
@@ -16,7 +17,6 @@ pub mod outbox;
 pub mod retry;
 pub mod run;
 pub mod schedule;
-pub mod shift;
 mod shutdown;
 pub mod source;
 pub mod summary;

@@ -8,19 +8,8 @@ use turbine_core::feature::{Feature, FeatureError, FeatureSet, Range};
 pub struct ModelInfo {
     /// The model's features.
     pub features: FeatureSet,
-    /// The training distribution of each feature; `None` where the service does not report it.
-    pub training: Vec<Option<Moments>>,
     /// The model's version; empty if the service does not report it.
     pub version: String,
-}
-
-/// Mean and standard deviation of a feature, in its unit.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Moments {
-    /// The mean.
-    pub mean: f64,
-    /// The standard deviation, above 0.
-    pub std: f64,
 }
 
 #[derive(Deserialize)]
@@ -38,8 +27,6 @@ struct FeatureAnswer {
     #[serde(default)]
     unit: String,
     range: Option<Range>,
-    mean: Option<f64>,
-    std: Option<f64>,
 }
 
 /// Why an answer of `/model/info` is unusable.
@@ -65,13 +52,7 @@ impl ModelInfo {
             None => Feature::unbounded(name),
         };
         let set = FeatureSet::new(feature_names.into_iter().map(described).collect())?;
-        let moments = |name: &str| {
-            let feature = features.iter().find(|feature| feature.name == name)?;
-            let (mean, std) = (feature.mean?, feature.std?);
-            (mean.is_finite() && std > 0.0 && std.is_finite()).then_some(Moments { mean, std })
-        };
-        let training = set.names().map(moments).collect();
-        Ok(ModelInfo { features: set, training, version: model_version })
+        Ok(ModelInfo { features: set, version: model_version })
     }
 
     /// The feature names, separated by commas.
@@ -99,12 +80,11 @@ mod tests {
     fn only_names_are_required() {
         let info = ModelInfo::from_json(br#"{"model_type":"IsolationForest","feature_names":["a","b"]}"#).unwrap();
         assert_eq!(info.features, FeatureSet::from_names(["a", "b"]).unwrap());
-        assert_eq!(info.training, [None, None]);
         assert_eq!(info.feature_list(), "a, b");
     }
 
     #[test]
-    fn units_ranges_and_moments_are_matched_by_name() {
+    fn units_and_ranges_are_matched_by_name() {
         let info = ModelInfo::from_json(
             r#"{"feature_names":["a","b"],"model_version":"v1","features":[
                 {"name":"b","unit":"","range":null,"mean":1.5,"std":0},
@@ -114,7 +94,6 @@ mod tests {
         .unwrap();
         assert_eq!((info.features[0].label().as_str(), info.version.as_str()), ("a (°C)", "v1"));
         assert_eq!(info.features[0].range, Some(Range { min: 0.0, max: 9.0 }));
-        assert_eq!(info.training, [Some(Moments { mean: 2.5, std: 0.5 }), None]);
     }
 
     #[test]

@@ -112,17 +112,16 @@ fn a_signal_cancels_a_retry() {
 }
 
 #[test]
-fn an_endless_stream_reports_a_shift_while_it_runs() {
-    let mut model = turbine_model();
-    model["features"][2] = json!({"name": "sound_volume", "mean": 0.5, "std": 0.1});
-    let api = FakeApi::healthy(model);
+fn an_endless_stream_reports_drift_while_it_runs() {
+    let api = FakeApi::healthy(turbine_model());
+    *api.drift.lock().unwrap() = Some(support::two_drift());
     let mut running = Running::start(api.address, &["--interval", "0", "--quiet"]);
-    running.wait_for("[sender] note: sound_volume averages 0.6", 1);
+    running.wait_for("[sender] note: drift from the training data: sound_volume", 1);
     running.signal("INT");
     let run = running.end();
     assert_eq!(run.code, Some(0));
     // Once while it ran, once at the end.
-    assert_eq!(run.lines("[sender] note: sound_volume").len(), 2, "{}", run.stdout);
+    assert_eq!(run.lines("[sender] note: drift").len(), 2, "{}", run.stdout);
 }
 
 #[test]

@@ -227,18 +227,23 @@ fn variables_set_flags() {
 }
 
 #[test]
-fn a_shift_from_the_training_data_is_reported() {
-    let mut model = turbine_model();
-    // The stream's sound volume is N(0.6, 0.12), its temperature N(25, 3).
-    model["features"][2] = json!({"name": "sound_volume", "mean": 0.5, "std": 0.1});
-    model["features"][0] = json!({"name": "temperature", "mean": 25.0, "std": 5.0});
-    let api = FakeApi::healthy(model);
-    let run = Run::of(api.address, &["--count", "400", "--interval", "0", "--quiet", "--ndjson"]);
-    run.assert_counts(400, 0, 0, 0, 0);
-    let notes = run.lines("[sender] note");
-    assert_eq!(notes.len(), 1, "{notes:?}");
-    let start = "[sender] note: sound_volume averages 0.60, 1.0 standard deviations above the training mean 0.50";
-    assert!(notes[0].starts_with(start), "{notes:?}");
+fn drift_that_the_service_finds_is_noted_and_a_service_that_finds_none_is_no_trouble() {
+    let api = FakeApi::healthy(turbine_model());
+    let run = || Run::of(api.address, &["--count", "4", "--interval", "0", "--quiet"]);
+    let all_as_usual = json!({"features": [{"feature": "temperature", "psi": 0.1, "ks": 0.1, "drifting": false}]});
+    // Without such a path, without a drift, and with an answer of another kind.
+    for answer in [None, Some(all_as_usual), Some(json!({"features": "many"})), Some(json!([]))] {
+        *api.drift.lock().unwrap() = answer;
+        let run = run();
+        run.assert_counts(4, 0, 0, 0, 0);
+        assert_eq!((run.code, run.lines("[sender] note").len()), (Some(0), 0), "{}", run.stdout);
+    }
+    *api.drift.lock().unwrap() = Some(support::two_drift());
+    let run = run();
+    run.assert_counts(4, 0, 0, 0, 0);
+    let note = "[sender] note: drift from the training data: sound_volume (PSI 0.91), humidity (PSI 0.36); expect more \
+                false alarms";
+    assert_eq!(run.lines("[sender] note"), [note], "{}", run.stdout);
 }
 
 #[test]

@@ -80,6 +80,10 @@ enum Happening<'a> {
         turbine_id: &'a Option<TurbineId>,
         feature: &'a str,
     },
+    Drift {
+        feature: &'a str,
+        drifting: bool,
+    },
     Silent {
         turbine_id: &'a Option<TurbineId>,
     },
@@ -103,6 +107,8 @@ impl<'a> Happening<'a> {
             Event::SensorReleased { turbine_id, feature } => Some(Happening::Released { turbine_id, feature }),
             Event::SensorMissing { turbine_id, feature } => Some(Happening::Missing { turbine_id, feature }),
             Event::SensorReturned { turbine_id, feature } => Some(Happening::Returned { turbine_id, feature }),
+            Event::DriftBegan { feature, .. } => Some(Happening::Drift { feature, drifting: true }),
+            Event::DriftEnded { feature } => Some(Happening::Drift { feature, drifting: false }),
             Event::TurbineSilent { turbine_id } => Some(Happening::Silent { turbine_id }),
             Event::TurbineHeard { turbine_id } => Some(Happening::Heard { turbine_id }),
             Event::Model { version } => Some(Happening::Model { model_version: version }),
@@ -209,6 +215,7 @@ mod tests {
         let events = vec![
             Event::SensorStuck { turbine_id: turbine_id.clone(), feature: "a \"b\"\n".to_owned() },
             Event::TurbineSilent { turbine_id: None },
+            Event::DriftEnded { feature: "a".to_owned() },
             Event::Model { version: "m1".into() },
         ];
         let text = tick(id, &Changes { events, ..Changes::default() });
@@ -218,7 +225,7 @@ mod tests {
         let (now, _) = rest.split_once('"').unwrap();
         assert!(now.ends_with('Z') && now.parse::<Timestamp>().is_ok(), "{text}");
         let expected = format!(
-            r#"{{"now":"{now}","turbines":[],"alarms":[],"events":[{{"kind":"stuck","turbine_id":"T1","feature":"a \"b\"\n"}},{{"kind":"silent","turbine_id":null}},{{"kind":"model","model_version":"m1"}}]}}"#
+            r#"{{"now":"{now}","turbines":[],"alarms":[],"events":[{{"kind":"stuck","turbine_id":"T1","feature":"a \"b\"\n"}},{{"kind":"silent","turbine_id":null}},{{"kind":"drift","feature":"a","drifting":false}},{{"kind":"model","model_version":"m1"}}]}}"#
         );
         assert_eq!(text, format!("event: tick\nid: 7-12\ndata: {expected}\n\n"));
         assert_eq!("7-12".parse(), Ok(id));

@@ -851,7 +851,8 @@ function alarmsView(_, __, abort) {
 function modelView(_, __, abort) {
   const panels = element('div');
   const life = lifecycle(abort);
-  const whole = [element('div', { class: 'head' }, element('h1', { text: 'Model' })), life.whole, panels];
+  const drift = driftPanel(abort);
+  const whole = [element('div', { class: 'head' }, element('h1', { text: 'Model' })), life.whole, panels, drift.whole];
   let shownVersion;
   let due = Infinity;
 
@@ -869,6 +870,7 @@ function modelView(_, __, abort) {
 
   function update() {
     life.update();
+    drift.update();
     if (data.modelVersion === shownVersion && Date.now() < due) return;
     shownVersion = data.modelVersion;
     due = Infinity;
@@ -1077,6 +1079,87 @@ function shadowPanel(models, act) {
       element('tbody', {}, rows.map(([label, both, more]) => element('tr', {}, element('td', { text: label }),
         [both.service, both.shadow].map((count) => element('td', { class: 'number', text: count.toLocaleString('en') + more(count) })))))),
     end ? element('div', { class: 'buttons' }, end) : null);
+}
+
+// -------------------------------------------------------------------------------------------------------------- drift
+
+const DRIFT_EVERY = 5 * SECOND;
+
+/** How the newest readings compare with those of the training, feature by feature. */
+function driftPanel(abort) {
+  const body = element('div');
+  const whole = element('section', { class: 'panel', id: 'drift', 'aria-labelledby': 'drift-title' },
+    element('h2', { id: 'drift-title', text: 'Drift of the readings' }), body);
+  let due = 0;
+  let busy = false;
+
+  async function load() {
+    busy = true;
+    try {
+      const report = await askJson('/drift', abort);
+      body.replaceChildren(...(report.problem ? [element('p', { class: 'quiet', text: report.problem })] : driftOf(report)));
+      due = Date.now() + DRIFT_EVERY;
+    } catch (error) {
+      if (abort.aborted) return;
+      if (error.status) body.replaceChildren(element('p', { class: 'quiet', text: `Cannot show drift: ${error.message}` }));
+      due = Date.now() + 5 * SECOND;
+    } finally {
+      busy = false;
+    }
+  }
+
+  function update() {
+    if (!busy && Date.now() >= due) load();
+  }
+  return { whole, update };
+}
+
+function driftOf(report) {
+  const share = (value) => (value === null ? '–' : `${(100 * value).toFixed(1)} %`);
+  const readings = `The newest ${report.readings.toLocaleString('en')} readings against those of the training`;
+  return [
+    element('p', { class: 'quiet', text: `${readings}. Flagged as anomalies: ${share(report.anomaly_rate)}, expected ${share(report.expected_rate)}.` }),
+    element('div', { class: 'multiples' }, report.features.map(driftChart)),
+    element('p', { class: 'legend' },
+      element('span', { class: 'l-window', text: 'newest readings' }), element('span', { class: 'l-training', text: 'training' }),
+      element('span', { text: 'Each column is a range of values, low to high, with about a twentieth of the training.' })),
+  ];
+}
+
+/** What the figures say, in words. */
+function driftWords(feature) {
+  if (feature.drifting) return ['drifting since ', timeElement(feature.since)];
+  if (feature.values === 0) return ['no readings yet'];
+  return [feature.decided ? 'as in training' : 'too few readings to say'];
+}
+
+const MULTIPLE = { width: 320, height: 110, base: 92, left: 4 };
+
+/** One feature: a column for each range of values, as high as its share of the newest readings, under the training's line. */
+function driftChart(feature) {
+  const { width, height, base, left } = MULTIPLE;
+  const bins = feature.bins;
+  const high = Math.max(...bins.flatMap((bin) => [bin.training, bin.window ?? 0])) * 1.05;
+  const step = (width - 2 * left) / bins.length;
+  const x = (place) => (left + place * step).toFixed(1);
+  const y = (share) => (base - (share / high) * (base - 6)).toFixed(1);
+  const columns = bins.map((bin, place) => bin.window && drawn('rect', {
+    class: 'column', x: x(place), y: y(bin.window), width: Math.max(1, step - 1).toFixed(1), height: (base - y(bin.window)).toFixed(1),
+  }));
+  const line = bins.map((bin, place) => `${x(place)} ${y(bin.training)}L${x(place + 1)} ${y(bin.training)}`).join('L');
+  const ends = bins.slice(0, -1).map((bin) => bin.up_to);
+  const label = (place, anchor) => ends.length > 0
+    && drawn('text', { x: x(place + 1), y: height - 4, 'text-anchor': anchor, text: figure(ends[place]) });
+  const middle = Math.floor((ends.length - 1) / 2);
+  const labels = ends.length < 3 ? [label(0, 'start')] : [label(0, 'start'), label(middle, 'middle'), label(ends.length - 1, 'end')];
+  const words = driftWords(feature);
+  const figures = feature.psi === null ? '' : `PSI ${feature.psi.toFixed(2)}, KS ${feature.ks.toFixed(2)}`;
+  return element('figure', { class: 'multiple' },
+    element('figcaption', {}, element('strong', { text: feature.feature }), ' ',
+      element('span', { class: 'state', 'data-state': feature.drifting ? 'sensor' : feature.decided ? 'normal' : 'silent' }, words),
+      element('span', { class: 'quiet number', text: figures, title: 'Population stability index and Kolmogorov–Smirnov distance' })),
+    drawn('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${feature.feature}: shares of newest readings and of the training. ${figures}` },
+      columns.filter(Boolean), drawn('path', { class: 'training', d: `M${line}` }), labels.filter(Boolean)));
 }
 
 // -------------------------------------------------------------------------------------------------------------- views

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod answer;
+mod drift;
 mod events;
 mod health;
 mod lifecycle;
@@ -51,6 +52,7 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(turbine::turbine))
         .routes(routes!(turbine::history))
         .routes(routes!(alarms::alarms))
+        .routes(routes!(drift::drift))
         .routes(routes!(events::events))
         .routes(routes!(metrics::metrics))
         .split_for_parts();

@@ -9,13 +9,15 @@
 //! file depends on the time, the machine or the threads.
 //!
 //! Version 1 has neither `neighbours`, `calibration`, `monitor` nor `expectation`, and its `model_version` may lack the `m`.
-//! Such a model scores as it always did; it knows no surprisals and raises no alarms.
+//! Such a model scores as it always did; it knows no surprisals and raises no alarms. A file without `drift` says nothing of
+//! how the readings it was trained on were distributed.
 
 use super::error::{ModelError, invalid};
 use super::format::{FORMAT, FORMAT_VERSION};
 use super::{FeatureSummary, GoldenSet, Model, ModelParams, ModelParts, TrainingSummary, golden};
 use crate::atomic_file;
 use crate::detector::{Calibration, Detector, DetectorKind, Neighbours, NeighboursData};
+use crate::drift;
 use crate::explain::Expectation;
 use crate::feature::FeatureSet;
 use crate::forest::{Forest, ForestData};
@@ -58,6 +60,8 @@ struct Body {
     monitor: Option<MonitorSettings>,
     #[serde(default)]
     expectation: Option<Expectation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    drift: Option<drift::Reference>,
 }
 
 /// From scores to surprisals.
@@ -214,8 +218,8 @@ impl Body {
         };
         let monitor = Monitor::new(self.monitor.unwrap_or_else(MonitorSettings::unknown))
             .map_err(|error| invalid(&format!("monitor.{}", error.field), error.problem))?;
-        let expectation = self.expectation;
-        Ok(ModelParts { features, params, detector, threshold, training, golden, monitor, expectation })
+        let (expectation, drift) = (self.expectation, self.drift);
+        Ok(ModelParts { features, params, detector, threshold, training, golden, monitor, expectation, drift })
     }
 }
 
@@ -244,7 +248,7 @@ fn neighbours_of(data: NeighboursData, n_features: usize) -> Result<Neighbours, 
 }
 
 fn check(parts: &ModelParts) -> Result<(), ModelError> {
-    let ModelParts { features, params, detector, threshold, training, monitor, expectation, .. } = parts;
+    let ModelParts { features, params, detector, threshold, training, monitor, expectation, drift, .. } = parts;
     let forest = detector.isolation_forest();
     let n = features.len();
     check_share(params)?;
@@ -272,6 +276,9 @@ fn check(parts: &ModelParts) -> Result<(), ModelError> {
     if let Some(expectation) = expectation {
         expectation.check(n).map_err(|problem| invalid("expectation.precision", problem))?;
     }
+    if let Some(drift) = drift {
+        drift.check(n).map_err(|(field, problem)| invalid(&format!("drift.{field}"), problem))?;
+    }
     FeatureSummary::check(&training.features, features).map_err(|(field, problem)| invalid(&field, problem))?;
     golden::prove(parts)
 }
@@ -289,7 +296,8 @@ fn check_share(params: &ModelParams) -> Result<(), ModelError> {
 }
 
 fn text_of(parts: &ModelParts) -> String {
-    let ModelParts { features, params, detector, threshold, training, golden, monitor, expectation } = parts.clone();
+    let ModelParts { features, params, detector, threshold, training, golden, monitor, expectation, drift } =
+        parts.clone();
     let calibrations = |forest: &Calibration| Calibrations {
         forest: forest.clone(),
         distance: detector.distance_calibration().cloned(),
@@ -306,6 +314,7 @@ fn text_of(parts: &ModelParts) -> String {
         neighbours: detector.neighbours().map(|neighbours| neighbours.data().clone()),
         monitor: Some(monitor.settings().clone()),
         expectation,
+        drift,
     };
     serde_json::to_string(&body).expect("numbers, strings and lists have a JSON form")
 }

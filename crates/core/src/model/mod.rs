@@ -15,6 +15,7 @@ pub use summary::{FeatureSummary, SplitEvaluations, TrainingSummary};
 pub use watch::{Judgement, Observation};
 
 use crate::detector::{Detector, DetectorKind};
+use crate::drift;
 use crate::explain::Expectation;
 use crate::feature::FeatureSet;
 use crate::forest::Forest;
@@ -60,6 +61,8 @@ pub struct ModelParts {
     pub monitor: Monitor,
     /// What sensors are to be expected to read; `None` if the model was fitted elsewhere.
     pub expectation: Option<Expectation>,
+    /// What drift of the readings is measured against; `None` if the readings it was fitted to are not known.
+    pub drift: Option<drift::Reference>,
     /// What it was trained on and how well it did.
     pub training: TrainingSummary,
     /// Readings with the scores they must have.
@@ -108,6 +111,11 @@ impl Model {
     /// scaler's, unless the forest was fitted elsewhere: its scaler may say nothing of them.
     pub fn spread(&self) -> &StandardScaler {
         &self.spread
+    }
+
+    /// What drift of the readings is measured against; `None` if the readings it was fitted to are not known.
+    pub fn drift(&self) -> Option<&drift::Reference> {
+        self.parts.drift.as_ref()
     }
 
     /// Scores above it are anomalies.

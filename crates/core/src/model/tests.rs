@@ -110,7 +110,7 @@ fn every_edit_is_refused_with_the_field_and_the_remedy() {
 #[test]
 fn every_edit_of_what_watches_in_time_is_refused_with_the_field_and_the_remedy() {
     type Edit = fn(&mut Value);
-    let cases: [(&str, Edit); 21] = [
+    let cases: [(&str, Edit); 23] = [
         ("field `calibration.forest.mean_excess` is 0", |model| {
             model["calibration"]["forest"]["mean_excess"] = json!(0.0)
         }),
@@ -144,6 +144,8 @@ fn every_edit_of_what_watches_in_time_is_refused_with_the_field_and_the_remedy()
             model["monitor"]["longest_unchanged"] = json!([1]);
         }),
         ("field `expectation.precision` must be", |model| model["expectation"]["precision"][0] = json!(0.0)),
+        ("field `drift.expected_rate` is 2", |model| model["drift"]["expected_rate"] = json!(2.0)),
+        ("field `drift.features[1].upper` must be", |model| model["drift"]["features"][1]["upper"] = json!([1.0])),
     ];
     let whole: Value = serde_json::from_str(&IN_TIME.to_json()).unwrap();
     assert_eq!(Model::from_json(&IN_TIME.to_json()).unwrap(), *IN_TIME);
@@ -180,7 +182,7 @@ fn a_golden_reading_proves_each_part_by_itself() {
 fn files_of_the_first_format_still_load() {
     let mut file: Value = serde_json::from_str(&MODEL.to_json()).unwrap();
     let body = file["model"].as_object_mut().unwrap();
-    for field in ["calibration", "neighbours", "monitor", "expectation"] {
+    for field in ["calibration", "neighbours", "monitor", "expectation", "drift"] {
         body.remove(field);
     }
     for golden in body["golden"]["readings"].as_array_mut().unwrap() {
@@ -210,6 +212,7 @@ fn files_of_the_first_format_still_load() {
     let judgement = old.step(&mut TurbineState::default(), &observation);
     assert_eq!((judgement.surprisal, judgement.smoothed_surprisal, judgement.in_alarm), (None, None, false));
     assert_eq!(old.explain_reading(&TurbineState::default(), jiff::Timestamp::UNIX_EPOCH, &values), None);
+    assert_eq!(old.drift(), None);
     // Saved again, it is of the present format.
     assert_eq!(Model::from_json(&old.to_json()).unwrap().score(&values), old.score(&values));
 }

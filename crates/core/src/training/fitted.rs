@@ -92,6 +92,11 @@ impl Fitted {
         })
     }
 
+    /// The share of the scores that a threshold by contamination is measured on which is above `threshold`.
+    pub(super) fn expected_rate(&self, threshold: f64) -> f64 {
+        share_above(&self.reference_scores, threshold)
+    }
+
     /// The monitor of a model that was fitted, calibrated, to the normal readings of `dataset`.
     pub(super) fn monitor(&self, dataset: &Dataset, params: &TrainingParams) -> Result<Monitor, TrainingError> {
         let surprisals = self.held_out.as_ref().map(|held_out| held_out.surprisals(&self.detector));
@@ -152,6 +157,11 @@ pub(super) fn smoothed(dataset: &Dataset) -> Vec<f64> {
         let _ = monitor.arrive(&mut states[turbine], time, values, smoothed);
     }
     smoothed
+}
+
+/// The share of scores that is above `threshold`; there is at least one score.
+pub(super) fn share_above(scores: &[f64], threshold: f64) -> f64 {
+    scores.iter().filter(|&&score| score > threshold).count() as f64 / scores.len() as f64
 }
 
 fn scores(detector: &Detector, dataset: &Dataset) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! Calibrating a forest that was fitted elsewhere.
 
-use super::{TrainingError, TrainingParams, enough, fitted};
+use super::{TrainingError, TrainingParams, drift_reference, enough, fitted};
 use crate::dataset::Dataset;
 use crate::detector::{Calibration, Detector, DetectorKind};
 use crate::explain::Expectation;
@@ -44,10 +44,11 @@ pub fn calibrate(model: &Model, dataset: &Dataset, params: &TrainingParams) -> R
         },
     )?;
     let expectation = Expectation::fit(normal.readings(), &spread);
+    let drift = Some(drift_reference(&normal, fitted::share_above(&scores, model.threshold())));
     let training = TrainingSummary {
         rows: normal.len() as u64,
         features: FeatureSummary::of(&normal, &spread),
         ..model.training().clone()
     };
-    Ok(Model::new(ModelParts { detector, monitor, expectation, golden, training, ..model.parts().clone() })?)
+    Ok(Model::new(ModelParts { detector, monitor, expectation, golden, drift, training, ..model.parts().clone() })?)
 }

@@ -14,6 +14,7 @@ pub use import::calibrate;
 
 use crate::dataset::{Dataset, Splits};
 use crate::detector::DetectorKind;
+use crate::drift;
 use crate::evaluation::Evaluation;
 use crate::explain::Expectation;
 use crate::forest::ForestParams;
@@ -222,10 +223,16 @@ fn model(
         },
         monitor: fitted.monitor(dataset, params)?,
         expectation: Expectation::fit(dataset.readings(), scaler),
+        drift: Some(drift_reference(dataset, fitted.expected_rate(threshold))),
         golden,
         threshold,
         detector: fitted.detector,
     })?)
+}
+
+/// What drift is measured against, given the share of the readings of `dataset` that is flagged.
+fn drift_reference(dataset: &Dataset, expected_rate: f64) -> drift::Reference {
+    drift::Reference::fit(dataset.readings(), dataset.features().len(), dataset.times().is_some(), expected_rate)
 }
 
 /// Takes a difference for rounding; NaN is none.

@@ -4,6 +4,7 @@
 //! restart that reads the log from its beginning ends in the same state, and a reading that was refused leaves no trace.
 
 mod alarm;
+mod drift;
 mod restore;
 mod snapshot;
 mod turbine;
@@ -13,6 +14,7 @@ mod window;
 mod tests;
 
 pub use alarm::LoggedAlarm;
+pub use drift::{Drift, DriftChange};
 pub use restore::{Restored, restore};
 pub use snapshot::Snapshot;
 pub use turbine::{Turbine, TurbineStatus};
@@ -35,6 +37,8 @@ pub struct FleetConfig {
     pub max_turbines: NonZeroUsize,
     /// Rows of named turbines that a repeated reading is compared with; 0 = none.
     pub dedupe_window: usize,
+    /// Newest rows, of all turbines together, that are compared with the training for drift; at least 1.
+    pub drift_window: usize,
 }
 
 /// The state of all turbines. Readings that name no turbine count as those of one turbine without a name.
@@ -42,6 +46,7 @@ pub struct Fleet {
     /// The turbine with the newest row first.
     turbines: LruCache<Option<TurbineId>, Turbine>,
     window: Window,
+    drift: Drift,
     /// Rows that were folded, since this fleet was made.
     rows: u64,
     /// The version of the newest row, shared by all rows that name it.
@@ -56,13 +61,16 @@ pub struct Folded {
     /// The alarms that it raised or cleared, in this order: that of a turbine that was forgotten for a new one, and that of
     /// its own turbine.
     pub alarms: Vec<LoggedAlarm>,
+    /// Where drift began or ended.
+    pub drift: Vec<DriftChange>,
 }
 
 impl Folded {
     /// Whether anybody needs to be told.
     pub(crate) fn is_news(&self) -> bool {
         let Step { newly_stuck, released, newly_missing, returned, .. } = self.step;
-        !self.alarms.is_empty() || !newly_stuck.union(released).union(newly_missing).union(returned).is_empty()
+        !(self.alarms.is_empty() && self.drift.is_empty())
+            || !newly_stuck.union(released).union(newly_missing).union(returned).is_empty()
     }
 }
 
@@ -85,25 +93,28 @@ impl Fleet {
         Fleet {
             turbines: LruCache::new(config.max_turbines),
             window: Window::new(config.dedupe_window),
+            drift: Drift::new(config.drift_window),
             rows: 0,
             model_version: Arc::from(""),
         }
     }
 
     /// Takes in one row of the log, and remembers its fingerprint if the reading may come again. Says what the row changed.
-    pub fn fold(&mut self, record: &PredictionRecord, fingerprint: Option<Fingerprint>, monitor: &Monitor) -> Folded {
+    /// `model` is the one that scored the reading or, of rows before the start, the one in service.
+    pub fn fold(&mut self, record: &PredictionRecord, fingerprint: Option<Fingerprint>, model: &Model) -> Folded {
         self.remember(record, fingerprint);
+        let (drift, monitor) = (self.drift.fold(record, model), model.monitor());
         self.rows += 1;
         let model_version = Arc::clone(&self.model_version);
         if let Some(turbine) = self.turbines.get_mut(&record.turbine_id) {
             let (step, alarm) = turbine.fold(record, model_version, monitor);
-            return Folded { step, alarms: alarm.into_iter().collect() };
+            return Folded { step, alarms: alarm.into_iter().collect(), drift };
         }
         let mut turbine = Turbine::default();
         let (step, alarm) = turbine.fold(record, model_version, monitor);
         let forgotten = self.turbines.push(record.turbine_id.clone(), turbine);
         let forgotten = forgotten.and_then(|(id, turbine)| turbine.forgotten_alarm(&id));
-        Folded { step, alarms: forgotten.into_iter().chain(alarm).collect() }
+        Folded { step, alarms: forgotten.into_iter().chain(alarm).collect(), drift }
     }
 
     /// The alarms that are running.
@@ -145,6 +156,11 @@ impl Fleet {
     /// The window of rows that a repeated reading is compared with.
     pub fn window(&self) -> &Window {
         &self.window
+    }
+
+    /// Drift of the newest rows.
+    pub(crate) fn drift(&self) -> &Drift {
+        &self.drift
     }
 
     /// The state of up to `limit` turbines whose names come after `after`, by name; the nameless one comes first.

@@ -3,7 +3,6 @@
 use super::{Fleet, FleetConfig, LoggedAlarm, Snapshot};
 use std::path::Path;
 use turbine_core::model::Model;
-use turbine_core::monitor::Monitor;
 use turbine_core::prediction::{LogError, LogPosition, LogReader, last_rows};
 
 /// A fleet as the log has it.
@@ -37,7 +36,7 @@ pub fn restore(path: &Path, model: &Model, config: FleetConfig, alarm_rows: u64)
         None
     });
     let Some(snapshot) = snapshot else {
-        return fold(LogReader::open(path)?, Fleet::new(config), None, model.monitor());
+        return fold(LogReader::open(path)?, Fleet::new(config), None, model);
     };
     let mut restored = restore_from(&snapshot, path, model, config, config.dedupe_window)?;
     if restored.fleet.window.len() < config.dedupe_window && restored.rows_read >= config.dedupe_window as u64 {
@@ -55,14 +54,14 @@ fn restore_from(
     window_rows: usize,
 ) -> Result<Restored, LogError> {
     let mut fleet = Fleet::new(config);
-    snapshot.restore_into(&mut fleet);
+    snapshot.restore_into(&mut fleet, model);
     let state_from = snapshot.position();
     let window_from = last_rows(path, window_rows).map_err(|cause| LogError::Io { path: path.to_owned(), cause })?;
     let reader = match window_from {
         Some(window_from) => LogReader::open_from(path, window_from.min(state_from))?,
         None => LogReader::open(path)?,
     };
-    let restored = fold(reader, fleet, Some(state_from), model.monitor())?;
+    let restored = fold(reader, fleet, Some(state_from), model)?;
     Ok(Restored { alarm_rows: snapshot.alarm_rows(), ..restored })
 }
 
@@ -71,7 +70,7 @@ fn fold(
     mut reader: LogReader,
     mut fleet: Fleet,
     state_from: Option<LogPosition>,
-    monitor: &Monitor,
+    model: &Model,
 ) -> Result<Restored, LogError> {
     let mut rows_read = 0;
     let mut alarms = Vec::new();
@@ -84,7 +83,7 @@ fn fold(
         if state_from.is_some() && reader.position() <= state_from {
             fleet.remember(&record, fingerprint);
         } else {
-            alarms.append(&mut fleet.fold(&record, fingerprint, monitor).alarms);
+            alarms.append(&mut fleet.fold(&record, fingerprint, model).alarms);
         }
     }
     Ok(Restored { fleet, rows_read, from_snapshot: state_from.is_some(), alarm_rows: 0, alarms })

@@ -1,5 +1,6 @@
 //! The turbines' state as a file, so that a start need not read a log of any length.
 
+use super::drift::{Drift, DriftState};
 use super::{Fleet, FleetConfig, Turbine};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -9,11 +10,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use turbine_core::atomic_file;
 use turbine_core::feature::FeatureSet;
+use turbine_core::model::Model;
 use turbine_core::prediction::{LogPosition, log_files};
 use turbine_core::reading::TurbineId;
 
 /// The newest format that is read, and the one that is written.
-const FORMAT_VERSION: u32 = 4;
+const FORMAT_VERSION: u32 = 5;
 
 /// How many bytes before the position are compared with the log: more than the longest row of most logs.
 const COMPARED: u64 = 1024;
@@ -32,6 +34,7 @@ pub struct Snapshot {
     alarm_rows: u64,
     /// The turbine with the oldest row first.
     turbines: Vec<(Option<TurbineId>, Turbine)>,
+    drift: DriftState,
 }
 
 /// The file: the snapshot, and the SHA-256 of its text.
@@ -74,6 +77,7 @@ impl Snapshot {
             before: String::new(),
             alarm_rows,
             turbines,
+            drift: fleet.drift.state(),
         }
     }
 
@@ -119,6 +123,9 @@ impl Snapshot {
         if snapshot.max_turbines != config.max_turbines.get() {
             return Err(SnapshotError::OtherSettings("--max-turbines"));
         }
+        if snapshot.drift.capacity != config.drift_window {
+            return Err(SnapshotError::OtherSettings("--drift-window"));
+        }
         if snapshot.alarm_rows > alarm_rows {
             return Err(SnapshotError::FewerAlarms { expected: snapshot.alarm_rows, found: alarm_rows });
         }
@@ -138,7 +145,9 @@ impl Snapshot {
         self.alarm_rows
     }
 
-    pub(super) fn restore_into(&self, fleet: &mut Fleet) {
+    /// Puts the state into a fleet of which nothing is known, given the model in service.
+    pub(super) fn restore_into(&self, fleet: &mut Fleet, model: &Model) {
+        fleet.drift = Drift::resume(&self.drift, model);
         for (id, turbine) in &self.turbines {
             fleet.turbines.push(id.clone(), turbine.clone());
         }

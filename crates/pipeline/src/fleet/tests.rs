@@ -18,7 +18,7 @@ use turbine_core::sensors::Gaps;
 use turbine_core::training::{TrainingParams, train};
 
 fn config(max_turbines: usize, dedupe_window: usize) -> FleetConfig {
-    FleetConfig { max_turbines: NonZeroUsize::new(max_turbines).unwrap(), dedupe_window }
+    FleetConfig { max_turbines: NonZeroUsize::new(max_turbines).unwrap(), dedupe_window, drift_window: 60 }
 }
 
 /// A model of one feature, a reading every ten seconds.
@@ -59,16 +59,16 @@ fn fingerprint(fleet: &Fleet, record: &PredictionRecord) -> Option<Fingerprint> 
 
 fn fold(fleet: &mut Fleet, record: &PredictionRecord) {
     let fingerprint = fingerprint(fleet, record);
-    fleet.fold(record, fingerprint, MODEL.monitor());
+    fleet.fold(record, fingerprint, &MODEL);
 }
 
 type Known = (Option<TurbineId>, Turbine);
 
 /// Everything a fleet knows, the order of forgetting included, and what it says of repeated readings.
-fn everything(fleet: &Fleet, asked: &[PredictionRecord]) -> (Vec<Known>, Vec<Option<Verdict>>) {
+fn everything(fleet: &Fleet, asked: &[PredictionRecord]) -> (Vec<Known>, Vec<Option<Verdict>>, Drift) {
     let turbines = fleet.turbines.iter().map(|(id, turbine)| (id.clone(), turbine.clone())).collect();
     let verdict = |record| fleet.window.find(fingerprint(fleet, record)?).cloned();
-    (turbines, asked.iter().map(verdict).collect())
+    (turbines, asked.iter().map(verdict).collect(), fleet.drift.clone())
 }
 
 struct Place {
@@ -197,7 +197,10 @@ proptest! {
         let mut live = Fleet::new(settings);
         let mut records = Vec::new();
         for (turbine, second, value) in rows {
-            let record = record(turbine, second, f64::from(value));
+            let mut record = record(turbine, second, f64::from(value));
+            if value < 9 {
+                record.model_version = Arc::clone(MODEL.version());
+            }
             // A reading that is remembered is not logged again.
             if fingerprint(&live, &record).is_some_and(|known| live.window.find(known).is_some()) {
                 continue;

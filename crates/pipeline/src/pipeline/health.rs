@@ -44,6 +44,9 @@ impl Pipeline {
         let counters = &self.0.counters;
         counters.log_queue_rows.set(gauge(status.rows) + self.0.log_telemetry.buffered_rows.get());
         let Some(model) = self.0.slot.model() else { return };
+        if let Ok(report) = self.drift() {
+            counters.set_drift(&report);
+        }
         let fleet = self.0.fleet.read();
         counters.turbines_known.set(gauge(fleet.len() as u64));
         let census = fleet.census(model.monitor(), Timestamp::now());

@@ -1,5 +1,6 @@
 //! The one way in: check → score → the turbine's state → log → count → tell.
 
+mod drift;
 mod follower;
 mod health;
 mod open;

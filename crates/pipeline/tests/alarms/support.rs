@@ -55,7 +55,11 @@ impl Place {
             log: LogConfig { path, sync, max_bytes: NonZeroU64::new(20_000), max_age: None, keep: None },
             log_policy: LogPolicy::Required,
             max_queue_bytes: 8 << 20,
-            fleet: FleetConfig { max_turbines: NonZeroUsize::new(100).unwrap(), dedupe_window: 1_000 },
+            fleet: FleetConfig {
+                max_turbines: NonZeroUsize::new(100).unwrap(),
+                dedupe_window: 1_000,
+                drift_window: 1_000,
+            },
             missing_values: MissingValues::Refuse,
             time_limit: Duration::from_secs(60),
             shadow: None,

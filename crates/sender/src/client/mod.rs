@@ -10,6 +10,7 @@ pub use deliver::{Answered, Retry};
 pub use wire::WireFormat;
 
 use crate::config::{ApiKey, Config};
+use crate::drift::Drift;
 use crate::endpoints::Endpoints;
 use crate::error::SenderError;
 use crate::model_info::{Health, ModelInfo};
@@ -17,6 +18,10 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Response, Url, redirect};
 use std::error::Error;
 use std::time::Duration;
+use tokio::time::timeout;
+
+/// Time for `/drift` to be answered: readings wait meanwhile.
+const DRIFT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An HTTP client with the API's URLs and the format of requests.
 #[derive(Debug)]
@@ -88,6 +93,12 @@ impl Client {
         }
         let body = response.bytes().await.map_err(|error| self.fault(&error))?;
         ModelInfo::from_json(&body).map_err(|error| Fault::permanent(error.to_string()))
+    }
+
+    /// Requests `/drift`. `None` if the service knows no drift or does not answer soon: nothing depends on it.
+    pub async fn drift(&self) -> Option<Drift> {
+        let (status, body) = timeout(DRIFT_TIMEOUT, self.get(&self.endpoints.drift)).await.ok()?.ok()?;
+        (status == 200).then(|| serde_json::from_slice(&body).ok())?
     }
 
     async fn get(&self, url: &Url) -> Result<(u16, Vec<u8>), String> {

@@ -39,10 +39,10 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
         started = start::start(config, &client, &mut lines, note) => Some(started?),
     };
     let Some(Started { mut outbox, model, resumed }) = started else {
-        return Ok(Stream::new(config, &client, lines, None).finish(None, true)?);
+        return Ok(Stream::new(config, &client, lines, None).finish(None, true).await?);
     };
     let mut stream = Stream::new(config, &client, lines, model);
-    stream.watch(outbox.source())?;
+    stream.check(outbox.source())?;
     let mut progress = Progress::new(config);
 
     let (stop, stopped) = watch::channel(false);
@@ -110,7 +110,7 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
     }
     drop(progress);
     let is_through = deadline.is_none() && !stream.is_aborted() && outbox.is_through();
-    let report = stream.finish(Some(&outbox), is_through)?;
+    let report = stream.finish(Some(&outbox), is_through).await?;
     if is_through {
         outbox.forget()?;
     }

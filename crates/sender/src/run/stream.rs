@@ -7,16 +7,17 @@ use crate::feed::Delivery;
 use crate::lines::Lines;
 use crate::model_info::ModelInfo;
 use crate::outbox::Outbox;
-use crate::shift::ShiftWatch;
-use crate::source::{Phase, Source};
+use crate::source::Source;
 use crate::summary::Report;
 use crate::tally::Tally;
 use std::io::{self, Write};
 use std::time::Instant;
 use turbine_core::dataset::SkippedRows;
 
-/// An endless stream is compared with the training data after this many normal readings, and again at its end.
-const FIRST_COMPARISON: u64 = 200;
+/// While an endless stream runs, the service is asked for drift after each so many answers, up to the last question or until
+/// there is some. Every stream asks at its end.
+const DRIFT_QUESTIONS: u64 = 250;
+const LAST_DRIFT_QUESTION: u64 = 1_000;
 
 pub(super) struct Stream<'a, W> {
     pub(super) lines: Lines<W>,
@@ -28,8 +29,8 @@ pub(super) struct Stream<'a, W> {
     answered: u64,
     model: Option<ModelInfo>,
     requested_again: bool,
-    shift: Option<ShiftWatch>,
-    first_comparison: bool,
+    /// After how many answers the service is asked for drift.
+    drift_question: Option<u64>,
     aborted_by: Option<SenderError>,
     is_recorded: bool,
     outage_since: Option<Instant>,
@@ -52,23 +53,21 @@ impl<'a, W: Write> Stream<'a, W> {
             answered: 0,
             model,
             requested_again: false,
-            shift: None,
-            first_comparison: config.is_endless(),
+            drift_question: config.is_endless().then_some(DRIFT_QUESTIONS),
             aborted_by: None,
             is_recorded: config.replay.is_some(),
             outage_since: None,
         }
     }
 
-    /// Starts to compare the source with the model's training data, if the model is known.
-    pub(super) fn watch(&mut self, source: &Source) -> Result<(), SenderError> {
+    /// Checks that the source provides what the model reads, if the model is known.
+    pub(super) fn check(&mut self, source: &Source) -> Result<(), SenderError> {
         let Some(model) = &self.model else { return Ok(()) };
         let provided = source.features();
         if !model.features.names().all(|name| provided.names().any(|other| other == name)) {
             let simulated = provided.names().collect::<Vec<_>>().join(", ");
             return Err(SenderError::NotSimulated { model: model.feature_list(), simulated });
         }
-        self.shift = Some(ShiftWatch::new(model, provided));
         Ok(())
     }
 
@@ -112,16 +111,10 @@ impl<'a, W: Write> Stream<'a, W> {
             self.note_recovery()?;
         }
         self.lines.answered(done)?;
-        if let Some(shift) = &mut self.shift {
-            for (reading, answer) in done.delivery.readings.iter().zip(&done.answers) {
-                if matches!(answer.verdict, Verdict::Scored { .. }) && reading.phase != Some(Phase::Event) {
-                    shift.add(&reading.values, reading.is_anomaly);
-                }
-            }
-            if self.first_comparison && shift.readings() >= FIRST_COMPARISON {
-                self.first_comparison = false;
-                self.note_shifts()?;
-            }
+        if self.drift_question.is_some_and(|question| self.answered >= question) {
+            let found = self.note_drift().await?;
+            let next = self.answered + DRIFT_QUESTIONS;
+            self.drift_question = (!found && next <= LAST_DRIFT_QUESTION).then_some(next);
         }
         if self.model.is_none() && !self.requested_again && done.answers.iter().any(is_answered) {
             self.requested_again = true;
@@ -136,7 +129,7 @@ impl<'a, W: Write> Stream<'a, W> {
             Ok(model) => {
                 self.lines.model(&model)?;
                 self.model = Some(model);
-                if let Err(error) = self.watch(source) {
+                if let Err(error) = self.check(source) {
                     self.abort(error);
                 }
                 Ok(())
@@ -162,23 +155,28 @@ impl<'a, W: Write> Stream<'a, W> {
         }
     }
 
-    /// One line, whatever the number of features.
-    fn note_shifts(&mut self) -> io::Result<()> {
-        let Some(shift) = &self.shift else { return Ok(()) };
-        shift.note().map_or(Ok(()), |shifts| self.lines.note(format_args!("note: {shifts}")))
+    /// Says if the service's readings drift, in one line, and whether they do. A service that cannot say is no trouble.
+    async fn note_drift(&mut self) -> io::Result<bool> {
+        let note = self.client.drift().await.and_then(|drift| drift.note());
+        if let Some(note) = &note {
+            self.lines.note(format_args!("note: {note}"))?;
+        }
+        Ok(note.is_some())
     }
 
     /// Prints the summary. Readings still unanswered count as unsent.
     ///
     /// `is_through`: whether nothing is left for another run.
-    pub(super) fn finish(mut self, outbox: Option<&Outbox>, is_through: bool) -> io::Result<Report> {
+    pub(super) async fn finish(mut self, outbox: Option<&Outbox>, is_through: bool) -> io::Result<Report> {
         let kept = outbox.and_then(Outbox::kept);
         let unanswered = self.dispatched - self.answered;
         if unanswered > 0 {
             self.lines.note(format_args!("{unanswered} readings were in flight and got no answer in time"))?;
             self.tally.unsent += unanswered;
         }
-        self.note_shifts()?;
+        if self.answered > 0 && self.outage_since.is_none() {
+            self.note_drift().await?;
+        }
         let alarms = std::mem::take(&mut self.tally.alarms).finish();
         let report = Report {
             alarms,

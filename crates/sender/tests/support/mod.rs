@@ -47,6 +47,8 @@ pub struct FakeApi {
     pub scored: Arc<Mutex<Vec<Value>>>,
     /// The requests for predictions.
     pub requests: Arc<Mutex<Vec<Arc<Request>>>>,
+    /// The answer to `/drift`; without one it is 404.
+    pub drift: Arc<Mutex<Option<Value>>>,
 }
 
 impl FakeApi {
@@ -60,15 +62,16 @@ impl FakeApi {
         model: Value,
         behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let api = FakeApi { address: listener.local_addr().unwrap(), scored: Arc::default(), requests: Arc::default() };
-        let (scored, requests) = (Arc::clone(&api.scored), Arc::clone(&api.requests));
+        let address = listener.local_addr().unwrap();
+        let api = FakeApi { address, scored: Arc::default(), requests: Arc::default(), drift: Arc::default() };
+        let (scored, requests, drift) = (Arc::clone(&api.scored), Arc::clone(&api.requests), Arc::clone(&api.drift));
         let behaviour: Arc<Behaviour> = Arc::new(behaviour);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (scored, requests) = (Arc::clone(&scored), Arc::clone(&requests));
-                let (behaviour, model) = (Arc::clone(&behaviour), model.clone());
+                let (behaviour, model, drift) = (Arc::clone(&behaviour), model.clone(), Arc::clone(&drift));
                 // Ends when the client closes the connection.
-                thread::spawn(move || serve(stream.unwrap(), &scored, &requests, &*behaviour, &model));
+                thread::spawn(move || serve(stream.unwrap(), &scored, &requests, &*behaviour, &model, &drift));
             }
         });
         api
@@ -98,6 +101,7 @@ fn serve(
     requests: &Mutex<Vec<Arc<Request>>>,
     behaviour: &Behaviour,
     model: &Value,
+    drift: &Mutex<Option<Value>>,
 ) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     loop {
@@ -115,6 +119,10 @@ fn serve(
         match path.as_str() {
             "/health" => answer(&mut stream, 200, "", &json!({"status": "healthy", "model_loaded": true}).to_string())?,
             "/model/info" => answer(&mut stream, 200, "", &model.to_string())?,
+            "/drift" => match &*drift.lock().unwrap() {
+                Some(drift) => answer(&mut stream, 200, "", &drift.to_string())?,
+                None => answer(&mut stream, 404, "", &json!({"error": "no such path: /drift"}).to_string())?,
+            },
             _ => {
                 let ndjson = headers["content-type"] == "application/x-ndjson";
                 let readings = readings(&path, ndjson, &body);
@@ -196,11 +204,20 @@ fn answer(stream: &mut TcpStream, status: u16, headers: &str, body: &str) -> Opt
     stream.write_all((head + body).as_bytes()).ok()
 }
 
-/// A model of the default turbine with such a large spread that no shift is reported.
+/// A model of the default turbine.
 pub fn turbine_model() -> Value {
-    let feature = |name: &str| json!({"name": name, "unit": "", "range": null, "mean": 0.0, "std": 1e9});
+    let feature = |name: &str| json!({"name": name, "unit": "", "range": null, "mean": 0.0, "std": 1.0});
     let names = ["temperature", "humidity", "sound_volume"];
     json!({"feature_names": names, "features": names.map(feature), "model_version": "0123456789ab"})
+}
+
+/// An answer to `/drift`: sound volume and humidity drift.
+pub fn two_drift() -> Value {
+    let feature =
+        |name: &str, psi: f64, drifting: bool| json!({"feature": name, "psi": psi, "ks": 0.2, "drifting": drifting});
+    let features =
+        [feature("temperature", 0.02, false), feature("humidity", 0.36, true), feature("sound_volume", 0.91, true)];
+    json!({"readings": 1000, "features": features, "anomaly_rate": 0.07, "expected_rate": 0.05})
 }
 
 /// A model of the features `a` and `b`.
