@@ -23,6 +23,8 @@ pub enum Event {
     AlarmRaised(Arc<Alarm>),
     /// An alarm was cleared.
     AlarmCleared(Arc<Alarm>),
+    /// Somebody did something with an alarm, running or past; here it is as it is now.
+    AlarmHandled(Arc<Alarm>),
     /// The value of a sensor has not changed for far longer than ever in training.
     SensorStuck {
         /// The turbine.
@@ -96,7 +98,8 @@ impl Event {
             Event::TurbineHeard { turbine_id } => {
                 tracing::info!(turbine = name(turbine_id), "turbine no longer silent");
             }
-            Event::Model { .. } => {}
+            // Who did what is logged by the committer.
+            Event::AlarmHandled(_) | Event::Model { .. } => {}
         }
     }
 }

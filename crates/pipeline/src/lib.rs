@@ -24,8 +24,8 @@ mod submission;
 mod watched;
 
 pub use pipeline::{
-    Changes, Follower, Health, OpenError, Overview, Pipeline, PipelineConfig, ReloadError, Reloaded, SubmitError,
-    TurbineDetail, TurbineToday,
+    Changes, Follower, HandleError, Health, OpenError, Overview, Pipeline, PipelineConfig, ReloadError, Reloaded,
+    SubmitError, TurbineDetail, TurbineToday,
 };
 pub use prediction_log::{LogConfig, LogPolicy, LogSync};
 pub use slot::ModelSlot;

@@ -1,5 +1,6 @@
 //! What became of each alarm.
 
+use super::id::AlarmId;
 use super::row::{ActionKind, AlarmEvent};
 use super::rows::{AlarmRows, Begun};
 use crate::reading::TurbineId;
@@ -60,7 +61,7 @@ pub fn alarm_episodes(path: &Path) -> Result<Vec<AlarmEpisode>, AlarmLogError> {
     let mut episodes = BTreeMap::new();
     for row in rows {
         let row = row.map_err(io)?;
-        let (cleared, is_false) = episodes.entry((row.turbine_id, row.raised)).or_insert((None, false));
+        let (cleared, is_false) = episodes.entry(row.id).or_insert((None, false));
         match row.event {
             AlarmEvent::Changed(state) => *cleared = state.cleared.or(*cleared),
             AlarmEvent::Handled(action) => match action.kind {
@@ -70,6 +71,7 @@ pub fn alarm_episodes(path: &Path) -> Result<Vec<AlarmEpisode>, AlarmLogError> {
             },
         }
     }
-    let episode = |((turbine_id, raised), (cleared, is_false))| AlarmEpisode { turbine_id, raised, cleared, is_false };
+    let episode =
+        |(AlarmId { turbine_id, raised }, (cleared, is_false))| AlarmEpisode { turbine_id, raised, cleared, is_false };
     Ok(episodes.into_iter().map(episode).collect())
 }

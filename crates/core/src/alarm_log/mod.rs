@@ -4,6 +4,7 @@
 //! nothing else says.
 
 mod episode;
+mod id;
 mod line;
 mod row;
 mod rows;
@@ -12,8 +13,7 @@ mod rows;
 mod tests;
 
 pub use episode::{AlarmEpisode, AlarmLogError, alarm_episodes};
+pub use id::{AlarmId, AlarmIdError};
 pub use line::{Line, LineError};
-pub use row::{
-    ActionKind, AlarmAction, AlarmEvent, AlarmFormat, AlarmRow, AlarmState, CommentText, PersonName, alarm_id,
-};
+pub use row::{ActionKind, AlarmAction, AlarmEvent, AlarmFormat, AlarmRow, AlarmState, CommentText, PersonName};
 pub use rows::{AlarmRows, Begun};

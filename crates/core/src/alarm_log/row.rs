@@ -1,8 +1,10 @@
 //! One row of the file of alarms.
 
+use super::id::AlarmId;
 use super::line::Line;
 use crate::reading::TurbineId;
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use std::sync::Arc;
 
 /// The columns of the file of alarms. `why` is JSON text; rows of what people did have nothing from `cleared` to `why`,
@@ -66,10 +68,8 @@ pub type CommentText = Line<1000>;
 /// Something that happened to an alarm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlarmRow {
-    /// The turbine; `None` for readings that name none.
-    pub turbine_id: Option<TurbineId>,
-    /// The time of the reading that raised the alarm; UTC.
-    pub raised: Timestamp,
+    /// The alarm.
+    pub id: AlarmId,
     /// What happened to it.
     pub event: AlarmEvent,
 }
@@ -162,21 +162,11 @@ impl ActionKind {
     }
 }
 
-/// What an alarm is called: `{turbine}@{raised}`, with `-` for readings that name no turbine.
-pub fn alarm_id(turbine_id: Option<&TurbineId>, raised: Timestamp) -> String {
-    format!("{}@{raised}", TurbineId::name(turbine_id))
-}
-
 impl AlarmRow {
-    /// What the alarm is called.
-    pub fn id(&self) -> String {
-        alarm_id(self.turbine_id.as_ref(), self.raised)
-    }
-
     /// The row of a file [`AlarmFormat::WithActions`], with its line end. It has no other line breaks.
     pub fn to_line(&self) -> Vec<u8> {
         let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
-        let name = self.turbine_id.as_ref().map_or("", TurbineId::as_str).to_owned();
+        let name = self.id.turbine_id.as_ref().map_or("", TurbineId::as_str).to_owned();
         let (event, state, action) = match &self.event {
             AlarmEvent::Changed(state) => {
                 let event = if state.cleared.is_some() { "cleared" } else { "raised" };
@@ -190,7 +180,7 @@ impl AlarmRow {
                 (kind.event(), Default::default(), [at.to_string(), by.to_string(), time(kind.until()), comment])
             }
         };
-        let mut cells = vec![self.id(), event.to_owned(), name, self.raised.to_string()];
+        let mut cells = vec![self.id.to_string(), event.to_owned(), name, self.id.raised.to_string()];
         cells.extend::<[String; 5]>(state);
         cells.extend::<[String; 4]>(action);
         line(&cells)
@@ -219,8 +209,8 @@ impl AlarmRow {
             }
             _ => return None,
         };
-        let alarm = AlarmRow { turbine_id, raised: row[3].parse().ok()?, event };
-        (alarm.id() == row[0]).then_some(alarm)
+        let id = AlarmId { turbine_id, raised: row[3].parse().ok()? };
+        (id.to_string() == row[0]).then_some(AlarmRow { id, event })
     }
 }
 
@@ -230,7 +220,7 @@ fn state(row: &csv::StringRecord, cleared: Option<Timestamp>) -> Option<AlarmSta
         peak: row[5].parse().ok().filter(|peak: &f64| peak.is_finite())?,
         peaked: row[6].parse().ok()?,
         model_version: row[7].into(),
-        why: row[8].to_owned(),
+        why: serde_json::from_str::<IgnoredAny>(&row[8]).is_ok().then(|| row[8].to_owned())?,
     })
 }
 

@@ -10,7 +10,7 @@ fn time(text: &str) -> Timestamp {
 
 fn row(turbine: Option<&str>, event: AlarmEvent) -> AlarmRow {
     let turbine_id = turbine.map(|name| name.parse::<TurbineId>().unwrap());
-    AlarmRow { turbine_id, raised: time("2026-01-31T12:00:00.25Z"), event }
+    AlarmRow { id: AlarmId { turbine_id, raised: time("2026-01-31T12:00:00.25Z") }, event }
 }
 
 fn changed(cleared: Option<&str>) -> AlarmEvent {

@@ -1,12 +1,14 @@
 //! The one way in: check → score → the turbine's state → log → count → tell.
 
 mod follower;
+mod handle;
 mod health;
 mod open;
 mod silence;
 mod turbine;
 
 pub use follower::{Changes, Follower, Overview, TurbineToday};
+pub use handle::HandleError;
 pub use health::Health;
 pub use turbine::TurbineDetail;
 
@@ -308,7 +310,7 @@ impl Pipeline {
             let fleet = self.0.fleet.read();
             history.select(fleet.alarms(), filter)
         };
-        listed.into_iter().map(|alarm| alarm.explained(&model)).collect()
+        listed.into_iter().map(|(alarm, handling)| alarm.explained(&model, handling)).collect()
     }
 
     /// Events from now on.
