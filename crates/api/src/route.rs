@@ -30,6 +30,8 @@ pub enum Route {
     TurbineHistory,
     /// Alarms, running and past.
     Alarms,
+    /// What people do with one alarm.
+    AlarmActions,
     /// What changes, as a stream.
     Events,
     /// Counters.
@@ -44,7 +46,7 @@ pub enum Route {
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 17;
+    pub const COUNT: usize = 18;
 
     /// All of them, in the order of their declaration.
     pub const EVERY: [Route; Route::COUNT] = [
@@ -60,6 +62,7 @@ impl Route {
         Route::Turbine,
         Route::TurbineHistory,
         Route::Alarms,
+        Route::AlarmActions,
         Route::Events,
         Route::Metrics,
         Route::OpenApi,
@@ -67,7 +70,7 @@ impl Route {
         Route::Other,
     ];
 
-    /// Its path, with `{id}` where a turbine is named; `*` for [`Route::Other`].
+    /// Its path, with `{id}` where a turbine or an alarm is named; `*` for [`Route::Other`].
     pub const fn path(self) -> &'static str {
         match self {
             Route::Page => "/",
@@ -82,6 +85,7 @@ impl Route {
             Route::Turbine => "/turbines/{id}",
             Route::TurbineHistory => "/turbines/{id}/history",
             Route::Alarms => "/alarms",
+            Route::AlarmActions => "/alarms/{id}/actions",
             Route::Events => "/events",
             Route::Metrics => "/metrics",
             Route::OpenApi => "/openapi.json",
@@ -104,6 +108,12 @@ impl Route {
             return match rest.split_once('/') {
                 None if !rest.is_empty() => Route::Turbine,
                 Some((id, "history")) if !id.is_empty() => Route::TurbineHistory,
+                _ => Route::Other,
+            };
+        }
+        if let Some(rest) = path.strip_prefix("/alarms/") {
+            return match rest.split_once('/') {
+                Some((id, "actions")) if !id.is_empty() => Route::AlarmActions,
                 _ => Route::Other,
             };
         }
@@ -133,7 +143,7 @@ impl Route {
 
     /// The methods it answers, as in an `Allow` header.
     pub fn allow(self) -> &'static str {
-        if self.is_predict() || self == Route::ModelReload { "POST" } else { "GET, HEAD" }
+        if self.is_predict() || matches!(self, Route::ModelReload | Route::AlarmActions) { "POST" } else { "GET, HEAD" }
     }
 }
 
@@ -159,6 +169,10 @@ mod tests {
             ("/turbines//history", Route::Other),
             ("/turbines/WT-1/x", Route::Other),
             ("/turbines/WT-1/history/", Route::Other),
+            ("/alarms/WT-1%402026-01-31T12:00:00Z/actions", Route::AlarmActions),
+            ("/alarms/WT-1@2026-01-31T12:00:00Z", Route::Other),
+            ("/alarms//actions", Route::Other),
+            ("/alarms/", Route::Other),
         ] {
             assert_eq!(Route::of(path), route, "{path}");
         }

@@ -83,7 +83,7 @@ impl<'a> Happening<'a> {
             Event::TurbineSilent { turbine_id } => Some(Happening::Silent { turbine_id }),
             Event::TurbineHeard { turbine_id } => Some(Happening::Heard { turbine_id }),
             Event::Model { version } => Some(Happening::Model { model_version: version }),
-            Event::AlarmRaised(_) | Event::AlarmCleared(_) => None,
+            Event::AlarmRaised(_) | Event::AlarmCleared(_) | Event::AlarmHandled(_) => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the service answers to.
 
+mod alarm_actions;
 mod alarms;
 mod answer;
 mod events;
@@ -45,6 +46,7 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(turbine::turbine))
         .routes(routes!(turbine::history))
         .routes(routes!(alarms::alarms))
+        .routes(routes!(alarm_actions::act))
         .routes(routes!(events::events))
         .routes(routes!(metrics::metrics))
         .split_for_parts();
