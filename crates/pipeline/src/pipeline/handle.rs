@@ -16,8 +16,11 @@ pub enum HandleError {
     #[error("there is no alarm {0}; see /alarms for the running ones and the last 10,000 past ones")]
     UnknownAlarm(AlarmId),
     /// It could not be written, so it was not done.
-    #[error("nothing was done with the alarm, because it could not be written: {0}")]
-    NotWritten(CommitError),
+    #[error("nothing was done with the alarm, because it could not be written: {reason}")]
+    NotWritten {
+        /// The reason, with its remedy.
+        reason: Arc<str>,
+    },
     /// It was not written in time, and may still be.
     #[error("it is unknown whether it was done: it was not written within {seconds} s; doing it again is safe")]
     Unknown {
@@ -48,7 +51,8 @@ impl Pipeline {
         let limit = self.0.config.time_limit;
         match tokio::time::timeout(limit, handled).await {
             Err(_) => Err(HandleError::Unknown { seconds: limit.as_secs_f64() }),
-            Ok(Err(error)) => Err(HandleError::NotWritten(error)),
+            Ok(Err(CommitError::Unavailable(reason))) => Err(HandleError::NotWritten { reason }),
+            Ok(Err(error)) => Err(HandleError::NotWritten { reason: error.to_string().into() }),
             Ok(Ok(alarm)) => alarm.ok_or(HandleError::UnknownAlarm(id)),
         }
     }

@@ -91,9 +91,9 @@ async fn an_action_that_cannot_be_written_is_refused_and_leaves_no_trace() {
     std::fs::rename(&file, &away).unwrap();
     std::fs::create_dir(&file).unwrap();
     let refused = handle(&pipeline, &id, ActionKind::Acknowledged, "Ann").await.unwrap_err();
-    assert!(matches!(&refused, HandleError::NotWritten(_)), "{refused}");
+    assert!(matches!(&refused, HandleError::NotWritten { .. }), "{refused}");
     assert!(
-        refused.to_string().contains("nothing was done") && refused.to_string().contains("alarms.csv"),
+        refused.to_string().contains("could not be written: cannot") && refused.to_string().contains("alarms.csv"),
         "{refused}"
     );
     assert_eq!(alarms(&pipeline), before);
