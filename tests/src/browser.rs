@@ -88,6 +88,14 @@ impl Browser {
         self.command("execute/sync", &json!({"script": script, "args": []}))
     }
 
+    /// Presses a key: a character, or one of WebDriver's for keys without one, such as `\u{E00C}` for Escape.
+    pub fn press(&self, key: char) {
+        let key = key.to_string();
+        let strokes = json!([{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]);
+        let keyboard = json!({"type": "key", "id": "keyboard", "actions": strokes});
+        self.command("actions", &json!({"actions": [keyboard]}));
+    }
+
     /// What a person reads on the page.
     pub fn text(&self) -> String {
         self.run("return document.body.innerText").as_str().unwrap_or_default().to_owned()

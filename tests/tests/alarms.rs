@@ -34,7 +34,10 @@ fn alarms(api: &Api, query: &str) -> Vec<Value> {
 fn rows(folder: &Path) -> Vec<(String, String, Value)> {
     let mut csv = csv::Reader::from_path(folder.join("outputs/alarms.csv")).unwrap();
     let header: Vec<String> = csv.headers().unwrap().iter().map(str::to_owned).collect();
-    assert_eq!(header.join(","), "id,event,turbine_id,raised,cleared,peak,peaked,model_version,why");
+    assert_eq!(
+        header.join(","),
+        "id,event,turbine_id,raised,cleared,peak,peaked,model_version,why,at,by,until,comment"
+    );
     let row = |row: csv::StringRecord| (row[0].to_owned(), row[1].to_owned(), serde_json::from_str(&row[8]).unwrap());
     csv.records().map(|found| row(found.unwrap())).collect()
 }

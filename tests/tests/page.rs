@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::{Api, Browser, eventually, folder_with_model};
+use e2e::{Api, Browser, eventually, folder_with_model, not_run};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -10,7 +10,18 @@ use std::path::Path;
 /// The last `count` readings of a turbine, half a second apart, up to now; with a fault its sound volume is three times as
 /// high.
 fn send(api: &Api, turbine: &str, count: i64, fault: bool) {
+    send_until(Timestamp::now(), api, turbine, count, fault);
+}
+
+/// A turbine that ran normally until ten seconds ago, and has had a fault since.
+fn send_alarm(api: &Api, turbine: &str) {
     let now = Timestamp::now();
+    send_until(now - SignedDuration::from_secs(10), api, turbine, 30, false);
+    send_until(now, api, turbine, 20, true);
+}
+
+/// As [`send`], up to that time.
+fn send_until(now: Timestamp, api: &Api, turbine: &str, count: i64, fault: bool) {
     let readings: Vec<Value> = (0..count)
         .map(|i| {
             let wobble = (i * 7 % 5) as f64 / 10.0;
@@ -134,4 +145,177 @@ fn the_page_asks_for_the_key() {
         "document.getElementById('key').value = 'a-key-of-sixteen-or-more'; document.querySelector('form').requestSubmit()",
     );
     eventually("the page of a service without readings", || browser.text().contains("No reading yet"));
+}
+
+/// Presses the button of that name in the dialog.
+fn press_in_dialog(browser: &Browser, label: &str) {
+    browser.run(&format!(
+        "[...document.querySelectorAll('dialog button')].find((button) => button.innerText === {label:?}).click()"
+    ));
+}
+
+fn open_dialog(browser: &Browser) {
+    browser.run("document.querySelector('[data-alarm]').focus()");
+    browser.press('\u{E007}');
+    eventually("the dialog opens by the keyboard", || {
+        browser.run("return Boolean(document.querySelector('dialog[open]'))") == true
+    });
+}
+
+fn dialog_closes(browser: &Browser, why: &str) {
+    eventually(why, || browser.run("return document.querySelector('dialog')") == Value::Null);
+}
+
+fn set(browser: &Browser, id: &str, value: &str) {
+    browser.run(&format!("document.getElementById({id:?}).value = {value:?}"));
+}
+
+#[test]
+fn a_person_handles_an_alarm() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    send_alarm(&api, "WT-10");
+    let alarm = || api.get("/alarms").json()["alarms"][0].clone();
+    browser.open(&api.url("/#/alarms"));
+    eventually("the alarm", || browser.run("return document.querySelectorAll('[data-alarm]').length") == 1);
+
+    open_dialog(&browser);
+    assert_eq!(browser.run("return document.activeElement.id"), "handling-by", "the name comes first");
+    press_in_dialog(&browser, "Acknowledge");
+    assert_eq!(browser.run("return document.querySelector('dialog').open"), true, "without a name nothing is done");
+    browser.press('\u{E00C}');
+    dialog_closes(&browser, "Escape closes the dialog");
+    let focused = "return document.activeElement.dataset.alarm ?? null";
+    eventually("the button has the focus again", || browser.run(focused) == alarm()["id"]);
+
+    open_dialog(&browser);
+    set(&browser, "handling-by", "Ann");
+    set(&browser, "handling-comment", "bearing,\n\"hot\"");
+    screenshot(&browser, "dialog");
+    press_in_dialog(&browser, "Acknowledge");
+    dialog_closes(&browser, "acknowledged");
+    eventually("who acknowledged it, and what they say", || {
+        let text = browser.text();
+        text.contains("acknowledged by Ann, ") && text.contains("bearing, \"hot\" (Ann, ")
+    });
+    assert_eq!(
+        (&alarm()["acknowledged_by"], &alarm()["comments"][0]["text"]),
+        (&json!("Ann"), &json!("bearing, \"hot\""))
+    );
+
+    open_dialog(&browser);
+    assert_eq!(browser.run("return document.getElementById('handling-by').value"), "Ann", "the name is remembered");
+    press_in_dialog(&browser, "Snooze 8 h");
+    dialog_closes(&browser, "snoozed");
+    eventually("until when it is snoozed", || browser.text().contains("snoozed by Ann until "));
+    let until: Timestamp = alarm()["snoozed_until"].as_str().unwrap().parse().unwrap();
+    let hours = until.duration_since(Timestamp::now()).as_secs_f64() / 3600.0;
+    assert!(hours > 7.9 && hours <= 8.01, "{hours}");
+
+    // Somebody else does something: the page sees it.
+    let path = format!("/alarms/{}/actions", alarm()["id"].as_str().unwrap());
+    let marked = api.post(&path, json!({"action": "false_alarm", "by": "Bob"}).to_string());
+    assert_eq!(marked.status, 200, "{}", marked.body);
+    eventually("what somebody else says", || browser.text().contains("false alarm, says Bob, "));
+    screenshot(&browser, "alarms-handled");
+    browser.look(390, 844, true);
+    screenshot(&browser, "alarms-handled-telephone");
+    browser.look(1280, 900, false);
+
+    browser.open(&api.url("/#/"));
+    eventually("the fleet says so too", || rows(&browser)[0].contains("alarm, acknowledged, snoozed, marked false"));
+    browser.open(&api.url("/#/turbines/WT-10"));
+    eventually("the turbine says so too", || browser.text().contains("acknowledged by Ann, "));
+    open_dialog(&browser);
+    set(&browser, "handling-comment", "looked at it");
+    press_in_dialog(&browser, "Only comment");
+    dialog_closes(&browser, "commented");
+    eventually("the last comment", || {
+        let text = browser.text();
+        text.contains("looked at it (Ann, ") && text.contains("and 1 earlier comment")
+    });
+    screenshot(&browser, "turbine-handled");
+    assert_eq!(browser.console(), [] as [String; 0]);
+
+    open_dialog(&browser);
+    api.limit_files(Some(1));
+    press_in_dialog(&browser, "Take acknowledgement back");
+    let problem = "return document.querySelector('dialog .problem').innerText";
+    eventually("what went wrong, in words", || {
+        browser.run(problem).as_str().is_some_and(|text| text.starts_with("Not done: nothing was done with the alarm"))
+    });
+    screenshot(&browser, "dialog-refused");
+    api.limit_files(None);
+    eventually("done after all", || {
+        browser.run("return document.querySelector('dialog')") == Value::Null || {
+            press_in_dialog(&browser, "Take acknowledgement back");
+            false
+        }
+    });
+    eventually("no longer acknowledged", || !browser.text().contains("acknowledged by Ann, "));
+}
+
+/// What axe-core finds on the page as it is shown: rule and element of each serious fault.
+fn serious_faults(browser: &Browser, axe: &str) -> Vec<String> {
+    let run = "return axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations
+        .filter((fault) => ['serious', 'critical'].includes(fault.impact))
+        .flatMap((fault) => fault.nodes.map((node) => `${fault.id}: ${node.html}: ${node.failureSummary}`)))";
+    let found = browser.run(&format!("{axe};\n{run}"));
+    found.as_array().unwrap().iter().map(|fault| fault.as_str().unwrap().to_owned()).collect()
+}
+
+/// `AXE` names the file `axe.min.js` of the npm package `axe-core`, version 4.
+#[test]
+fn no_view_keeps_anybody_out() {
+    let Some(path) = std::env::var_os("AXE") else {
+        not_run("axe-core over the page: AXE is not set to the path of axe.min.js (npm install axe-core@4)");
+        return;
+    };
+    let axe = std::fs::read_to_string(path).unwrap();
+    let Some(browser) = Browser::start() else { return };
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    browser.open(&api.url("/"));
+    eventually("what to do without readings", || browser.text().contains("cargo run --release -p sender"));
+    let mut faults = Vec::new();
+    let mut look = |view: &str| {
+        for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
+            browser.look(width, 900, dark);
+            let found = serious_faults(&browser, &axe);
+            faults.extend(found.into_iter().map(|fault| format!("{view}, {width} wide, dark: {dark}: {fault}")));
+        }
+        browser.look(1280, 900, false);
+    };
+    look("no readings");
+    send(&api, "WT-01", 30, false);
+    send_alarm(&api, "WT-02");
+    let path = format!("/alarms/{}/actions", api.get("/alarms").json()["alarms"][0]["id"].as_str().unwrap());
+    for action in ["acknowledge", "false_alarm"] {
+        let answer = api.post(&path, json!({"action": action, "by": "Ann", "comment": "hot"}).to_string());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    eventually("two turbines", || rows(&browser).len() == 2);
+    look("fleet");
+    for (view, hash, shown) in [
+        ("turbine", "#/turbines/WT-02", "acknowledged by Ann"),
+        ("alarms", "#/alarms", "acknowledged by Ann"),
+        ("model", "#/model", "Features in training"),
+    ] {
+        browser.open(&api.url(&format!("/{hash}")));
+        eventually(view, || browser.text().contains(shown));
+        if view == "turbine" {
+            eventually("charts", || browser.run("return document.querySelectorAll('.chart svg').length") == 4);
+        }
+        look(view);
+    }
+    browser.open(&api.url("/#/alarms"));
+    eventually("the alarm", || browser.text().contains("acknowledged by Ann"));
+    open_dialog(&browser);
+    look("dialog");
+    drop(api);
+    let banner = "return document.getElementById('banner').hidden";
+    eventually("the connection is lost", || browser.run(banner) == false);
+    look("connection lost");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -5,8 +5,9 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pipeline::decode::{BadReadings, IndexedFault};
-use pipeline::{ReloadError, SubmitError};
+use pipeline::{HandleError, ReloadError, SubmitError};
 use serde::Serialize;
+use turbine_core::alarm_log::AlarmIdError;
 use turbine_core::reading::ReadingError;
 use utoipa::{IntoResponses, ToSchema};
 
@@ -36,6 +37,9 @@ pub enum ApiError {
         /// The turbine.
         turbine: String,
     },
+    /// 404: no alarm can be called so.
+    #[error("{0}; see /alarms")]
+    NoAlarmId(#[from] AlarmIdError),
     /// 405: it lives there, but does not answer to that method.
     #[error("{path} does not answer {method}; it answers {allow}")]
     MethodNotAllowed {
@@ -72,6 +76,17 @@ pub enum ApiError {
         /// What it may be.
         expected: &'static str,
     },
+    /// 422: what is to be done with an alarm cannot be done so.
+    #[error("{field}: {problem}")]
+    BadAction {
+        /// The key in the request.
+        field: String,
+        /// What is wrong with it, what was sent, and what would do.
+        problem: String,
+    },
+    /// 404: no such alarm is in memory. 503: nothing can be written.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
     /// 422: the model file cannot be used, and does not go into service. 400: it has no such name. 409: there is nothing to
     /// put into service. 503: no log can be begun for its features, or a file cannot be written.
     #[error(transparent)]
@@ -113,16 +128,20 @@ impl ApiError {
         match self {
             ApiError::BadRequest(_) => StatusCode::BAD_REQUEST,
             ApiError::Unauthorized => StatusCode::UNAUTHORIZED,
-            ApiError::NotFound { .. } | ApiError::UnknownTurbine { .. } => StatusCode::NOT_FOUND,
+            ApiError::NotFound { .. }
+            | ApiError::UnknownTurbine { .. }
+            | ApiError::NoAlarmId(_)
+            | ApiError::Handle(HandleError::UnknownAlarm(_)) => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
             ApiError::TooLarge { .. } | ApiError::LineTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ApiError::Reload(ReloadError::Refused(_)) => StatusCode::UNPROCESSABLE_ENTITY,
+            ApiError::Reload(ReloadError::Refused(_)) | ApiError::BadAction { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             ApiError::Reload(ReloadError::Name(_)) => StatusCode::BAD_REQUEST,
             ApiError::Reload(ReloadError::Nothing(_)) => StatusCode::CONFLICT,
             ApiError::Reload(ReloadError::Log(_) | ReloadError::NotSaved(_))
             | ApiError::Submit(_)
+            | ApiError::Handle(_)
             | ApiError::Busy { .. }
             | ApiError::ManyReaders { .. }
             | ApiError::MemoryExhausted(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -137,7 +156,8 @@ impl ApiError {
             ApiError::BadRequest(BadReadings { faults, more_faults, .. }) => {
                 (envelope.faults, envelope.more_faults) = (faults, *more_faults);
             }
-            ApiError::Submit(SubmitError::NoModel { reason }) => envelope.reason = Some(reason),
+            ApiError::Submit(SubmitError::NoModel { reason })
+            | ApiError::Handle(HandleError::NoModel(SubmitError::NoModel { reason })) => envelope.reason = Some(reason),
             _ => {}
         }
         envelope

@@ -38,6 +38,8 @@ pub enum Route {
     TurbineHistory,
     /// Alarms, running and past.
     Alarms,
+    /// What people do with one alarm.
+    AlarmActions,
     /// How the readings compare with the training.
     Drift,
     /// What changes, as a stream.
@@ -54,7 +56,7 @@ pub enum Route {
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 22;
+    pub const COUNT: usize = 23;
 
     /// All of them, in the order of their declaration.
     pub const EVERY: [Route; Route::COUNT] = [
@@ -74,6 +76,7 @@ impl Route {
         Route::Turbine,
         Route::TurbineHistory,
         Route::Alarms,
+        Route::AlarmActions,
         Route::Drift,
         Route::Events,
         Route::Metrics,
@@ -82,7 +85,7 @@ impl Route {
         Route::Other,
     ];
 
-    /// Its path, with `{id}` where a turbine is named; `*` for [`Route::Other`].
+    /// Its path, with `{id}` where a turbine or an alarm is named; `*` for [`Route::Other`].
     pub const fn path(self) -> &'static str {
         match self {
             Route::Page => "/",
@@ -101,6 +104,7 @@ impl Route {
             Route::Turbine => "/turbines/{id}",
             Route::TurbineHistory => "/turbines/{id}/history",
             Route::Alarms => "/alarms",
+            Route::AlarmActions => "/alarms/{id}/actions",
             Route::Drift => "/drift",
             Route::Events => "/events",
             Route::Metrics => "/metrics",
@@ -124,6 +128,12 @@ impl Route {
             return match rest.split_once('/') {
                 None if !rest.is_empty() => Route::Turbine,
                 Some((id, "history")) if !id.is_empty() => Route::TurbineHistory,
+                _ => Route::Other,
+            };
+        }
+        if let Some(rest) = path.strip_prefix("/alarms/") {
+            return match rest.split_once('/') {
+                Some((id, "actions")) if !id.is_empty() => Route::AlarmActions,
                 _ => Route::Other,
             };
         }
@@ -154,7 +164,7 @@ impl Route {
     /// The methods it answers, as in an `Allow` header.
     pub fn allow(self) -> &'static str {
         match self {
-            Route::ModelReload | Route::ModelPromote | Route::ModelRollback => "POST",
+            Route::ModelReload | Route::ModelPromote | Route::ModelRollback | Route::AlarmActions => "POST",
             Route::ModelShadow => "DELETE, POST",
             _ if self.is_predict() => "POST",
             _ => "GET, HEAD",
@@ -184,6 +194,10 @@ mod tests {
             ("/turbines//history", Route::Other),
             ("/turbines/WT-1/x", Route::Other),
             ("/turbines/WT-1/history/", Route::Other),
+            ("/alarms/WT-1%402026-01-31T12:00:00Z/actions", Route::AlarmActions),
+            ("/alarms/WT-1@2026-01-31T12:00:00Z", Route::Other),
+            ("/alarms//actions", Route::Other),
+            ("/alarms/", Route::Other),
         ] {
             assert_eq!(Route::of(path), route, "{path}");
         }

@@ -1,6 +1,10 @@
 //! Schemas of what the handlers take and give, where they cannot be derived: readings are of the model's features, and the
 //! pipeline's types know no OpenAPI.
 
+mod handling;
+
+pub use handling::AlarmSchema;
+
 use pipeline::decode::MAX_BATCH;
 use turbine_core::feature::{Feature, FeatureSet};
 use turbine_core::reading::MissingValues;
@@ -170,7 +174,7 @@ impl PartialSchema for TurbineDetailSchema {
     fn schema() -> RefOr<Schema> {
         let values = numbers("The values of the newest reading, one a feature.");
         let why = OneOfBuilder::new().item(ObjectBuilder::new().schema_type(Type::Null).build()).item(why());
-        let detail = turbine().property("values", values).required("values");
+        let detail = handling::add_to(turbine()).property("values", values).required("values");
         detail.property("why", Schema::from(why.build())).required("why").build().into()
     }
 }
@@ -241,6 +245,11 @@ fn numbers(description: &str) -> Schema {
 
 /// The schema of the list of alarms.
 pub fn alarms() -> Schema {
+    ArrayBuilder::new().items(alarm().build()).description(Some("The alarms, newest first.")).build().into()
+}
+
+/// The schema of an alarm.
+fn alarm() -> ObjectBuilder {
     let text = |text: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(text));
     let of = |kinds: [Type; 2]| ObjectBuilder::new().schema_type(SchemaType::from_iter(kinds));
     let date_time = || Some(SchemaFormat::KnownFormat(KnownFormat::DateTime));
@@ -272,7 +281,7 @@ pub fn alarms() -> Schema {
         .fold(ObjectBuilder::new(), |alarm, (name, property)| alarm.property(name, property.build()).required(name))
         .property("why", why())
         .required("why");
-    ArrayBuilder::new().items(alarm.build()).description(Some("The alarms, newest first.")).build().into()
+    handling::add_to(alarm)
 }
 
 /// The schema of an explanation.

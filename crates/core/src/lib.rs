@@ -2,7 +2,7 @@
 //! forest and the detector built on it, the monitor of a turbine in time, their evaluation, and the model file.
 //!
 //! Everything here is pure and synchronous: no sockets, no clocks, no environment, no global randomness. Only
-//! [`atomic_file`], [`dataset`], [`model`] and [`prediction`] access files, and only at the path passed in.
+//! [`alarm_log`], [`atomic_file`], [`dataset`], [`model`] and [`prediction`] access files, and only at the path passed in.
 //!
 //! ```
 //! use turbine_core::{dataset::Dataset, simulation, training::{self, TrainingParams}};
@@ -14,6 +14,7 @@
 //! # Ok::<(), training::TrainingError>(())
 //! ```
 
+pub mod alarm_log;
 pub mod atomic_file;
 pub mod baseline;
 pub mod closed_pipe;

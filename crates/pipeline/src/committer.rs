@@ -1,6 +1,6 @@
 //! One batch: from scored readings to rows of the log, and from those to the turbines' state.
 
-use crate::alarms::{Alarm, Alarms};
+use crate::alarms::{Alarm, Alarms, History, Known};
 use crate::counters::Counters;
 use crate::events::{Event, Events};
 use crate::fleet::{DriftChange, Fingerprint, Fleet, Folded, Snapshot, Verdict};
@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use turbine_core::alarm_log::{ActionKind, AlarmAction, AlarmId, CommentText, PersonName};
 use turbine_core::feature::{FeatureSet, MAX_FEATURES};
 use turbine_core::model::{Model, Observation};
 use turbine_core::monitor::TurbineState;
@@ -150,6 +151,38 @@ impl Committer {
         Ok(())
     }
 
+    /// Keeps what somebody did with an alarm, and says how the alarm is now; `None` if it is not known.
+    ///
+    /// # Errors
+    /// If it cannot be written; then nothing was done.
+    pub(crate) fn handle(
+        &mut self,
+        id: &AlarmId,
+        (kind, by, comment): (ActionKind, PersonName, Option<CommentText>),
+        model: &Model,
+    ) -> Result<Option<Arc<Alarm>>, LogFault> {
+        let Some(alarm) = self.known(id) else { return Ok(None) };
+        // The rows of the log and of the file of alarms that the alarm comes from are written first.
+        self.maintain()?;
+        let at = self.arrivals.until_now().0;
+        let action = AlarmAction { kind, by, at, comment };
+        let handling = self.alarms.handle(id, action.clone())?;
+        tracing::info!(alarm = %id, by = %action.by, action = kind.event(), "alarm handled");
+        let alarm = alarm.explained(model, handling);
+        self.events.tell(Event::AlarmHandled(Arc::clone(&alarm)));
+        Ok(Some(alarm))
+    }
+
+    fn known(&self, id: &AlarmId) -> Option<Known> {
+        let history = self.alarms.history().read();
+        let fleet = self.fleet.read();
+        let running = fleet.turbine(&id.turbine_id).and_then(|turbine| turbine.alarm(&id.turbine_id));
+        match running.filter(|alarm| alarm.alarm.raised == id.raised) {
+            Some(alarm) => Some(Known::Running(alarm)),
+            None => history.past(id),
+        }
+    }
+
     /// Takes rows that are in the log into the turbines' state. Alarms that they raise or clear are listed from now on, and
     /// written by the next flush.
     fn fold<'a>(&mut self, rows: impl Iterator<Item = (&'a Judged, &'a Arc<Model>)>) -> Vec<Event> {
@@ -165,7 +198,7 @@ impl Committer {
             }
         }
         drop(fleet);
-        let events = noticed.into_iter().flat_map(|(folded, record, model)| news(folded, record, model));
+        let events = noticed.into_iter().flat_map(|(folded, record, model)| news(folded, record, model, &history));
         let events: Vec<Event> = events.collect();
         for event in &events {
             if let Event::AlarmRaised(alarm) | Event::AlarmCleared(alarm) = event {
@@ -199,7 +232,7 @@ impl Committer {
 }
 
 /// What a row changed, as events.
-fn news(folded: Folded, record: &PredictionRecord, model: &Model) -> Vec<Event> {
+fn news(folded: Folded, record: &PredictionRecord, model: &Model, history: &History) -> Vec<Event> {
     let named = |place: usize| model.features().names().nth(place).unwrap_or_default().to_owned();
     let turbine_id = || record.turbine_id.clone();
     let stuck = folded.step.newly_stuck.iter();
@@ -215,7 +248,8 @@ fn news(folded: Folded, record: &PredictionRecord, model: &Model) -> Vec<Event> 
         DriftChange::Ended { feature } => Event::DriftEnded { feature: named(feature) },
     });
     let alarms = folded.alarms.into_iter().map(|alarm| {
-        let alarm = Arc::new(Alarm::explained(alarm, model));
+        let handling = history.handling(&alarm.alarm_id());
+        let alarm = Arc::new(Alarm::explained(alarm, model, handling));
         if alarm.cleared.is_some() { Event::AlarmCleared(alarm) } else { Event::AlarmRaised(alarm) }
     });
     stuck.chain(released).chain(missing).chain(returned).chain(drift).chain(alarms).collect()

@@ -35,6 +35,7 @@ pub struct Counters {
     pub(crate) refused_reloads: IntCounter,
     pub(crate) turbines_known: IntGauge,
     pub(crate) alarms_active: IntGauge,
+    pub(crate) alarms_acknowledged: IntGauge,
     pub(crate) turbines_silent: IntGauge,
     pub(crate) sensors_stuck: IntGauge,
     pub(crate) sensors_missing: IntGauge,
@@ -70,6 +71,10 @@ impl Counters {
             refused_reloads: counter("turbine_model_reloads_refused_total", "Model files that were refused."),
             turbines_known: gauge("turbine_turbines_known", "Turbines whose state is kept."),
             alarms_active: gauge("turbine_alarms_active", "Turbines whose alarm is on."),
+            alarms_acknowledged: gauge(
+                "turbine_alarms_acknowledged",
+                "Turbines whose alarm is on and was acknowledged by somebody.",
+            ),
             turbines_silent: gauge("turbine_turbines_silent", "Turbines that sent nothing for ten typical intervals."),
             sensors_stuck: gauge("turbine_sensors_stuck", "Sensors whose value does not change, of all turbines."),
             sensors_missing: gauge(

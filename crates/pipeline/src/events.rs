@@ -31,6 +31,8 @@ pub enum Event {
     AlarmRaised(Arc<Alarm>),
     /// An alarm was cleared.
     AlarmCleared(Arc<Alarm>),
+    /// Somebody did something with an alarm, running or past; here it is as it is now.
+    AlarmHandled(Arc<Alarm>),
     /// The value of a sensor has not changed for far longer than ever in training.
     SensorStuck {
         /// The turbine.
@@ -130,7 +132,8 @@ impl Event {
             Event::ModelTakenBack { version, reason } => {
                 tracing::error!(model_version = %version, %reason, "took the promoted model back");
             }
-            Event::Model { .. } => {}
+            // Who did what is logged by the committer.
+            Event::AlarmHandled(_) | Event::Model { .. } => {}
         }
     }
 }

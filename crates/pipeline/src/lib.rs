@@ -26,8 +26,8 @@ mod submission;
 mod watched;
 
 pub use pipeline::{
-    Changes, Follower, Health, Models, OpenError, Overview, Pipeline, PipelineConfig, ReloadError, Reloaded,
-    RollbackPolicy, SubmitError, TrialStatus, TurbineDetail, TurbineToday,
+    Changes, Follower, HandleError, Health, Models, OpenError, Overview, Pipeline, PipelineConfig, ReloadError,
+    Reloaded, RollbackPolicy, SubmitError, TrialStatus, TurbineDetail, TurbineToday,
 };
 pub use prediction_log::{LogConfig, LogPolicy, LogSync};
 pub use slot::ModelSlot;

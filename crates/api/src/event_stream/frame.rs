@@ -113,7 +113,7 @@ impl<'a> Happening<'a> {
             Event::TurbineHeard { turbine_id } => Some(Happening::Heard { turbine_id }),
             Event::Model { version } => Some(Happening::Model { model_version: version }),
             Event::ModelTakenBack { version, reason } => Some(Happening::TakenBack { model_version: version, reason }),
-            Event::AlarmRaised(_) | Event::AlarmCleared(_) => None,
+            Event::AlarmRaised(_) | Event::AlarmCleared(_) | Event::AlarmHandled(_) => None,
         }
     }
 }

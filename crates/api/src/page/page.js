@@ -1,5 +1,5 @@
 // The live page. Data come in over one stream of events (a snapshot, then what changed each second) and, for charts and
-// lists, from the same routes that programs use. Four parts: elements, data, charts, views.
+// lists, from the same routes that programs use. Five parts: elements, data, charts, views, what people do with alarms.
 
 // ---------------------------------------------------------------------------------------------------------- elements
 
@@ -100,6 +100,8 @@ const data = {
   turbines: new Map(),
   /** Running alarms by id. */
   alarms: new Map(),
+  /** Counts what people did with alarms, so that views see that something was done. */
+  handled: 0,
   features: [],
   threshold: null,
   modelVersion: null,
@@ -118,24 +120,29 @@ const data = {
     this.threshold = frame.alarm_threshold;
     this.modelVersion = frame.model_version;
     this.ahead = Date.parse(frame.now) - Date.now();
+    this.handled += 1;
     this.known = true;
   },
 
   tick(frame) {
     this.ahead = Date.parse(frame.now) - Date.now();
     for (const turbine of frame.turbines) this.turbines.set(nameOf(turbine.turbine_id), turbine);
-    for (const alarm of frame.alarms) {
-      if (alarm.cleared) this.alarms.delete(alarm.id);
-      else this.alarms.set(alarm.id, alarm);
-    }
+    for (const alarm of frame.alarms) this.takeAlarm(alarm);
+  },
+
+  takeAlarm(alarm) {
+    if (alarm.cleared || handlingKey(alarm) !== handlingKey(this.alarms.get(alarm.id))) this.handled += 1;
+    if (alarm.cleared) this.alarms.delete(alarm.id);
+    else this.alarms.set(alarm.id, alarm);
   },
 };
 
-/** Asks the service with the key, if one was given. Fails with words that can be shown. */
-async function ask(path, signal, headers = {}) {
+/** Asks the service with the key, if one was given; posts `body` if there is one. Fails with words that can be shown. */
+async function ask(path, signal, headers = {}, body = undefined) {
   const key = sessionStorage.getItem('key');
   if (key) headers['X-API-Key'] = key;
-  const response = await fetch(path, { headers, signal, cache: 'no-store' });
+  const method = body === undefined ? 'GET' : 'POST';
+  const response = await fetch(path, { method, headers, body, signal, cache: 'no-store' });
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   const error = new Error(problem.error ?? `the service answered ${response.status}`);
@@ -300,7 +307,7 @@ function stateOf(turbine) {
 /** The state in words, with whatever else is wrong besides. */
 function stateText(turbine) {
   const words = [];
-  if (turbine.in_alarm) words.push('alarm');
+  if (turbine.in_alarm) words.push('alarm', ...handlingInShort(turbine));
   if (turbine.silent) words.push('silent');
   for (const trouble of SENSOR_TROUBLES) {
     if (turbine[trouble].length > 0) words.push(`${trouble}: ${turbine[trouble].join(', ')}`);
@@ -523,6 +530,7 @@ function chart({ title, width, height, from, to, points, gap, alarms, threshold 
 /** All turbines, those in trouble first. */
 function fleetView() {
   const rows = new Map();
+  let handled = 0;
   const filter = element('input', {
     type: 'search', id: 'filter', placeholder: 'Filter by name or state', 'aria-label': 'Filter by name or state', oninput: () => arrange(),
   });
@@ -541,7 +549,7 @@ function fleetView() {
   const empty = element('div', { class: 'panel', hidden: true },
     element('h2', { text: 'No reading yet' }),
     element('p', { text: 'The service is ready and waits for readings. This sends some:' }),
-    element('pre', {}, command),
+    element('pre', { tabindex: 0, role: 'region', 'aria-label': 'Command' }, command),
     element('p', {}, 'Or send your own with ', element('code', { text: 'POST /predict' }), '; the ',
       element('a', { href: '/docs', text: 'interface is described here' }), '.'));
   const panel = element('div', { class: 'panel' }, table);
@@ -601,12 +609,13 @@ function fleetView() {
     for (const [name, turbine] of data.turbines) {
       let row = rows.get(name);
       if (!row) rows.set(name, (row = rowOf(name)));
-      if (row.shown !== turbine) {
+      if (row.shown !== turbine || (turbine.in_alarm && handled !== data.handled)) {
         set(row, name, turbine);
         rearrange = true;
       }
       setText(row.age, turbine.last_reading ? `${duration(data.now() - Date.parse(turbine.last_reading))} ago` : '–');
     }
+    handled = data.handled;
     empty.hidden = !data.known || rows.size > 0;
     setText(command, senderCommand());
     panel.hidden = rows.size === 0;
@@ -654,6 +663,7 @@ function turbineView(name, parameters, abort) {
   };
   let alarms = [];
   let shown = null;
+  let handled = data.handled;
   let due = 0;
   let busy = false;
   /** Something changed while a load was under way. */
@@ -738,10 +748,11 @@ function turbineView(name, parameters, abort) {
   }
 
   function showPast() {
-    past.replaceChildren(element('h2', { text: 'Alarms' }), alarms.length > 0
+    refill(past, alarms, element('h2', { text: 'Alarms' }), alarms.length > 0
       ? element('ul', { class: 'why' }, alarms.slice(0, 50).map((alarm) => element('li', {},
-        element('a', { href: alarmLink(alarm) }, timeElement(alarm.raised)),
-        element('div', { class: 'quiet', text: `${lasting(alarm)}, peak ${alarm.peak.toFixed(1)}: ${reasonsInShort(alarm.why)}` }))))
+        element('a', { href: alarmLink(alarm) }, timeElement(alarm.raised)), ' ', handleButton(alarm),
+        element('div', { class: 'quiet', text: `${lasting(alarm)}, peak ${alarm.peak.toFixed(1)}: ${reasonsInShort(alarm.why)}` }),
+        handlingList(alarm))))
       : element('p', { class: 'quiet', text: 'None so far.' }));
   }
 
@@ -750,8 +761,9 @@ function turbineView(name, parameters, abort) {
     const reason = running?.why?.length > 0 ? running.why : null;
     why.hidden = !reason;
     if (reason) {
-      why.replaceChildren(element('h2', { text: `Alarm since ` }, timeElement(running.raised)), reasons(reason),
-        element('p', { class: 'quiet', text: `At its peak of ${running.peak.toFixed(2)}. Expected: what the other sensors let expect.` }));
+      refill(why, running, element('h2', { text: `Alarm since ` }, timeElement(running.raised)), reasons(reason),
+        element('p', { class: 'quiet', text: `At its peak of ${running.peak.toFixed(2)}. Expected: what the other sensors let expect.` }),
+        handlingList(running), handleButton(running));
     }
     const turbine = data.turbines.get(name) ?? now;
     const rows = [
@@ -774,6 +786,12 @@ function turbineView(name, parameters, abort) {
       }
       shown = turbine;
       state.replaceChildren(stateElement(turbine));
+    }
+    if (handled !== data.handled) {
+      handled = data.handled;
+      if (turbine) state.replaceChildren(stateElement(turbine));
+      due = 0;
+      again = busy;
     }
     if (!busy && Date.now() >= due) load();
   }
@@ -804,7 +822,7 @@ function lasting(alarm) {
 function alarmsView(_, __, abort) {
   const body = element('tbody');
   const none = element('p', { class: 'quiet', hidden: true, text: 'No alarm so far.' });
-  const table = element('table', {},
+  const table = element('table', { class: 'alarms' },
     element('thead', {}, element('tr', {}, ['State', 'Turbine', 'Raised', 'Lasted', 'Peak', 'Sensors'].map((label) =>
       element('th', { scope: 'col', class: { Lasted: 'wide', Peak: 'number wide' }[label] ?? null, text: label })))), body);
   const whole = [element('div', { class: 'head' }, element('h1', { text: 'Alarms' })), element('div', { class: 'panel scroll' }, table, none)];
@@ -818,8 +836,8 @@ function alarmsView(_, __, abort) {
     try {
       const { alarms } = await askJson('/alarms?limit=500', abort);
       alarms.sort((a, b) => Boolean(a.cleared) - Boolean(b.cleared) || b.raised.localeCompare(a.raised));
-      body.replaceChildren(...alarms.map((alarm) => element('tr', {},
-        element('td', {}, element('span', { class: 'state', 'data-state': alarm.cleared ? 'normal' : 'alarm', text: alarm.cleared ? 'cleared' : 'running' })),
+      refill(body, [alarms, Math.floor(data.now() / MINUTE)], ...alarms.map((alarm) => element('tr', {},
+        element('td', {}, element('span', { class: 'state', 'data-state': alarm.cleared ? 'normal' : 'alarm', text: alarm.cleared ? 'cleared' : 'running' }), ' ', handleButton(alarm), handlingList(alarm)),
         element('td', {}, element('a', { href: alarmLink(alarm), text: shownName(nameOf(alarm.turbine_id)) })),
         element('td', {}, timeElement(alarm.raised)),
         element('td', { class: 'wide', text: alarm.cleared ? lasting(alarm) : `${duration(data.now() - Date.parse(alarm.raised))} so far` }),
@@ -836,13 +854,128 @@ function alarmsView(_, __, abort) {
   }
 
   function update() {
-    const running = [...data.alarms.keys()].join();
+    const running = `${[...data.alarms.keys()].join()} ${data.handled}`;
     if (!busy && (running !== key || Date.now() >= due)) {
       key = running;
       load();
     }
   }
   return { title: 'Alarms', whole, update };
+}
+
+// ----------------------------------------------------------------------------------------- what people do with alarms
+
+/** Differs if somebody did something with the alarm meanwhile. */
+function handlingKey(alarm) {
+  return JSON.stringify([alarm?.acknowledged_at, alarm?.snoozed_at, alarm?.false_alarm_at, alarm?.comments?.at(-1)]);
+}
+
+const isSnoozed = (alarm) => Boolean(alarm.snoozed_until) && Date.parse(alarm.snoozed_until) > data.now();
+
+/** What was done with the alarm of a turbine, in a word each. */
+function handlingInShort(turbine) {
+  const alarm = data.alarms.get(`${nameOf(turbine.turbine_id)}@${turbine.alarm_since}`);
+  if (!alarm) return [];
+  return [alarm.acknowledged_by && 'acknowledged', isSnoozed(alarm) && 'snoozed', alarm.false_alarm_by && 'marked false'].filter(Boolean);
+}
+
+/** What was done with an alarm: by whom and when, and the last comment or all of them. */
+function handlingList(alarm, allComments = false) {
+  const lines = [];
+  const line = (mark, ...words) => lines.push(element('li', { 'data-mark': mark }, words));
+  if (alarm.acknowledged_by) line('acknowledged', `acknowledged by ${alarm.acknowledged_by}, `, timeElement(alarm.acknowledged_at));
+  if (isSnoozed(alarm)) line('snoozed', `snoozed by ${alarm.snoozed_by} until `, timeElement(alarm.snoozed_until));
+  if (alarm.false_alarm_by) line('false', `false alarm, says ${alarm.false_alarm_by}, `, timeElement(alarm.false_alarm_at));
+  const comments = alarm.comments ?? [];
+  for (const comment of allComments ? comments : comments.slice(-1)) {
+    line('comment', `${comment.text} (${comment.by}, `, timeElement(comment.at), ')');
+  }
+  const more = allComments ? 0 : comments.length - 1;
+  if (more > 0) line('more', `and ${more} earlier ${more === 1 ? 'comment' : 'comments'}`);
+  return lines.length > 0 ? element('ul', { class: 'handling' }, lines) : null;
+}
+
+function handleButton(alarm) {
+  const name = shownName(nameOf(alarm.turbine_id));
+  return element('button', {
+    class: 'small', text: 'Handle', 'data-alarm': alarm.id, 'aria-haspopup': 'dialog',
+    'aria-label': `Handle the alarm of ${name}, raised ${localTime(Date.parse(alarm.raised))}`, onclick: () => openHandling(alarm),
+  });
+}
+
+function focusAlarm(within, id) {
+  [...within.querySelectorAll('[data-alarm]')].find((button) => button.dataset.alarm === id)?.focus({ preventScroll: true });
+}
+
+/** Fills a node anew if what it shows is not what it showed: a button that is being pressed stays, and keeps the focus. */
+function refill(node, shown, ...children) {
+  const text = JSON.stringify(shown);
+  if (node.shownText === text) return;
+  node.shownText = text;
+  const id = node.contains(document.activeElement) ? document.activeElement.dataset.alarm : undefined;
+  node.replaceChildren(...children);
+  if (id) focusAlarm(node, id);
+}
+
+/** The dialog in which a person says what is to be done with an alarm. */
+function openHandling(alarm) {
+  const input = (id, label, name, attributes) => {
+    const field = element(name, { id, ...attributes });
+    return { field, whole: element('p', {}, element('label', { for: id, text: label }), field) };
+  };
+  const who = input('handling-by', 'Your name', 'input', { required: true, maxlength: 64, autocomplete: 'name', value: localStorage.getItem('by') });
+  const words = input('handling-comment', 'Comment (optional)', 'textarea', { maxlength: 1000, rows: 2 });
+  const until = input('handling-until', 'Snooze until', 'input', { type: 'datetime-local' });
+  const problem = element('p', { class: 'problem', role: 'alert' });
+  const button = (label, onclick) => element('button', { type: 'button', text: label, onclick });
+  const snooze = (end) => act('snooze', { until: new Date(end).toISOString() });
+  const title = `Alarm of ${shownName(nameOf(alarm.turbine_id))}`;
+  const dialog = element('dialog', {
+    class: 'handle', 'aria-labelledby': 'handling-title',
+    onclose: () => {
+      dialog.remove();
+      focusAlarm(document, alarm.id);
+    },
+  },
+  element('h2', { id: 'handling-title', text: title }),
+  element('p', { class: 'quiet' }, 'Raised ', timeElement(alarm.raised), `, ${alarm.cleared ? `lasted ${lasting(alarm)}` : 'running'}: ${reasonsInShort(alarm.why)}`),
+  handlingList(alarm, true), who.whole, words.whole,
+  element('div', { class: 'buttons', role: 'group', 'aria-label': 'What to do' },
+    alarm.acknowledged_by ? button('Take acknowledgement back', () => act('unacknowledge')) : button('Acknowledge', () => act('acknowledge')),
+    alarm.false_alarm_by ? button('Not a false alarm', () => act('not_false_alarm')) : button('False alarm', () => act('false_alarm')),
+    button('Only comment', () => act('comment')),
+    button('Snooze 1 h', () => snooze(data.now() + HOUR)), button('Snooze 8 h', () => snooze(data.now() + 8 * HOUR))),
+  until.whole,
+  element('div', { class: 'buttons' },
+    button('Snooze until then', () => {
+      until.field.required = true;
+      if (until.field.reportValidity()) snooze(until.field.value);
+    }),
+    button('Close', () => dialog.close())),
+  problem);
+
+  async function act(action, more = {}) {
+    words.field.required = action === 'comment';
+    if (!who.field.reportValidity() || !words.field.reportValidity()) return;
+    const by = who.field.value.trim();
+    // A comment is one line of the file of alarms.
+    const comment = words.field.value.replace(/\s+/g, ' ').trim() || undefined;
+    setText(problem, '');
+    try {
+      const headers = { 'Content-Type': 'application/json' };
+      const answer = await ask(`/alarms/${encodeURIComponent(alarm.id)}/actions`, undefined, headers, JSON.stringify({ action, by, comment, ...more }));
+      data.takeAlarm(await answer.json());
+      localStorage.setItem('by', by);
+      dialog.close();
+      changed();
+    } catch (error) {
+      setText(problem, `Not done: ${error.status ? error.message : 'the service does not answer'}`);
+    }
+  }
+
+  document.body.append(dialog);
+  dialog.showModal();
+  (who.field.value ? dialog.querySelector('.buttons button') : who.field).focus();
 }
 
 // -------------------------------------------------------------------------------------------------------------- model

@@ -1,5 +1,6 @@
 //! What the service answers to.
 
+mod alarm_actions;
 mod alarms;
 mod answer;
 mod drift;
@@ -52,6 +53,7 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(turbine::turbine))
         .routes(routes!(turbine::history))
         .routes(routes!(alarms::alarms))
+        .routes(routes!(alarm_actions::act))
         .routes(routes!(drift::drift))
         .routes(routes!(events::events))
         .routes(routes!(metrics::metrics))

@@ -1,15 +1,18 @@
-//! The file of alarms: one row an event, appended in the order of the log.
+//! The file of alarms: one row an event, appended in the order of the log, and one for each thing that people did.
 //!
-//! The prediction log implies every row, so nothing that is torn or lost here is lost for good: the next start writes it
-//! again. Rows that cannot be written wait in memory, up to [`MAX_WAITING_BYTES`]; then the file takes no more rows until the
+//! The prediction log implies every row that says that an alarm was raised or cleared, so none that is torn or lost here is
+//! lost for good: the next start writes it again. What people did is said by its row alone, which is on the disk before
+//! anybody is told that it was done. Rows of the first kind that cannot be written wait in memory, up to [`MAX_WAITING_BYTES`]; then the file takes no more rows until the
 //! next start, so that those it has stay in the order of the log.
 
-use super::alarm::{Alarm, header};
+use super::alarm::Alarm;
+use super::upgrade::upgrade;
 use crate::prediction_log::{Disk, LogFault, LogFile, sync_folder, write_all};
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufReader, ErrorKind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use turbine_core::alarm_log::{AlarmAction, AlarmEvent, AlarmFormat, AlarmId, AlarmRow, AlarmRows, Begun};
 use turbine_core::prediction::LogName;
 
 /// Bytes of rows that may wait for the file: tens of thousands of rows.
@@ -38,7 +41,7 @@ pub(super) struct AlarmsFile {
     sync: bool,
     disk: Arc<dyn Disk>,
     file: Option<LogFile>,
-    /// Rows that were written, also if the file was deleted meanwhile: a snapshot goes with so many.
+    /// Rows that the log implies and that were written, also if the file was deleted meanwhile: a snapshot goes with so many.
     rows: u64,
     waiting: Vec<u8>,
     waiting_rows: u64,
@@ -49,14 +52,32 @@ pub(super) struct AlarmsFile {
     problem: AlarmsProblem,
 }
 
+/// A row that was found in the file.
+pub(super) enum Found {
+    /// An alarm that was raised or cleared.
+    Changed(Alarm),
+    /// What somebody did with an alarm.
+    Handled(AlarmId, AlarmAction),
+}
+
+/// What was found at the path.
+enum TakenUp {
+    /// Nothing that could be continued.
+    Nothing,
+    /// A file from before people's actions were kept: it is still to be upgraded.
+    Old,
+    /// A file that is continued.
+    File(LogFile),
+}
+
 impl AlarmsFile {
-    /// Takes up the file, if there is one, and gives each alarm in it to `row`. What follows the last whole row is cut off.
+    /// Takes up the file, if there is one, and gives each row in it to `found`. What follows the last whole row is cut off.
     pub(super) fn open(
         name: LogName,
         sync: bool,
         disk: Arc<dyn Disk>,
         problem: AlarmsProblem,
-        mut row: impl FnMut(Alarm),
+        mut found: impl FnMut(Found),
     ) -> Result<Self, LogFault> {
         let mut alarms = AlarmsFile {
             name,
@@ -71,27 +92,42 @@ impl AlarmsFile {
             problem,
         };
         let mut rows = 0;
-        alarms.file = alarms.take_up(|alarm| {
-            rows += 1;
-            row(alarm);
+        let taken_up = alarms.take_up(|AlarmRow { id, event }| match event {
+            AlarmEvent::Handled(action) => found(Found::Handled(id, action)),
+            AlarmEvent::Changed(state) => {
+                if let Some(alarm) = Alarm::of_row(id, state) {
+                    rows += 1;
+                    found(Found::Changed(alarm));
+                }
+            }
         })?;
         alarms.rows = rows;
+        match taken_up {
+            TakenUp::File(file) => alarms.file = Some(file),
+            TakenUp::Nothing => {}
+            TakenUp::Old => {
+                // All rows were read. If the disk is full, the next row that is to be written tries again.
+                if let Err(fault) = upgrade(alarms.name.path()) {
+                    tracing::warn!("the file of alarms keeps its old columns for now: {fault}");
+                }
+            }
+        }
         Ok(alarms)
     }
 
-    /// Rows in the file, and those that wait for it.
+    /// Rows that the log implies: those in the file, and those that wait for it.
     pub(super) fn rows(&self) -> u64 {
         self.rows + self.waiting_rows
     }
 
-    /// Whether all rows are in the file.
+    /// Whether all rows that the log implies are in the file.
     pub(super) fn is_settled(&self) -> bool {
         self.waiting.is_empty() && !self.foreign && self.left_out == 0
     }
 
     /// Adds the row of what became of an alarm last, to be written by the next flush; not if too many wait already.
     pub(super) fn add(&mut self, alarm: &Alarm) {
-        let row = alarm.row();
+        let row = alarm.row().to_line();
         if self.left_out > 0 || self.waiting.len() + row.len() > MAX_WAITING_BYTES {
             self.left_out += 1;
             return;
@@ -118,19 +154,33 @@ impl AlarmsFile {
 
     /// Writes the rows that wait. If that is not possible they go on waiting, and the health says why.
     pub(super) fn flush(&mut self) {
-        if self.is_settled() {
-            return;
+        if !self.is_settled() {
+            let _ = self.try_to_flush();
         }
+    }
+
+    fn try_to_flush(&mut self) -> Result<(), LogFault> {
         let written = self.write();
-        let problem: Option<Arc<str>> = self.problem_after(written).map(Into::into);
+        let problem: Option<Arc<str>> = self.problem_after(&written).map(Into::into);
         if let Some(problem) = problem.as_ref().filter(|_| self.problem.get().is_none()) {
             tracing::warn!("{problem}");
         }
         self.problem.set(problem);
+        written
+    }
+
+    /// Writes what somebody did, behind the rows that wait, and waits until it is on the disk.
+    ///
+    /// # Errors
+    /// If it is not in the file.
+    pub(super) fn write_action(&mut self, id: &AlarmId, action: &AlarmAction) -> Result<(), LogFault> {
+        self.try_to_flush()?;
+        let row = AlarmRow { id: id.clone(), event: AlarmEvent::Handled(action.clone()) };
+        self.append(&row.to_line(), true)
     }
 
     /// What the health says, given how the rows that waited were written.
-    fn problem_after(&self, written: Result<(), LogFault>) -> Option<String> {
+    fn problem_after(&self, written: &Result<(), LogFault>) -> Option<String> {
         let left_out = match self.left_out {
             0 => String::new(),
             rows => format!("{rows} rows are left out until the service is restarted, because too many waited"),
@@ -157,7 +207,7 @@ impl AlarmsFile {
             return Ok(());
         }
         let rows = std::mem::take(&mut self.waiting);
-        let appended = self.append(&rows);
+        let appended = self.append(&rows, self.sync);
         match &appended {
             Ok(()) => {
                 self.rows += self.waiting_rows;
@@ -168,14 +218,17 @@ impl AlarmsFile {
         appended
     }
 
-    fn append(&mut self, rows: &[u8]) -> Result<(), LogFault> {
+    fn append(&mut self, rows: &[u8], sync: bool) -> Result<(), LogFault> {
         self.ready()?;
         let file = self.file.as_mut().expect("it is ready");
         let path = self.name.path();
         file.torn = true;
-        let written = write_all(&*self.disk, &file.file, rows).map_err(LogFault::io("write to", path)).and_then(|()| {
-            if self.sync { self.disk.sync(&file.file).map_err(LogFault::io("sync", path)) } else { Ok(()) }
-        });
+        let written = write_all(&*self.disk, &file.file, rows)
+            .map_err(LogFault::io("write to", path))
+            .and_then(|()| if sync { self.disk.sync(&file.file).map_err(LogFault::io("sync", path)) } else { Ok(()) });
+        // The file may have been begun without waiting for its name.
+        let named = || sync_folder(self.name.folder()).map_err(LogFault::io("sync", self.name.folder()));
+        let written = written.and_then(|()| if sync && !self.sync { named() } else { Ok(()) });
         match written {
             Ok(()) => {
                 file.len += rows.len() as u64;
@@ -198,9 +251,14 @@ impl AlarmsFile {
             file.undo(&*self.disk).map_err(LogFault::io("cut off half a row from", path))?;
         }
         if self.file.is_none() {
-            self.file = match self.take_up(|_| {})? {
-                Some(file) => Some(file),
-                None => Some(self.begin()?),
+            let mut taken_up = self.take_up(|_| {})?;
+            if matches!(taken_up, TakenUp::Old) {
+                upgrade(path)?;
+                taken_up = self.take_up(|_| {})?;
+            }
+            self.file = match taken_up {
+                TakenUp::File(file) => Some(file),
+                TakenUp::Nothing | TakenUp::Old => Some(self.begin()?),
             };
         }
         Ok(())
@@ -212,7 +270,7 @@ impl AlarmsFile {
             std::fs::create_dir_all(self.name.folder())?;
             let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
             self.disk.set_len(&file, 0)?;
-            write_all(&*self.disk, &file, &header())?;
+            write_all(&*self.disk, &file, &AlarmFormat::WithActions.header())?;
             if self.sync {
                 self.disk.sync(&file)?;
                 sync_folder(self.name.folder())?;
@@ -223,42 +281,34 @@ impl AlarmsFile {
     }
 
     /// The file at the path, if there is one that can be continued, cut off behind its last whole row.
-    fn take_up(&self, mut row: impl FnMut(Alarm)) -> Result<Option<LogFile>, LogFault> {
+    fn take_up(&self, mut row: impl FnMut(AlarmRow)) -> Result<TakenUp, LogFault> {
         let path = self.name.path();
         let file = match OpenOptions::new().read(true).append(true).open(path) {
             Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(TakenUp::Nothing),
             Err(error) => return Err(LogFault::io("open", path)(error)),
         };
-        let mut lines = BufReader::new(&file);
-        let (mut line, mut end, mut whole) = (Vec::new(), 0, 0);
-        loop {
-            line.clear();
-            let length = lines.read_until(b'\n', &mut line).map_err(LogFault::io("read", path))?;
-            if end == 0 && line != header() {
-                if !header().starts_with(&line) {
-                    self.set_aside()?;
-                }
-                // Empty, or its header is torn: it is begun again.
-                return Ok(None);
+        let mut rows = match AlarmRows::begin(BufReader::new(&file)).map_err(LogFault::io("read", path))? {
+            Begun::Rows(rows) => rows,
+            // It is begun again.
+            Begun::Unfinished => return Ok(TakenUp::Nothing),
+            Begun::Foreign => {
+                self.set_aside()?;
+                return Ok(TakenUp::Nothing);
             }
-            if length == 0 {
-                break;
-            }
-            end += length as u64;
-            let alarm = if line.ends_with(b"\n") { Alarm::parse(&line) } else { None };
-            if whole == 0 {
-                whole = end;
-            } else if let Some(alarm) = alarm {
-                whole = end;
-                row(alarm);
-            }
-        }
+        };
+        rows.by_ref().try_for_each(|found| found.map(&mut row)).map_err(LogFault::io("read", path))?;
+        let (whole, end) = (rows.whole(), rows.end());
         if whole < end {
             tracing::warn!("the last {} bytes of the file of alarms {} are no row", end - whole, path.display());
+        }
+        if rows.format() != AlarmFormat::WithActions {
+            return Ok(TakenUp::Old);
+        }
+        if whole < end {
             self.disk.set_len(&file, whole).map_err(LogFault::io("cut off the torn end of", path))?;
         }
-        LogFile::new(file, 0).map(Some).map_err(LogFault::io("look at", path))
+        LogFile::new(file, 0).map(TakenUp::File).map_err(LogFault::io("look at", path))
     }
 
     fn set_aside(&self) -> Result<(), LogFault> {

@@ -2,26 +2,33 @@
 //!
 //! Which alarms there are follows from the log: a running one is part of its turbine's state, and a row of the file is
 //! written once the row of the log that implies it is there. A start adds what a crash kept from being written.
+//!
+//! What people did with them is in that file only: a row of it is on the disk before it is answered. Its order is the one
+//! that counts, so the last action wins.
 
 mod alarm;
 mod file;
+mod handling;
 mod history;
+mod upgrade;
 
 #[cfg(test)]
 mod tests;
 
 pub use alarm::Alarm;
 pub(crate) use file::AlarmsProblem;
+pub use handling::{By, Comment, Handling, Snooze};
 pub use history::AlarmFilter;
-pub(crate) use history::History;
+pub(crate) use history::{History, Known};
 
 use crate::fleet::LoggedAlarm;
 use crate::prediction_log::{Disk, LogFault};
 use alarm::EventKey;
-use file::AlarmsFile;
-use std::collections::HashMap;
+use file::{AlarmsFile, Found};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use turbine_core::alarm_log::{AlarmAction, AlarmId};
 use turbine_core::model::Model;
 use turbine_core::prediction::LogName;
 
@@ -50,7 +57,7 @@ pub(crate) struct Alarms {
 /// Alarms as a start finds them in the file.
 pub(crate) struct FoundAlarms {
     file: AlarmsFile,
-    /// One entry a row, in order.
+    /// One entry a row that the log implies, in order.
     keys: Vec<EventKey>,
     /// Raised and not cleared, by id.
     open: HashMap<String, Alarm>,
@@ -65,33 +72,36 @@ impl FoundAlarms {
     pub(crate) fn open(log: &Path, sync: bool, disk: Arc<dyn Disk>, problem: AlarmsProblem) -> Result<Self, LogFault> {
         let (mut keys, mut open, mut past) = (Vec::new(), HashMap::new(), History::default());
         let name = LogName::new(log.with_file_name("alarms.csv"));
-        let file = AlarmsFile::open(name, sync, disk, problem, |alarm| {
-            keys.push(alarm.key());
-            if alarm.cleared.is_some() {
-                open.remove(&alarm.id);
-                past.add(&Arc::new(alarm));
-            } else {
-                open.insert(alarm.id.clone(), alarm);
+        let file = AlarmsFile::open(name, sync, disk, problem, |found| match found {
+            Found::Handled(id, action) => past.handle(&id, action),
+            Found::Changed(alarm) => {
+                keys.push(alarm.key());
+                if alarm.cleared.is_some() {
+                    open.remove(&alarm.id);
+                    past.add(&Arc::new(alarm));
+                } else {
+                    open.insert(alarm.id.clone(), alarm);
+                }
             }
         })?;
         Ok(FoundAlarms { file, keys, open, past })
     }
 
-    /// How many rows the file has.
+    /// How many rows that the log implies the file has.
     pub(crate) fn rows(&self) -> u64 {
         self.file.rows()
     }
 
     /// The alarms of a log that has no rows: those that were found are of another log, and are set aside.
     pub(crate) fn of_another_log(mut self, history: SharedHistory) -> Alarms {
-        if !self.keys.is_empty() {
+        if !self.keys.is_empty() || !self.past.is_empty() {
             self.file.begin_anew();
         }
         history.write().clear();
         Alarms { history, file: self.file }
     }
 
-    /// Adds what the log implies and the file lacks. Of the rows found, the first `vouched` belong to what came before
+    /// Adds what the log implies and the file lacks. Of those rows found, the first `vouched` belong to what came before
     /// `implied`. In the end the alarms that are running, and no others, are open in the file.
     pub(crate) fn complete(
         self,
@@ -103,6 +113,7 @@ impl FoundAlarms {
     ) -> Alarms {
         let FoundAlarms { file, keys, mut open, past } = self;
         *history.write() = past;
+        let now_running: HashSet<AlarmId> = running.iter().map(LoggedAlarm::alarm_id).collect();
         let mut alarms = Alarms { history, file };
         // Counted, since an id comes twice if a turbine that was forgotten sends the same times again.
         let mut found: HashMap<EventKey, usize> = HashMap::new();
@@ -113,7 +124,7 @@ impl FoundAlarms {
         for alarm in implied {
             match found.get_mut(&alarm.key()).filter(|count| **count > 0) {
                 Some(count) => *count -= 1,
-                None => missing.push(Alarm::explained(alarm, model)),
+                None => missing.push(Alarm::explained(alarm, model, Arc::default())),
             }
         }
         for alarm in &missing {
@@ -124,7 +135,7 @@ impl FoundAlarms {
             }
         }
         let running = running.into_iter().filter(|alarm| open.remove(&alarm.key().0).is_none());
-        missing.extend(running.map(|alarm| Alarm::explained(alarm, model)));
+        missing.extend(running.map(|alarm| Alarm::explained(alarm, model, Arc::default())));
         // Rows of the log were lost: when these were cleared is not known.
         let mut lost: Vec<Alarm> = open.into_values().collect();
         lost.sort_by(|a, b| a.id.cmp(&b.id));
@@ -140,6 +151,7 @@ impl FoundAlarms {
             }
             alarms.history.write().add(&alarm);
         });
+        alarms.history.write().forget_all_but(&now_running);
         alarms
     }
 }
@@ -156,6 +168,17 @@ impl Alarms {
         self.file.add(alarm);
     }
 
+    /// Keeps what somebody did with an alarm: in the file, on the disk, and then in memory. Says how the alarm stands now.
+    ///
+    /// # Errors
+    /// If it cannot be written; then it is as if nothing had been done.
+    pub(crate) fn handle(&mut self, id: &AlarmId, action: AlarmAction) -> Result<Arc<Handling>, LogFault> {
+        self.file.write_action(id, &action)?;
+        let mut history = self.history.write();
+        history.handle(id, action);
+        Ok(history.handling(id))
+    }
+
     /// Writes what is not in the file yet. If that is not possible, the health says why.
     pub(crate) fn flush(&mut self) {
         self.file.flush();
@@ -169,7 +192,7 @@ impl Alarms {
         }
     }
 
-    /// How many rows the file has; `None` while some are still to be written, or are left out.
+    /// How many rows that the log implies the file has; `None` while some are still to be written, or are left out.
     pub(crate) fn settled_rows(&self) -> Option<u64> {
         self.file.is_settled().then(|| self.file.rows())
     }

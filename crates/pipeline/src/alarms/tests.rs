@@ -6,8 +6,9 @@ use super::*;
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use turbine_core::alarm_log::{ActionKind, AlarmEvent, AlarmFormat, AlarmRow};
 
-/// A disk with room for so many bytes.
+/// A disk with room for so many bytes. With the last of them gone, nothing is synchronised any more.
 struct SmallDisk(AtomicUsize);
 
 impl Disk for SmallDisk {
@@ -20,18 +21,38 @@ impl Disk for SmallDisk {
         self.0.fetch_sub(written, Ordering::Relaxed);
         Ok(written)
     }
+
+    fn sync(&self, _: &File) -> io::Result<()> {
+        if self.0.load(Ordering::Relaxed) > 0 { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+    }
 }
 
 fn alarm(second: i64) -> Alarm {
     let raised = jiff::Timestamp::from_second(second).unwrap();
-    let id = alarm::id_of(None, raised);
-    let model_version = "m0123456789ab".into();
-    Alarm { id, turbine_id: None, raised, cleared: None, peak: 2.5, peaked: raised, model_version, why: Vec::new() }
+    let id = AlarmId { turbine_id: None, raised }.to_string();
+    Alarm {
+        id,
+        turbine_id: None,
+        raised,
+        cleared: None,
+        peak: 2.5,
+        peaked: raised,
+        model_version: "m0123456789ab".into(),
+        why: Vec::new(),
+        handling: Arc::default(),
+    }
+}
+
+fn changed(found: Found) -> Alarm {
+    match found {
+        Found::Changed(alarm) => alarm,
+        Found::Handled(id, action) => panic!("{id}: {action:?}"),
+    }
 }
 
 #[test]
 fn at_whatever_byte_the_disk_is_full_each_row_is_written_once() {
-    let whole = alarm::header().len() + 2 * alarm(1).row().len();
+    let whole = AlarmFormat::WithActions.header().len() + 2 * alarm(1).row().to_line().len();
     for room in 0..whole {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("alarms.csv");
@@ -39,7 +60,7 @@ fn at_whatever_byte_the_disk_is_full_each_row_is_written_once() {
         let problem = AlarmsProblem::default();
         let open = |found: &mut Vec<Alarm>| {
             let disk = Arc::clone(&disk) as Arc<dyn Disk>;
-            AlarmsFile::open(LogName::new(&path), true, disk, problem.clone(), |alarm| found.push(alarm)).unwrap()
+            AlarmsFile::open(LogName::new(&path), true, disk, problem.clone(), |row| found.push(changed(row))).unwrap()
         };
         let mut file = open(&mut Vec::new());
         for second in [1, 2] {
@@ -56,6 +77,81 @@ fn at_whatever_byte_the_disk_is_full_each_row_is_written_once() {
     }
 }
 
+fn acknowledgement(by: &str) -> AlarmAction {
+    let (by, at) = (by.parse().unwrap(), jiff::Timestamp::from_second(10).unwrap());
+    AlarmAction { kind: ActionKind::Acknowledged, by, at, comment: None }
+}
+
+#[test]
+fn an_action_is_in_the_file_when_it_is_answered_or_leaves_no_trace() {
+    let id = alarm(1).alarm_id();
+    let row = |by: &str| AlarmRow { id: id.clone(), event: AlarmEvent::Handled(acknowledgement(by)) }.to_line();
+    let before = [AlarmFormat::WithActions.header(), alarm(1).row().to_line()].concat();
+    // With as much room as the row has bytes it is written and cannot be synchronised.
+    for sync in [false, true] {
+        for room in 0..=row("Ann").len() {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("alarms.csv");
+            let disk = Arc::new(SmallDisk(AtomicUsize::new(usize::MAX)));
+            let name = LogName::new(&path);
+            let shared = Arc::clone(&disk) as Arc<dyn Disk>;
+            let mut file = AlarmsFile::open(name, sync, shared, AlarmsProblem::default(), |_| {}).unwrap();
+            file.add(&alarm(1));
+            file.flush();
+            disk.0.store(room, Ordering::Relaxed);
+            let refused = file.write_action(&id, &acknowledgement("Ann")).unwrap_err();
+            assert!(refused.to_string().contains("make room"), "{refused}");
+            assert_eq!(std::fs::read(&path).unwrap(), before, "room for {room}");
+            disk.0.store(usize::MAX, Ordering::Relaxed);
+            file.write_action(&id, &acknowledgement("Bob")).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), [before.clone(), row("Bob")].concat(), "room for {room}");
+            assert_eq!(file.rows(), 1, "a snapshot vouches for rows that the log implies");
+        }
+    }
+}
+
+#[test]
+fn an_action_comes_behind_the_rows_that_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("alarms.csv");
+    let disk: Arc<dyn Disk> = Arc::new(crate::prediction_log::RealDisk);
+    let mut file = AlarmsFile::open(LogName::new(&path), false, disk, AlarmsProblem::default(), |_| {}).unwrap();
+    file.add(&alarm(1));
+    file.write_action(&alarm(1).alarm_id(), &acknowledgement("Ann")).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let events: Vec<&str> = text.lines().filter_map(|line| line.split(',').nth(1)).collect();
+    assert_eq!(events, ["event", "raised", "acknowledged"]);
+}
+
+#[test]
+fn a_file_without_actions_gets_the_columns_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, log) = (folder.path().join("alarms.csv"), folder.path().join("log.csv"));
+    let old = |alarm: &Alarm| {
+        let row = String::from_utf8(alarm.row().to_line()).unwrap();
+        format!("{}\n", row.strip_suffix(",,,,\n").unwrap())
+    };
+    let header = String::from_utf8(AlarmFormat::WithoutActions.header()).unwrap();
+    let whole = format!("{header}{}no row\n{}", old(&alarm(1)), old(&alarm(2)));
+    let expected = [
+        AlarmFormat::WithActions.header(),
+        alarm(1).row().to_line(),
+        b"no row,,,,\n".to_vec(),
+        alarm(2).row().to_line(),
+    ];
+    for torn in ["", "-@1970-01-01T00:00:03Z,rai", "\n", "no row\n"] {
+        std::fs::write(&path, format!("{whole}{torn}")).unwrap();
+        for _ in 0..2 {
+            let disk: Arc<dyn Disk> = Arc::new(crate::prediction_log::RealDisk);
+            let found = FoundAlarms::open(&log, false, disk, AlarmsProblem::default()).unwrap();
+            assert_eq!((found.rows(), found.open.len()), (2, 2), "{torn:?}");
+            assert_eq!(std::fs::read(&path).unwrap(), expected.concat(), "{torn:?}");
+        }
+    }
+    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["alarms.csv"], "nothing is set aside");
+}
+
 #[test]
 fn rows_that_wait_are_bounded_and_those_left_out_are_said() {
     let folder = tempfile::tempdir().unwrap();
@@ -64,7 +160,7 @@ fn rows_that_wait_are_bounded_and_those_left_out_are_said() {
     let problem = AlarmsProblem::default();
     let open = || FoundAlarms::open(&log, true, Arc::clone(&disk) as Arc<dyn Disk>, problem.clone()).unwrap();
     let mut file = open().file;
-    let fit = MAX_WAITING_BYTES / alarm(1_000_000).row().len();
+    let fit = MAX_WAITING_BYTES / alarm(1_000_000).row().to_line().len();
     let raised = fit as i64 + 5;
     for second in 1_000_000..1_000_000 + raised {
         file.add(&alarm(second));

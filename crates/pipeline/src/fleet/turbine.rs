@@ -51,6 +51,11 @@ impl Turbine {
         Some(at_peak.clone().alarm(id, *alarm, None))
     }
 
+    /// The time of the reading that raised the alarm that is running.
+    pub(crate) fn alarm_since(&self) -> Option<Timestamp> {
+        self.state.alarm().map(|alarm| alarm.raised)
+    }
+
     /// The alarm that is running, cleared by the last reading: nothing more will be known of this turbine.
     pub(super) fn forgotten_alarm(&self, id: &Option<TurbineId>) -> Option<LoggedAlarm> {
         let cleared = self.state.last_reading();
@@ -144,7 +149,7 @@ impl TurbineStatus {
             model_version: last.map(|last| Arc::clone(&last.model_version)),
             smoothed_surprisal: state.smoothed_surprisal(),
             in_alarm: state.alarm().is_some(),
-            alarm_since: state.alarm().map(|alarm| alarm.raised),
+            alarm_since: turbine.alarm_since(),
             silent: model.monitor().is_silent(state, now),
             stuck: names(model.monitor().stuck(state)),
             missing: names(state.missing()),

@@ -46,7 +46,8 @@ pub struct Overview {
 pub struct Changes {
     /// The turbines whose state is another.
     pub turbines: Vec<TurbineToday>,
-    /// Alarms that were raised, rose to a higher peak, or were cleared: each once, as it is now.
+    /// Alarms that were raised, rose to a higher peak, were cleared, or with which somebody did something: each once, as it is
+    /// now.
     pub alarms: Vec<Arc<Alarm>>,
     /// The other events, in order.
     pub events: Vec<Event>,
@@ -130,6 +131,9 @@ impl Follower {
                     self.peaks.remove(&alarm.id);
                     alarms.insert(alarm.id.clone(), alarm);
                 }
+                Ok(Event::AlarmHandled(alarm)) => {
+                    alarms.insert(alarm.id.clone(), alarm);
+                }
                 Ok(event) => {
                     if let Event::TurbineSilent { turbine_id } | Event::TurbineHeard { turbine_id } = &event {
                         named.push(turbine_id.clone());
@@ -146,7 +150,11 @@ impl Follower {
             self.peaks.clear();
         }
         let Some(Found { statuses, risen, model }) = self.look(&named, 0) else { return changes };
-        let risen = risen.into_iter().map(|alarm| Arc::new(Alarm::explained(alarm, &model)));
+        let handled: Vec<_> = {
+            let history = self.pipeline.0.history.read();
+            risen.into_iter().map(|alarm| (history.handling(&alarm.alarm_id()), alarm)).collect()
+        };
+        let risen = handled.into_iter().map(|(handling, alarm)| Arc::new(Alarm::explained(alarm, &model, handling)));
         alarms.extend(risen.map(|alarm| (alarm.id.clone(), alarm)));
         changes.alarms = alarms.into_values().collect();
         changes.alarms.sort_unstable_by(|a, b| (a.raised, &a.id).cmp(&(b.raised, &b.id)));

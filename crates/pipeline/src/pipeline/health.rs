@@ -2,6 +2,7 @@
 
 use super::Pipeline;
 use jiff::Timestamp;
+use turbine_core::alarm_log::AlarmId;
 
 /// The state of a pipeline at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +48,11 @@ impl Pipeline {
         if let Ok(report) = self.drift() {
             counters.set_drift(&report);
         }
+        let history = self.0.history.read();
         let fleet = self.0.fleet.read();
+        let is_running =
+            |id: &&AlarmId| fleet.turbine(&id.turbine_id).is_some_and(|it| it.alarm_since() == Some(id.raised));
+        counters.alarms_acknowledged.set(gauge(history.acknowledged().filter(is_running).count() as u64));
         counters.turbines_known.set(gauge(fleet.len() as u64));
         let census = fleet.census(model.monitor(), Timestamp::now());
         counters.alarms_active.set(gauge(census.in_alarm as u64));

@@ -2,6 +2,7 @@
 
 mod drift;
 mod follower;
+mod handle;
 mod health;
 mod open;
 mod promotion;
@@ -12,6 +13,7 @@ mod trial;
 mod turbine;
 
 pub use follower::{Changes, Follower, Overview, TurbineToday};
+pub use handle::HandleError;
 pub use health::Health;
 pub use reload::{ReloadError, Reloaded};
 pub use shadow::{Models, TrialStatus};
@@ -248,7 +250,7 @@ impl Pipeline {
             let fleet = self.0.fleet.read();
             history.select(fleet.alarms(), filter)
         };
-        listed.into_iter().map(|alarm| alarm.explained(&model)).collect()
+        listed.into_iter().map(|(alarm, handling)| alarm.explained(&model, handling)).collect()
     }
 
     /// Events from now on.

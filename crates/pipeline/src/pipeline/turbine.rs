@@ -1,11 +1,14 @@
 //! One turbine: how it is, and how it was.
 
 use super::Pipeline;
+use crate::alarms::Handling;
 use crate::fleet::TurbineStatus;
 use crate::history::{History, HistoryRange};
 use crate::submission::Why;
 use jiff::Timestamp;
 use serde::Serialize;
+use std::sync::Arc;
+use turbine_core::alarm_log::AlarmId;
 use turbine_core::prediction::LogError;
 use turbine_core::reading::TurbineId;
 
@@ -15,6 +18,9 @@ pub struct TurbineDetail {
     /// Its state.
     #[serde(flatten)]
     pub status: TurbineStatus,
+    /// What people did with the alarm that is running.
+    #[serde(flatten)]
+    pub handling: Arc<Handling>,
     /// The values of the reading with the latest time, one a feature.
     pub values: Vec<f64>,
     /// The sensors behind the smoothed surprisal by their share, largest first; `None` if the model cannot say. While an
@@ -26,13 +32,16 @@ impl Pipeline {
     /// What is known of a turbine, `None` = the readings that name none; `None` if there is no reading or no model.
     pub fn turbine(&self, id: &Option<TurbineId>) -> Option<TurbineDetail> {
         let model = self.0.slot.model()?;
-        let (status, state) = {
+        let (status, handling, state) = {
+            let history = self.0.history.read();
             let fleet = self.0.fleet.read();
             let turbine = fleet.turbine(id)?;
-            (TurbineStatus::new(id, turbine, &model, Timestamp::now()), turbine.state().clone())
+            let alarm = turbine.alarm_since().map(|raised| AlarmId { turbine_id: id.clone(), raised });
+            let handling = alarm.map(|alarm| history.handling(&alarm)).unwrap_or_default();
+            (TurbineStatus::new(id, turbine, &model, Timestamp::now()), handling, turbine.state().clone())
         };
         let why = model.explain_turbine(&state).map(|contributions| Why::all(&model, &contributions));
-        Some(TurbineDetail { status, values: state.values().collect(), why })
+        Some(TurbineDetail { status, handling, values: state.values().collect(), why })
     }
 
     /// What a turbine read over time: from memory as far as that reaches, and from the files of the log before that. `None`

@@ -1,10 +1,12 @@
 //! Whatever happens to the service and its files, alarms, silence and stuck sensors are a fold over the log.
 
-use super::support::{INTERVAL, MODEL, Place, alarms, normal, reading, submit, turbines};
+use super::support::{INTERVAL, MODEL, Place, alarms, handle, normal, reading, submit, turbines};
 use jiff::{SignedDuration, Timestamp};
 use pipeline::{LogSync, Pipeline};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use turbine_core::alarm_log::ActionKind;
 use turbine_core::monitor::{AlarmChange, LoggedStep, TurbineState};
 use turbine_core::prediction::LogReader;
 use turbine_core::reading::TurbineId;
@@ -26,6 +28,14 @@ enum Kind {
     Held,
 }
 
+/// What somebody does after a stretch with the newest alarm but so many.
+#[derive(Debug, Clone)]
+struct Deed {
+    back: usize,
+    kind: ActionKind,
+    by: &'static str,
+}
+
 /// What is done to the service after some stretches.
 #[derive(Debug, Clone)]
 struct Restart {
@@ -36,11 +46,23 @@ struct Restart {
     deleted: bool,
 }
 
-fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
+fn deed() -> impl Strategy<Value = Deed> {
+    let kind = prop_oneof![
+        Just(ActionKind::Acknowledged),
+        Just(ActionKind::Unacknowledged),
+        (1..9i64).prop_map(|second| ActionKind::Snoozed { until: Timestamp::from_second(second).unwrap() }),
+        Just(ActionKind::MarkedFalse),
+        Just(ActionKind::UnmarkedFalse),
+    ];
+    let by = prop_oneof![Just("Ann"), Just("Bob"), Just("Ann, \"here\"#a comment, \"quoted\"")];
+    (0..3usize, kind, by).prop_map(|(back, kind, by)| Deed { back, kind, by })
+}
+
+fn stretches() -> impl Strategy<Value = Vec<(Stretch, Option<Deed>)>> {
     let kind = prop_oneof![3 => Just(Kind::Normal), 3 => Just(Kind::Off), 1 => Just(Kind::Held)];
     let stretch = (0..3u8, prop_oneof![4 => Just(0), 1 => -12..0i64, 1 => 1..40i64], 1..35i64, kind);
     let stretch = stretch.prop_map(|(turbine, jump, readings, kind)| Stretch { turbine, jump, readings, kind });
-    proptest::collection::vec(stretch, 0..8)
+    proptest::collection::vec((stretch, proptest::option::of(deed())), 0..8)
 }
 
 fn restart() -> impl Strategy<Value = Restart> {
@@ -90,6 +112,38 @@ fn fold(place: &Place) -> Folded {
     folded
 }
 
+/// What the rows of people's actions say, by alarm, as JSON.
+fn handled(place: &Place) -> BTreeMap<String, Value> {
+    let mut handled: BTreeMap<String, Value> = BTreeMap::new();
+    for row in place.cells() {
+        let [id, event, .., at, by, until, comment] = &row[..] else { panic!("{row:?}") };
+        if ["raised", "cleared"].contains(&event.as_str()) {
+            continue;
+        }
+        let alarm = handled.entry(id.clone()).or_insert_with(|| json!({}));
+        let (name, is_done) = match event.as_str() {
+            "acknowledged" => ("acknowledged", true),
+            "unacknowledged" => ("acknowledged", false),
+            "snoozed" => ("snoozed", true),
+            "false_alarm" => ("false_alarm", true),
+            "not_false_alarm" => ("false_alarm", false),
+            other => panic!("{other}"),
+        };
+        let map = alarm.as_object_mut().unwrap();
+        for (key, value) in [("by", by), ("at", at), ("until", until)] {
+            map.remove(&format!("{name}_{key}"));
+            if is_done && !value.is_empty() {
+                map.insert(format!("{name}_{key}"), json!(value));
+            }
+        }
+        if !comment.is_empty() {
+            let comments = map.entry("comments").or_insert_with(|| json!([]));
+            comments.as_array_mut().unwrap().push(json!({"by": by, "at": at, "text": comment}));
+        }
+    }
+    handled
+}
+
 fn agrees(pipeline: &Pipeline, place: &Place) -> Result<(), TestCaseError> {
     let Folded { states, events, alarms: expected } = fold(place);
     let listed = alarms(pipeline);
@@ -98,7 +152,12 @@ fn agrees(pipeline: &Pipeline, place: &Place) -> Result<(), TestCaseError> {
         listed.iter().map(|alarm| (alarm.id.clone(), (alarm.cleared.is_none(), alarm.peak))).collect();
     prop_assert_eq!((said.len(), &said), (listed.len(), &expected), "each alarm is listed once");
     if place.beside_log("alarms.csv").exists() {
-        prop_assert_eq!(place.rows(), events, "each event is in the file once");
+        prop_assert_eq!(place.implied_rows(), events, "each event is in the file once");
+        let (handled, untouched) = (handled(place), json!({}));
+        for alarm in &listed {
+            let said = serde_json::to_value(&alarm.handling).unwrap();
+            prop_assert_eq!(&said, handled.get(&alarm.id).unwrap_or(&untouched), "{}", alarm.id);
+        }
     } else {
         prop_assert!(events.is_empty());
     }
@@ -139,7 +198,21 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-fn run(sync: LogSync, sessions: &[(Vec<Stretch>, Restart)]) -> Result<(), TestCaseError> {
+/// Does it, if there is such an alarm: the file has it and the answer says so.
+async fn act(pipeline: &Pipeline, place: &Place, deed: &Deed) -> Result<(), TestCaseError> {
+    let Some(alarm) = alarms(pipeline).into_iter().nth(deed.back) else { return Ok(()) };
+    let answered = handle(pipeline, &alarm.id, deed.kind, deed.by).await.unwrap();
+    let rows = place.rows();
+    prop_assert_eq!(rows.last(), Some(&(alarm.id.clone(), deed.kind.event().to_owned())));
+    prop_assert!(rows.contains(&(alarm.id.clone(), "raised".to_owned())), "its raised row comes before");
+    prop_assert_eq!(&serde_json::to_value(&answered.handling).unwrap(), &handled(place)[&alarm.id]);
+    Ok(())
+}
+
+/// What happens between two starts.
+type Session = (Vec<(Stretch, Option<Deed>)>, Restart);
+
+fn run(sync: LogSync, sessions: &[Session]) -> Result<(), TestCaseError> {
     let place = Place::new(sync);
     // Some turbines are silent at the end, others not.
     let begin = Timestamp::now() - SignedDuration::from_secs(200 * INTERVAL);
@@ -149,8 +222,11 @@ fn run(sync: LogSync, sessions: &[(Vec<Stretch>, Restart)]) -> Result<(), TestCa
         runtime.block_on(async {
             let pipeline = place.open();
             agrees(&pipeline, &place)?;
-            for stretch in stretches {
+            for (stretch, deed) in stretches {
                 send(&pipeline, &mut clock, begin, stretch).await;
+                if let Some(deed) = deed {
+                    act(&pipeline, &place, deed).await?;
+                }
             }
             if sync != LogSync::None {
                 agrees(&pipeline, &place)?;

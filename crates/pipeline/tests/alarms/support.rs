@@ -4,13 +4,14 @@ use jiff::Timestamp;
 use pipeline::alarms::{Alarm, AlarmFilter};
 use pipeline::fleet::{FleetConfig, TurbineStatus};
 use pipeline::prediction_log::LogFault;
-use pipeline::{LogConfig, LogPolicy, LogSync, OpenError, Pipeline, PipelineConfig, decode};
+use pipeline::{HandleError, LogConfig, LogPolicy, LogSync, OpenError, Pipeline, PipelineConfig, decode};
 use prometheus::Registry;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use turbine_core::alarm_log::ActionKind;
 use turbine_core::dataset::Dataset;
 use turbine_core::detector::DetectorKind;
 use turbine_core::feature::FeatureSet;
@@ -92,9 +93,18 @@ impl Place {
 
     /// Id and event of each row of the file of alarms.
     pub fn rows(&self) -> Vec<(String, String)> {
+        self.cells().into_iter().map(|row| (row[0].clone(), row[1].clone())).collect()
+    }
+
+    /// The same, of those rows that the log implies.
+    pub fn implied_rows(&self) -> Vec<(String, String)> {
+        self.rows().into_iter().filter(|(_, event)| event == "raised" || event == "cleared").collect()
+    }
+
+    /// The cells of each row of the file of alarms.
+    pub fn cells(&self) -> Vec<Vec<String>> {
         let mut csv = csv::Reader::from_path(self.beside_log("alarms.csv")).unwrap();
-        let row = |row: csv::Result<csv::StringRecord>| row.map(|row| (row[0].to_owned(), row[1].to_owned()));
-        csv.records().map(|found| row(found).unwrap()).collect()
+        csv.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
     }
 }
 
@@ -115,6 +125,12 @@ pub const ALL: AlarmFilter = AlarmFilter { active: None, turbine: None, since: N
 
 pub fn alarms(pipeline: &Pipeline) -> Vec<Arc<Alarm>> {
     pipeline.alarms(&ALL)
+}
+
+/// Does something with an alarm; a comment is text behind `#`.
+pub async fn handle(pipeline: &Pipeline, id: &str, kind: ActionKind, by: &str) -> Result<Arc<Alarm>, HandleError> {
+    let (by, comment) = by.split_once('#').map_or((by, None), |(by, text)| (by, Some(text.parse().unwrap())));
+    pipeline.handle_alarm(id.parse().unwrap(), kind, by.parse().unwrap(), comment).await
 }
 
 pub fn turbines(pipeline: &Pipeline) -> Vec<TurbineStatus> {
