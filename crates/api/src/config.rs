@@ -2,6 +2,7 @@
 
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use notify::Link;
 use pipeline::{LogPolicy, LogSync};
 use privileges::RunAsOwner;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -73,6 +74,10 @@ pub struct Config {
     /// expected given the other values, and the sensor counts as missing.
     #[arg(long = "missing", env = "MISSING_VALUES", value_enum, default_value_t = Missing::Refuse)]
     pub missing: Missing,
+
+    /// Whom to tell of alarms.
+    #[command(flatten)]
+    pub notify: NotifyFlags,
 
     /// State kept of readings and turbines.
     #[command(flatten)]
@@ -182,6 +187,26 @@ pub struct LogFlags {
     /// Most bytes of rows that may wait for the disk; more readings are refused.
     #[arg(long, hide_short_help = true, env = "LOG_QUEUE_BYTES", value_name = "SIZE", default_value = "8MiB", value_parser = byte_size)]
     pub log_queue_bytes: ByteSize,
+}
+
+/// Whom to tell of alarms.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Notifications")]
+pub struct NotifyFlags {
+    /// Receiver of alarms: https://... (a webhook, such as Slack's) or alertmanager+http://HOST:9093; may be repeated.
+    ///
+    /// The variable separates several with commas. http://... and alertmanager+https://... are receivers too. A user, a
+    /// password, a path or a query in the URL are never shown.
+    #[arg(long = "notify", env = "NOTIFY", value_name = "URL", value_delimiter = ',', hide_env_values = true)]
+    pub receivers: Vec<String>,
+
+    /// Remind of an alarm this often while it is running, such as 4h; 0 = never.
+    #[arg(long = "notify-every", env = "NOTIFY_EVERY", value_name = "TIME", default_value = "0", value_parser = duration)]
+    pub every: Duration,
+
+    /// Where the page of this service is reached, such as https://turbines.example.com: notifications link to it.
+    #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<Link>,
 }
 
 /// What is remembered of readings and turbines.

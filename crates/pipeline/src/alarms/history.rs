@@ -61,6 +61,12 @@ impl History {
         counts
     }
 
+    /// Past alarms in the order in which they were cleared: those after the last one that is known, or all.
+    pub(crate) fn after(&self, is_known: impl Fn(&Alarm) -> bool) -> Vec<Arc<Alarm>> {
+        let new = self.0.iter().rev().take_while(|alarm| !is_known(alarm)).count();
+        self.0.iter().skip(self.0.len() - new).cloned().collect()
+    }
+
     /// The running alarms and those of the past that the filter admits, newest first.
     pub(crate) fn select(&self, running: impl Iterator<Item = LoggedAlarm>, filter: &AlarmFilter) -> Vec<Listed> {
         let running = running.filter(|it| filter.admits(true, &it.turbine_id, it.alarm.raised)).map(Listed::Running);
