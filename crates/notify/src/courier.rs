@@ -91,7 +91,8 @@ impl<S: AlarmSource, T: Transport> Courier<S, T> {
             // What is running when a receiver is named first is told at once, and what is past is no news.
             look_at: Some(if is_new { now } else { now + FIRST_WAIT }),
             retry_at: now,
-            resend_at: now,
+            // Behind the first look: what is known from the run before may have ended.
+            resend_at: now + 2 * FIRST_WAIT,
             resending: VecDeque::new(),
         }
     }
@@ -260,3 +261,6 @@ async fn until(at: Option<Instant>) {
         None => pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

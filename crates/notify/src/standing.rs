@@ -123,7 +123,7 @@ impl Standing {
         let (host, trouble) = (&self.host, self.trouble());
         let Trouble { waiting, failure, refusal, unsaved } = &*trouble;
         let failure = failure.as_ref().map(|why| {
-            format!("notifications to {host} are not delivered: {why}; {waiting} messages wait and are sent again until it takes them")
+            format!("notifications to {host} are not delivered: {why}; messages that wait ({waiting}) are sent again until it takes them")
         });
         let refusal = refusal.as_ref().map(|why| {
             format!("the last notification to {host} was refused and dropped: {why}; correct --notify, or the receiver")
@@ -153,7 +153,7 @@ mod tests {
 
         one.failed("cannot connect".to_owned());
         let said = one.problems();
-        assert!(said.len() == 1 && said[0].contains("h:1") && said[0].contains("1 messages wait"), "{said:?}");
+        assert!(said.len() == 1 && said[0].contains("h:1") && said[0].contains("that wait (1)"), "{said:?}");
         one.refused("it answered 404".to_owned());
         let said = one.problems();
         assert!(said.len() == 1 && said[0].contains("it answered 404"), "{said:?}");
