@@ -38,7 +38,7 @@ pub struct Config {
     pub watch_model: Option<Duration>,
 
     /// The model to begin with if the default model file does not exist, instead of training one.
-    #[arg(long, env = "FIRST_MODEL", value_name = "FILE")]
+    #[arg(long, hide_short_help = true, env = "FIRST_MODEL", value_name = "FILE")]
     pub first_model: Option<PathBuf>,
 
     /// Folder of the prediction log.
@@ -193,19 +193,19 @@ pub struct LogFlags {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Notifications")]
 pub struct NotifyFlags {
-    /// Receiver of alarms: https://... (a webhook, such as Slack's) or alertmanager+http://HOST:9093; may be repeated.
+    /// Receiver of alarms: https://... or alertmanager+http://HOST:9093.
     ///
-    /// The variable separates several with commas. http://... and alertmanager+https://... are receivers too. A user, a
-    /// password, a path or a query in the URL are never shown.
+    /// May be repeated; the variable separates several with commas. Webhooks get JSON with a text, Alertmanagers alerts, by
+    /// http or https. A user, a password, a path or a query in the URL are never shown.
     #[arg(long = "notify", env = "NOTIFY", value_name = "URL", value_delimiter = ',', hide_env_values = true)]
     pub receivers: Vec<String>,
 
     /// Remind of an alarm this often while it is running, such as 4h; 0 = never.
-    #[arg(long = "notify-every", env = "NOTIFY_EVERY", value_name = "TIME", default_value = "0", value_parser = duration)]
+    #[arg(long = "notify-every", hide_short_help = true, env = "NOTIFY_EVERY", value_name = "TIME", default_value = "0", value_parser = duration)]
     pub every: Duration,
 
-    /// Where the page of this service is reached, such as https://turbines.example.com: notifications link to it.
-    #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
+    /// Where people reach the page, such as https://turbines.example.com; notifications link to it.
+    #[arg(long, hide_short_help = true, env = "PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<Link>,
 }
 
