@@ -1,5 +1,8 @@
 //! A receiver of notifications on this machine.
 
+use rustls::crypto::ring;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -78,13 +81,38 @@ impl Receiver {
     /// # Panics
     /// If there is none.
     pub fn start() -> Self {
+        Self::serve(answer)
+    }
+
+    /// A receiver that speaks https and is called localhost, and its certificate, which no authority has signed.
+    ///
+    /// # Panics
+    /// If there is no free port, or no certificate can be made.
+    pub fn start_tls() -> (Self, String) {
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has suites")
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key.into())
+            .expect("the key is the certificate's");
+        let config = Arc::new(config);
+        let receiver = Self::serve(move |stream, state| {
+            let connection = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
+            answer(StreamOwned::new(connection, stream), state)
+        });
+        (receiver, certified.cert.pem())
+    }
+
+    fn serve(answer: impl Fn(TcpStream, &Mutex<State>) -> io::Result<()> + Clone + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&shared);
+                let (shared, answer) = (Arc::clone(&shared), answer.clone());
                 // A service that is killed breaks its connections: no event for the receiver.
                 std::thread::spawn(move || answer(stream, &shared));
             }
@@ -134,7 +162,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn answer(stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
+fn answer<S: Read + Write>(stream: S, state: &Mutex<State>) -> io::Result<()> {
     let is_away = {
         let mut state = lock(state);
         state.attempts += 1;
@@ -161,10 +189,11 @@ fn answer(stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
         lock(state).taken.push(notification);
     }
     let head = format!("HTTP/1.1 {status} x\r\n{header}content-length: 2\r\nconnection: close\r\n\r\nok");
-    stream.get_mut().write_all(head.as_bytes())
+    stream.get_mut().write_all(head.as_bytes())?;
+    stream.get_mut().flush()
 }
 
-fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Notification> {
+fn read(stream: &mut impl BufRead) -> io::Result<Notification> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();

@@ -279,6 +279,24 @@ fn assert_is_accepted(request: &Notification) {
 }
 
 #[test]
+fn an_https_receiver_is_told_if_its_certificate_is_trusted() {
+    let folder = folder_with_model();
+    let (receiver, certificate) = Receiver::start_tls();
+    std::fs::write(folder.path().join("authority.pem"), certificate).unwrap();
+    let (_, port) = receiver.address().split_once(':').unwrap();
+    let url = format!("https://localhost:{port}/hook");
+    let args = ["--notify", &url];
+    let api = Api::start(folder.path(), &args);
+    raise(&api, &["A"], 0);
+    eventually("it is not trusted", || health(&api)["reasons"].to_string().contains("invalid peer certificate"));
+    assert_eq!(api.terminate().code(), Some(0));
+    let api = Api::start_with(folder.path(), &args, &[("SSL_CERT_FILE", "authority.pem")]);
+    eventually("it is told", || receiver.all().len() == 1);
+    assert_each_once(&receiver.messages(), &[("A", &["raised"])]);
+    eventually("all is well", || health(&api)["status"] == "healthy");
+}
+
+#[test]
 fn reminders_come_while_an_alarm_runs_and_only_if_asked_for() {
     let folder = folder_with_model();
     let [reminded, left] = [(); 2].map(|()| Receiver::start());

@@ -82,7 +82,7 @@ mod tests {
         spool.save(&account).unwrap();
         assert_eq!(spool.load().unwrap(), Some(account.clone()));
         assert_eq!(of_others(folder.path(), &[]), [spool.path()]);
-        assert_eq!(of_others(folder.path(), &[spool.path().to_owned()]), [PathBuf::new(); 0]);
+        assert_eq!(of_others(folder.path(), &[spool.path().to_owned()]), Vec::<PathBuf>::new());
 
         let text = std::fs::read_to_string(spool.path()).unwrap();
         for damaged in [

@@ -70,9 +70,12 @@ impl Alarms {
     }
 }
 
-/// What was sent when, by id, and the outcomes of the next attempts; after those all are taken.
+/// When something was sent, its id, and its body.
+type Sent = (Instant, String, Value);
+
+/// What was sent, and the outcomes of the next attempts; after those all are taken.
 #[derive(Clone, Default)]
-struct Wire(Arc<Mutex<(Vec<(Instant, String, Value)>, VecDeque<Outcome>)>>);
+struct Wire(Arc<Mutex<(Vec<Sent>, VecDeque<Outcome>)>>);
 
 impl Transport for Wire {
     async fn send(&self, id: String, body: Vec<u8>) -> Outcome {
@@ -125,7 +128,7 @@ impl Place {
     /// The second, id, kind and number of alarms of each message that was sent.
     fn sent(&self) -> Vec<(u64, String, Kind, u64)> {
         let sent = &self.wire.0.lock().unwrap().0;
-        let fields = |(at, id, body): &(Instant, String, Value)| {
+        let fields = |(at, id, body): &Sent| {
             let kind = serde_json::from_value(body["kind"].clone()).unwrap();
             (at.duration_since(self.began).as_secs(), id.clone(), kind, body["count"].as_u64().unwrap())
         };
@@ -295,7 +298,7 @@ async fn an_alertmanager_hears_of_running_alarms_every_minute_until_they_are_cle
     seconds(300).await;
     let bodies = |place: &Place| -> Vec<(u64, usize, usize)> {
         let sent = &place.wire.0.lock().unwrap().0;
-        let sizes = |(at, _, body): &(Instant, String, Value)| {
+        let sizes = |(at, _, body): &Sent| {
             let alerts = body.as_array().unwrap();
             let ended = alerts.iter().filter(|alert| alert.get("endsAt").is_some()).count();
             (at.duration_since(place.began).as_secs(), alerts.len(), ended)
