@@ -277,6 +277,8 @@ async fn a_message_whose_answer_was_lost_comes_again_with_its_id() {
     seconds(1).await;
     place.alarms.raise("A", true);
     seconds(5).await;
+    let kept = std::fs::read_to_string(place.folder.path().join("notifications.h.0.json")).unwrap();
+    assert!(kept.contains("\"attempted\":true"), "that it was sent is kept before it is: {kept}");
     // More is found while the receiver hangs, and goes into the next message.
     place.alarms.raise("B", true);
     seconds(5).await;
