@@ -2,6 +2,7 @@
 
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use notify::Link;
 use pipeline::lifecycle::RollbackRule;
 use pipeline::{LogPolicy, LogSync};
 use privileges::RunAsOwner;
@@ -38,7 +39,7 @@ pub struct Config {
     pub watch_model: Option<Duration>,
 
     /// The model to begin with if the default model file does not exist, instead of training one.
-    #[arg(long, env = "FIRST_MODEL", value_name = "FILE")]
+    #[arg(long, hide_short_help = true, env = "FIRST_MODEL", value_name = "FILE")]
     pub first_model: Option<PathBuf>,
 
     /// A second model, and when a promoted one is taken back.
@@ -78,6 +79,10 @@ pub struct Config {
     /// expected given the other values, and the sensor counts as missing.
     #[arg(long = "missing", env = "MISSING_VALUES", value_enum, default_value_t = Missing::Refuse)]
     pub missing: Missing,
+
+    /// Whom to tell of alarms.
+    #[command(flatten)]
+    pub notify: NotifyFlags,
 
     /// State kept of readings and turbines.
     #[command(flatten)]
@@ -210,6 +215,26 @@ pub struct LogFlags {
     /// Most bytes of rows that may wait for the disk; more readings are refused.
     #[arg(long, hide_short_help = true, env = "LOG_QUEUE_BYTES", value_name = "SIZE", default_value = "8MiB", value_parser = byte_size)]
     pub log_queue_bytes: ByteSize,
+}
+
+/// Whom to tell of alarms.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Notifications")]
+pub struct NotifyFlags {
+    /// Receiver of alarms: https://... or alertmanager+http://HOST:9093.
+    ///
+    /// May be repeated; the variable separates several with commas. Webhooks get JSON with a text, Alertmanagers alerts, by
+    /// http or https. A user, a password, a path or a query in the URL are never shown.
+    #[arg(long = "notify", env = "NOTIFY", value_name = "URL", value_delimiter = ',', hide_env_values = true)]
+    pub receivers: Vec<String>,
+
+    /// Remind of an alarm this often while it is running, such as 4h; 0 = never.
+    #[arg(long = "notify-every", hide_short_help = true, env = "NOTIFY_EVERY", value_name = "TIME", default_value = "0", value_parser = duration)]
+    pub every: Duration,
+
+    /// Where people reach the page, such as https://turbines.example.com; notifications link to it.
+    #[arg(long, hide_short_help = true, env = "PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<Link>,
 }
 
 /// What is remembered of readings and turbines.

@@ -4,6 +4,7 @@ use crate::auth::ApiKeys;
 use crate::config::Config;
 use crate::state::App;
 use anyhow::{Context, Result, anyhow};
+use notify::{Notifications, NotifyConfig, Target};
 use pipeline::fleet::FleetConfig;
 use pipeline::{LogConfig, Pipeline, PipelineConfig, RollbackPolicy};
 use prometheus::Registry;
@@ -22,18 +23,26 @@ const LOG_FILE: &str = "predictions_log.csv";
 /// model that cannot be used leaves a service that says so; a log that cannot be used does not.
 ///
 /// # Errors
-/// If the API keys or the log cannot be opened, the named model does not exist, or the first model cannot be loaded, trained
+/// If the API keys or the log cannot be opened, a receiver of notifications cannot be told, the named model does not exist, or the first model cannot be loaded, trained
 /// or saved.
 pub fn app(config: &Config) -> Result<Arc<App>> {
     raise_file_limit();
     let keys = ApiKeys::from_config(&config.keys)?;
+    let notify_config = notify_config(config)?;
     let registry = Registry::new();
     let model = model(config)?.map_err(Arc::from);
     let pipeline_config = pipeline_config(config);
     let log = pipeline_config.log.path.display().to_string();
     let pipeline = Pipeline::open(pipeline_config, model, &registry)
         .with_context(|| format!("cannot open the prediction log {log}"))?;
-    Ok(Arc::new(App::new(pipeline, registry, keys, config.limits.clone())))
+    let notifications = Notifications::start(notify_config, &pipeline, &registry).context("cannot notify of alarms")?;
+    let app = App { notifications, ..App::new(pipeline, registry, keys, config.limits.clone()) };
+    let (shutdown, notifications) = (app.shutdown.clone(), app.notifications.clone());
+    tokio::spawn(async move {
+        shutdown.begun().await;
+        notifications.stop();
+    });
+    Ok(Arc::new(app))
 }
 
 /// Binds the address and says so in one line on standard output.
@@ -148,6 +157,20 @@ pub fn pipeline_config(config: &Config) -> PipelineConfig {
             .rollback_if
             .map(|rule| RollbackPolicy { rule, within: config.lifecycle.rollback_within }),
     }
+}
+
+/// What the flags say of notifications.
+fn notify_config(config: &Config) -> Result<NotifyConfig> {
+    let flags = &config.notify;
+    // An empty variable names nobody.
+    let named = flags.receivers.iter().filter(|text| !text.trim().is_empty());
+    let targets: Result<Vec<Target>, _> = named.map(|text| text.parse()).collect();
+    Ok(NotifyConfig {
+        targets: targets.context("--notify/NOTIFY")?,
+        every: Some(flags.every).filter(|every| !every.is_zero()),
+        link: flags.public_url.clone(),
+        folder: config.outputs.clone(),
+    })
 }
 
 /// Every connection needs a file descriptor, and many systems hand out 1,024 unless asked for more.

@@ -8,6 +8,7 @@ use crate::memory::MemoryBudget;
 use crate::offload::Offload;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Telemetry;
+use notify::Notifications;
 use pipeline::Pipeline;
 use prometheus::Registry;
 
@@ -31,6 +32,8 @@ pub struct App {
     pub log_reads: Offload,
     /// What changes, for those who follow it.
     pub event_stream: EventStream,
+    /// Those who are told of alarms.
+    pub notifications: Notifications,
     /// Whether the service is stopping.
     pub shutdown: Shutdown,
 }
@@ -49,6 +52,7 @@ impl App {
             offload: Offload::default(),
             log_reads: Offload::default(),
             event_stream,
+            notifications: Notifications::default(),
             shutdown,
             limits,
         }

@@ -26,9 +26,6 @@ pub enum EndpointError {
     /// It has another scheme.
     #[error("unsupported scheme {0}; use http or https")]
     Scheme(String),
-    /// This build has no TLS.
-    #[error("https needs a build with TLS: cargo run -p sender --features tls")]
-    NoTls,
     /// Its path is another.
     #[error("it must end in /predict, as {0} does")]
     NotPredict(String),
@@ -42,9 +39,7 @@ impl Endpoints {
     pub fn new(predict: &str) -> Result<Self, EndpointError> {
         let predict = Url::parse(predict.trim()).map_err(|error| EndpointError::NotAUrl(error.to_string()))?;
         match predict.scheme() {
-            "http" => {}
-            "https" if cfg!(feature = "tls") => {}
-            "https" => return Err(EndpointError::NoTls),
+            "http" | "https" => {}
             other => return Err(EndpointError::Scheme(other.to_owned())),
         }
         let path = predict.path().trim_end_matches('/').to_owned();
@@ -90,7 +85,7 @@ mod tests {
         let cases = [
             ("http://localhost:5000/predict", "http://localhost:5000"),
             ("http://localhost:5000/predict/", "http://localhost:5000"),
-            ("http://api/site-7/v1/predict", "http://api/site-7/v1"),
+            ("https://api/site-7/v1/predict", "https://api/site-7/v1"),
         ];
         for (predict, base) in cases {
             let endpoints = Endpoints::new(predict).unwrap();
@@ -113,11 +108,6 @@ mod tests {
         for (predict, message) in cases {
             assert_eq!(Endpoints::new(predict).unwrap_err().to_string(), message);
         }
-    }
-
-    #[test]
-    fn https_needs_the_tls_feature() {
-        assert_eq!(Endpoints::new("https://x/predict").is_ok(), cfg!(feature = "tls"));
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub struct Health {
 
 /// The state of the service, and whether it is ready for readings.
 fn look(app: &App) -> (Health, bool) {
-    let pipeline::Health { model_loaded, ready, problems } = app.pipeline.health();
+    let pipeline::Health { model_loaded, ready, mut problems } = app.pipeline.health();
+    problems.extend(app.notifications.problems());
     let status = if problems.is_empty() { "healthy" } else { "degraded" };
     (Health { status, model_loaded, timestamp: Timestamp::now(), reasons: problems }, ready)
 }

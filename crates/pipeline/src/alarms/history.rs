@@ -101,6 +101,13 @@ impl History {
         counts
     }
 
+    /// Past alarms in the order in which they were cleared: those after the last one that is known, or all.
+    pub(crate) fn after(&self, is_known: impl Fn(&Alarm) -> bool) -> Vec<Arc<Alarm>> {
+        let new = self.past.iter().rev().take_while(|alarm| !is_known(alarm)).count();
+        let new = self.past.iter().skip(self.past.len() - new);
+        new.map(|alarm| with_handling(alarm, self.handlings.get(&alarm.alarm_id()))).collect()
+    }
+
     /// The running alarms and those of the past that the filter admits, newest first, and what people did with each.
     pub(crate) fn select(
         &self,
@@ -150,8 +157,16 @@ impl Known {
     pub(crate) fn explained(self, model: &Model, handling: Arc<Handling>) -> Arc<Alarm> {
         match self {
             Known::Running(alarm) => Arc::new(Alarm::explained(alarm, model, handling)),
-            Known::Past(alarm) if *handling == Handling::default() => alarm,
-            Known::Past(alarm) => Arc::new(Alarm { handling, ..Alarm::clone(&alarm) }),
+            Known::Past(alarm) => with_handling(&alarm, handling),
         }
+    }
+}
+
+/// A past alarm, and what people did with it.
+fn with_handling(alarm: &Arc<Alarm>, handling: Arc<Handling>) -> Arc<Alarm> {
+    if *handling == Handling::default() {
+        Arc::clone(alarm)
+    } else {
+        Arc::new(Alarm { handling, ..Alarm::clone(alarm) })
     }
 }

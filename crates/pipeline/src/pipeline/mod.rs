@@ -253,6 +253,11 @@ impl Pipeline {
         listed.into_iter().map(|(alarm, handling)| alarm.explained(&model, handling)).collect()
     }
 
+    /// Of the last 10,000 past alarms, those after the last one that is known, or all, in the order in which they were cleared.
+    pub fn cleared_alarms(&self, is_known: impl Fn(&Alarm) -> bool) -> Vec<Arc<Alarm>> {
+        self.0.history.read().after(is_known)
+    }
+
     /// Events from now on.
     pub fn follow(&self) -> tokio::sync::broadcast::Receiver<Event> {
         self.0.events.follow()

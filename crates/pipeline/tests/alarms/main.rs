@@ -30,6 +30,30 @@ fn figures(registry: &Registry) -> String {
 }
 
 #[tokio::test]
+async fn past_alarms_are_listed_behind_one_that_is_known_also_after_a_restart() {
+    let place = Place::new(LogSync::Write);
+    let pipeline = place.open();
+    for (turbine, from) in [(1, 0), (2, 0), (1, 460)] {
+        submit(&pipeline, &stretch(turbine, from..from + 200, false)).await;
+        submit(&pipeline, &stretch(turbine, from + 200..from + 260, true)).await;
+        submit(&pipeline, &stretch(turbine, from + 260..from + 460, false)).await;
+    }
+    let ids = |pipeline: &pipeline::Pipeline, known: &str| -> Vec<String> {
+        let cleared = pipeline.cleared_alarms(|alarm| alarm.id == known);
+        cleared.into_iter().map(|alarm| alarm.id.clone()).collect()
+    };
+    let all = ids(&pipeline, "");
+    let turbines: Vec<&str> = all.iter().map(|id| &id[..2]).collect();
+    assert_eq!(turbines, ["T1", "T2", "T1"], "in the order in which they were cleared");
+    drop(pipeline);
+    let pipeline = place.open();
+    for known in 0..3 {
+        assert_eq!(ids(&pipeline, &all[known]), all[known + 1..]);
+    }
+    assert_eq!(ids(&pipeline, "unknown"), all);
+}
+
+#[tokio::test]
 async fn an_alarm_is_raised_once_explained_and_cleared() {
     let place = Place::new(LogSync::Write);
     let registry = Registry::new();

@@ -43,18 +43,13 @@ impl Client {
     /// [`SenderError::Client`] if the HTTP client cannot be built on this machine.
     pub fn new(config: &Config) -> Result<Self, SenderError> {
         let endpoints = config.api_url.clone();
-        let mut http = reqwest::Client::builder()
+        let mut http = tls::client_builder()
             .default_headers(headers(&config.api_key))
             .timeout(config.timeout)
             // A redirect would turn a POST into a GET.
             .redirect(redirect::Policy::none());
         if endpoints.is_local() {
             http = http.no_proxy();
-        }
-        #[cfg(feature = "tls")]
-        if endpoints.predict.scheme() == "http" {
-            // Else building the client fails on a machine without a certificate store.
-            http = http.tls_certs_only([]);
         }
         Ok(Client {
             http: http.build().map_err(SenderError::Client)?,
