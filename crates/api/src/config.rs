@@ -1,13 +1,13 @@
 //! Every flag and variable of the service. A doc comment here is the help text.
 
 use bytesize::ByteSize;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use pipeline::{LogPolicy, LogSync};
+use clap::{Args, Parser, Subcommand};
+use pipeline::{LogPolicy, LogSync, Missing};
 use privileges::RunAsOwner;
+use service::LogFormat;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use turbine_core::reading::MissingValues;
 
 /// Where the model is if none is named.
 const DEFAULT_MODEL: &str = "models/turbine_iforest.json";
@@ -90,40 +90,11 @@ impl Config {
     }
 }
 
-/// What becomes of readings that lack values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Missing {
-    /// They are refused.
-    Refuse,
-    /// The turbine's last values stand in for them.
-    Carry,
-}
-
-impl From<Missing> for MissingValues {
-    fn from(missing: Missing) -> Self {
-        match missing {
-            Missing::Refuse => MissingValues::Refuse,
-            Missing::Carry => MissingValues::Carry,
-        }
-    }
-}
-
 /// What else the program does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Ask the service on this host and port whether it is ready; exit code 0 if it is, 1 if not.
     Health,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Text on a terminal, JSON otherwise.
-    Auto,
-    /// Text for people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// Who may call.

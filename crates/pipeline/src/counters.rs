@@ -88,8 +88,14 @@ impl Counters {
         }
     }
 
-    /// Counts a record that is in the log, with so many implausible values.
-    pub(crate) fn count(&self, record: &PredictionRecord, implausible: usize) {
+    /// Counts a record that is in the log.
+    pub(crate) fn count_logged(&self, record: &PredictionRecord, model: &Model) {
+        let implausible = model.implausible(record.values.iter().copied()).without(record.gaps.all());
+        self.count(record, implausible.len());
+    }
+
+    /// The same, with so many implausible values.
+    fn count(&self, record: &PredictionRecord, implausible: usize) {
         self.predictions.inc();
         self.scores.observe(record.prediction.anomaly_score);
         self.carried.inc_by(record.gaps.carried.len() as u64);
@@ -109,7 +115,7 @@ impl Counters {
     }
 
     /// Notes the model in service.
-    pub(crate) fn set_model(&self, model: &Model) {
+    pub fn set_model(&self, model: &Model) {
         self.model_loaded.set(1);
         self.model_info.reset();
         self.model_info.with_label_values(&[model.version()]).set(1);

@@ -18,11 +18,17 @@ pub mod prediction_log;
 pub mod late_timeout;
 
 mod committer;
+mod happening;
+mod missing;
+mod partition;
 mod pipeline;
 mod slot;
 mod submission;
 mod watched;
 
+pub use happening::Happening;
+pub use missing::Missing;
+pub use partition::{Batch, BatchLog, Logged, Partition};
 pub use pipeline::{
     Changes, Follower, Health, OpenError, Overview, Pipeline, PipelineConfig, ReloadError, Reloaded, SubmitError,
     TurbineDetail, TurbineToday,

@@ -90,6 +90,17 @@ impl Fleet {
         }
     }
 
+    /// A fleet that forgets no turbine and recognises no repeated reading.
+    pub(crate) fn unbounded() -> Self {
+        let (turbines, window) = (LruCache::unbounded(), Window::new(0));
+        Fleet { turbines, window, rows: 0, model_version: Arc::from("") }
+    }
+
+    /// Puts a turbine in the place of what was known of it.
+    pub(crate) fn put(&mut self, id: Option<TurbineId>, turbine: Turbine) {
+        self.turbines.push(id, turbine);
+    }
+
     /// Takes in one row of the log, and remembers its fingerprint if the reading may come again. Says what the row changed.
     pub fn fold(&mut self, record: &PredictionRecord, fingerprint: Option<Fingerprint>, monitor: &Monitor) -> Folded {
         self.remember(record, fingerprint);

@@ -1,0 +1,9 @@
+//! What a long-running program needs, whatever it serves.
+
+pub mod logging;
+pub mod signals;
+
+mod shutdown;
+
+pub use logging::LogFormat;
+pub use shutdown::Shutdown;
