@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use pipeline::{LogPolicy, LogSync, Missing};
 use privileges::RunAsOwner;
 use service::LogFormat;
+use service::quantity::{byte_size, duration};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -217,20 +218,6 @@ pub struct Limits {
     pub max_memory: ByteSize,
 }
 
-/// Reads a number of bytes: `1048576`, `1024KiB`, `1MiB`, `1GB`.
-fn byte_size(text: &str) -> Result<ByteSize, String> {
-    let remedy = |_| format!("{text:?} is not a size; write a number of bytes, or one with KiB, MiB or GiB");
-    text.trim().parse().map_err(remedy)
-}
-
-/// Reads a length of time: `500ms`, `10s`, `15m`, `24h`, `30d`; a bare number is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let seconds = text.trim().parse().map(Duration::from_secs);
-    seconds
-        .or_else(|_| humantime::parse_duration(text))
-        .map_err(|_| format!("{text:?} is not a length of time; write a number with ms, s, m, h or d"))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -240,21 +227,6 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Config::command().debug_assert();
-    }
-
-    #[test]
-    fn quantities_are_read_with_their_units() {
-        for (text, bytes) in [("1MiB", 1 << 20), ("512", 512), ("0", 0), ("2 KiB", 2 << 10), ("8kib", 8 << 10)] {
-            assert_eq!(byte_size(text), Ok(ByteSize(bytes)), "{text}");
-        }
-        for (text, milliseconds) in
-            [("500ms", 500), ("10s", 10_000), ("10", 10_000), ("0", 0), ("24h", 86_400_000), ("30d", 30 * 86_400_000)]
-        {
-            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
-        }
-        for bad in ["", "x", "-1", "1 fortnight", "18446744073709551616d"] {
-            assert!(duration(bad).is_err() && byte_size(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

@@ -54,6 +54,19 @@ pub enum Happening<'a> {
 }
 
 impl<'a> Happening<'a> {
+    /// The turbine; `None` for readings that name none, and for a model.
+    pub fn turbine_id(&self) -> Option<&TurbineId> {
+        match self {
+            Happening::Stuck { turbine_id, .. }
+            | Happening::Released { turbine_id, .. }
+            | Happening::Missing { turbine_id, .. }
+            | Happening::Returned { turbine_id, .. }
+            | Happening::Silent { turbine_id }
+            | Happening::Heard { turbine_id } => turbine_id.as_ref(),
+            Happening::Model { .. } => None,
+        }
+    }
+
     /// The form of an event; `None` for one of an alarm.
     pub fn of(event: &'a Event) -> Option<Self> {
         match event {

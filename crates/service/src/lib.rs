@@ -1,6 +1,7 @@
 //! What a long-running program needs, whatever it serves.
 
 pub mod logging;
+pub mod quantity;
 pub mod signals;
 
 mod shutdown;
