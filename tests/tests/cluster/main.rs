@@ -5,16 +5,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod gate;
 mod park;
 mod stream;
 mod workers;
 
-use async_nats::jetstream::Context;
 use e2e::{NatsCluster, run};
+use gate::Gate;
 use park::{Outcome, Park, trained};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use workers::{Blow, Workers};
@@ -35,11 +35,58 @@ fn set_up(cluster: &NatsCluster, folder: &Path, partitions: &str) {
     assert_eq!(again.stdout, "IN: is there, as asked for\nOUT: is there, as asked for\n", "{}", again.stderr);
 }
 
-/// Publishes the readings in the background; the handle ends when all are acknowledged.
-fn publish(runtime: &Runtime, jetstream: &Context, park: Park) -> (Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
-    let done = Arc::new(AtomicUsize::new(0));
-    let (jetstream, counted) = (jetstream.clone(), Arc::clone(&done));
-    (done, runtime.spawn(async move { stream::publish(&jetstream, park, &counted).await }))
+/// What is done to the cluster, besides a blow to a worker.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Nodes {
+    Spared,
+    /// The node that leads this stream is killed, and started again a second later.
+    LeaderKilled(&'static str),
+    /// All nodes are killed, and started again a second later.
+    AllKilled,
+}
+
+/// Deals the blows while readings are published, and compares with an undisturbed service.
+fn endures(more: &[&str], blows: &[(Blow, Nodes)]) {
+    let Some(mut cluster) = NatsCluster::start(3) else { return };
+    let (folder, model) = trained();
+    let park = park();
+    let expected = park.undisturbed(&model);
+    set_up(&cluster, folder.path(), "16");
+    let runtime = Runtime::new().unwrap();
+    let jetstream = runtime.block_on(cluster.connect());
+    let mut workers = Workers::start(3, &cluster, &model, more);
+    let gate = Arc::new(Gate::default());
+    let published = runtime.spawn(stream::publish(jetstream.clone(), park, Arc::clone(&gate)));
+    for (i, &(blow, nodes)) in blows.iter().enumerate() {
+        let part = |i: usize| park.rounds * i / (blows.len() + 1);
+        gate.allow(part(i + 1));
+        e2e::eventually("readings to be published", || gate.published() >= (part(i) + part(i + 1)) / 2);
+        eprintln!("after {} rounds: {blow:?}, nodes: {nodes:?}", gate.published());
+        let killed: Vec<usize> = match nodes {
+            Nodes::Spared => Vec::new(),
+            Nodes::LeaderKilled(stream) => {
+                runtime.block_on(cluster.leader_of(&jetstream, stream)).into_iter().collect()
+            }
+            Nodes::AllKilled => (0..cluster.len()).collect(),
+        };
+        killed.iter().for_each(|&node| cluster.kill_node(node));
+        workers.strike(blow);
+        if !killed.is_empty() {
+            std::thread::sleep(Duration::from_secs(1));
+            killed.iter().for_each(|&node| cluster.start_node(node));
+            cluster.wait_until_ready();
+        }
+    }
+    gate.allow(park.rounds);
+    runtime.block_on(published).unwrap();
+    let found = runtime.block_on(stream::outcome(&jetstream, park.readings()));
+    eprintln!(
+        "{} records; since the last blow: fences lost {}, interruptions {}",
+        park.readings(),
+        workers.sum("turbine_worker_fences_lost_total"),
+        workers.sum("turbine_worker_interruptions_total"),
+    );
+    assert_same(&found, &expected);
 }
 
 fn assert_same(found: &Outcome, expected: &Outcome) {
@@ -55,59 +102,30 @@ fn assert_same(found: &Outcome, expected: &Outcome) {
     assert_eq!(found.alarms, expected.alarms);
 }
 
-/// Waits until a share of the readings is published.
-fn wait_for(done: &AtomicUsize, rounds: usize) {
-    e2e::eventually("readings to be published", || done.load(Ordering::Relaxed) >= rounds);
+#[test]
+fn kills_of_workers_and_leaders_change_nothing() {
+    let (spared, killed) = (Nodes::Spared, Nodes::LeaderKilled);
+    endures(
+        &[],
+        &[
+            (Blow::Kill, spared),
+            (Blow::Terminate, killed("OUT")),
+            (Blow::Suspend(3), spared),
+            (Blow::Kill, spared),
+            (Blow::Suspend(6), killed("IN")),
+            (Blow::Kill, spared),
+            (Blow::Terminate, spared),
+            (Blow::Kill, killed("OUT")),
+        ],
+    );
 }
 
 #[test]
-fn kills_of_workers_and_leaders_change_nothing() {
-    let Some(mut cluster) = NatsCluster::start(3) else { return };
-    let (folder, model) = trained();
-    let park = park();
-    let expected = park.undisturbed(&model);
-    set_up(&cluster, folder.path(), "16");
-    let runtime = Runtime::new().unwrap();
-    let jetstream = runtime.block_on(cluster.connect());
-    let mut workers = Workers::start(3, &cluster, &model, &[]);
-    let (done, published) = publish(&runtime, &jetstream, park);
-    let blows = [
-        Blow::Kill,
-        Blow::Terminate,
-        Blow::Suspend(3),
-        Blow::Kill,
-        Blow::Suspend(6),
-        Blow::Kill,
-        Blow::Terminate,
-        Blow::Kill,
-    ];
-    for (i, blow) in blows.into_iter().enumerate() {
-        wait_for(&done, park.rounds * (i + 1) / (blows.len() + 1));
-        eprintln!("after {} rounds: {blow:?}", done.load(Ordering::Relaxed));
-        if i % 3 == 1 {
-            let stream = if i == 4 { "IN" } else { "OUT" };
-            if let Some(leader) = runtime.block_on(cluster.leader_of(&jetstream, stream)) {
-                eprintln!("and n{leader}, the leader of {stream}");
-                cluster.kill_node(leader);
-                workers.strike(blow);
-                std::thread::sleep(Duration::from_secs(1));
-                cluster.start_node(leader);
-                cluster.wait_until_ready();
-                continue;
-            }
-        }
-        workers.strike(blow);
-    }
-    runtime.block_on(published).unwrap();
-    let found = runtime.block_on(stream::outcome(&jetstream, park.readings()));
-    assert_same(&found, &expected);
-    eprintln!(
-        "{} records; fences lost {}, interruptions {}",
-        park.readings(),
-        workers.sum("turbine_worker_fences_lost_total"),
-        workers.sum("turbine_worker_interruptions_total"),
-    );
-    if std::env::var_os("CLUSTER_VERBOSE").is_some() {
-        eprintln!("{}", workers.stderr());
-    }
+fn a_restart_of_all_nodes_changes_nothing() {
+    endures(&[], &[(Blow::Kill, Nodes::AllKilled), (Blow::Suspend(3), Nodes::AllKilled)]);
+}
+
+#[test]
+fn workers_that_claim_all_partitions_change_nothing() {
+    endures(&["--claim-all"], &[(Blow::Kill, Nodes::Spared), (Blow::Suspend(3), Nodes::LeaderKilled("OUT"))]);
 }

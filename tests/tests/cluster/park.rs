@@ -54,7 +54,7 @@ impl Park {
         let pairs = (0..self.rounds).flat_map(|round| (0..self.turbines).map(move |turbine| (turbine, round)));
         let readings: Vec<String> = pairs.map(|(turbine, round)| Self::reading(turbine, round)).collect();
         for batch in readings.chunks(BATCH.min(4_000)) {
-            let answered = api.post("/predict", format!("{{\"readings\":[{}]}}", batch.join(",")));
+            let answered = api.post("/predict/batch", format!("{{\"readings\":[{}]}}", batch.join(",")));
             assert_eq!(answered.status, 200, "{}", answered.body);
         }
         let log = api.log();

@@ -1,5 +1,6 @@
 //! Readings into the cluster, and what comes out.
 
+use crate::gate::Gate;
 use crate::park::{Outcome, Park};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::message::PublishMessage;
@@ -7,7 +8,7 @@ use async_nats::jetstream::{Context, stream};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use serde_json::Value;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 use turbine_core::feature::FeatureSet;
@@ -17,10 +18,11 @@ use turbine_core::prediction::NamedRecord;
 const LIMIT: Duration = Duration::from_secs(240);
 
 /// Publishes all readings, round by round, each until it is acknowledged: so a turbine's readings come in order.
-pub async fn publish(jetstream: &Context, park: Park, done: &AtomicUsize) {
+pub async fn publish(jetstream: Context, park: Park, gate: Arc<Gate>) {
     for round in 0..park.rounds {
-        join_all((0..park.turbines).map(|turbine| publish_one(jetstream, turbine, round))).await;
-        done.store(round + 1, Ordering::Relaxed);
+        gate.pass().await;
+        join_all((0..park.turbines).map(|turbine| publish_one(&jetstream, turbine, round))).await;
+        gate.note_published();
     }
 }
 

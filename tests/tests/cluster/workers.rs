@@ -33,10 +33,6 @@ impl Workers {
     pub fn sum(&self, name: &str) -> f64 {
         self.running.iter().map(|(worker, _)| worker.figures().get(name).copied().unwrap_or_default()).sum()
     }
-
-    pub fn stderr(&self) -> String {
-        self.running.iter().map(|(worker, _)| worker.stderr()).collect::<Vec<_>>().join("\n---\n")
-    }
 }
 
 /// What is done to a worker.
