@@ -6,6 +6,7 @@ mod turbines;
 mod tests;
 
 use crate::events::Event;
+use crate::fleet::Census;
 pub use crate::prediction_log::registered;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
 use turbine_core::model::Model;
@@ -29,11 +30,11 @@ pub struct Counters {
     model_info: IntGaugeVec,
     pub(crate) reloads: IntCounter,
     pub(crate) refused_reloads: IntCounter,
-    pub(crate) turbines_known: IntGauge,
-    pub(crate) alarms_active: IntGauge,
-    pub(crate) turbines_silent: IntGauge,
-    pub(crate) sensors_stuck: IntGauge,
-    pub(crate) sensors_missing: IntGauge,
+    turbines_known: IntGauge,
+    alarms_active: IntGauge,
+    turbines_silent: IntGauge,
+    sensors_stuck: IntGauge,
+    sensors_missing: IntGauge,
     alarms_raised: IntCounter,
     stuck: IntCounter,
     missing: IntCounter,
@@ -112,6 +113,25 @@ impl Counters {
             Event::TurbineSilent { .. } => self.silences.inc(),
             _ => {}
         }
+    }
+
+    /// Notes how many turbines need attention.
+    pub fn set_census(&self, census: Census) {
+        let Census { turbines, in_alarm, silent, stuck_sensors, missing_sensors } = census;
+        for (gauge, number) in [
+            (&self.turbines_known, turbines),
+            (&self.alarms_active, in_alarm),
+            (&self.turbines_silent, silent),
+            (&self.sensors_stuck, stuck_sensors),
+            (&self.sensors_missing, missing_sensors),
+        ] {
+            gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Notes whether the log takes rows.
+    pub fn set_log_accepting(&self, accepting: bool) {
+        self.log_accepting.set(i64::from(accepting));
     }
 
     /// Notes the model in service.

@@ -8,8 +8,10 @@
 use crate::committer::{Arrivals, Judge, news};
 use crate::counters::Counters;
 use crate::events::{Event, Events};
-use crate::fleet::{Fleet, Turbine};
+use crate::fleet::{Census, Fleet, Turbine};
+use crate::pipeline::Silences;
 use crate::submission::Submission;
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use turbine_core::model::Model;
@@ -51,6 +53,8 @@ pub trait BatchLog {
 /// What is known of the turbines of one partition.
 pub struct Partition {
     fleet: Fleet,
+    /// What was found when silent turbines were looked for last.
+    silences: Option<Silences>,
     counters: Arc<Counters>,
     events: Events,
 }
@@ -58,7 +62,7 @@ pub struct Partition {
 impl Partition {
     /// A partition of which nothing is known yet; its batches are counted and its events told there.
     pub fn new(counters: Arc<Counters>, events: Events) -> Self {
-        Partition { fleet: Fleet::unbounded(), counters, events }
+        Partition { fleet: Fleet::unbounded(), silences: None, counters, events }
     }
 
     /// Takes up what the log has of a turbine: [`Logged::turbine`] of its newest record.
@@ -97,6 +101,21 @@ impl Partition {
             batch.logged.push(Logged { turbine: turbine.clone(), record });
         }
         batch
+    }
+
+    /// The turbines that fell silent or were heard again since this was asked last, as batches of up to `most` events and no
+    /// records. To be asked only when no readings wait, since those that wait break a silence. The first answer is empty:
+    /// what is silent then was so before.
+    pub fn silences(&mut self, model: &Arc<Model>, now: Timestamp, most: usize) -> Vec<Batch> {
+        let (found, events) = Silences::look(self.silences.take(), &self.fleet, model.monitor(), now);
+        self.silences = found;
+        let batch = |events: &[Event]| Batch { logged: Vec::new(), events: events.to_vec(), model: Arc::clone(model) };
+        events.chunks(most).map(batch).collect()
+    }
+
+    /// Counts the turbines that need attention at this time.
+    pub fn census(&self, model: &Model, now: Timestamp) -> Census {
+        self.fleet.census(model.monitor(), now)
     }
 
     /// Appends a batch to the log and takes it in: the turbines' state, the counters, the events.

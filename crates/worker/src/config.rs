@@ -113,6 +113,8 @@ pub enum Command {
     Setup(SetupFlags),
     /// Score readings until SIGTERM.
     Run,
+    /// Write the records of the cluster as a prediction log that viz, train and evaluate read.
+    Export(ExportFlags),
 }
 
 /// How the streams are made.

@@ -9,13 +9,18 @@ use crate::restore::restore;
 use crate::streams::Streams;
 use crate::subject;
 use crate::telemetry::Telemetry;
+use jiff::Timestamp;
 use pipeline::decode::{self, BadReadings};
 use pipeline::{Batch, Partition};
 use service::Shutdown;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::time::{MissedTickBehavior, interval};
 use turbine_core::model::Model;
 use turbine_core::reading::{MissingValues, Reading, TurbineId};
+
+/// How often it is looked for turbines that need attention.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What the work on every partition needs.
 #[derive(Clone)]
@@ -64,14 +69,43 @@ async fn work(desk: &Desk, number: u32, stop: &Shutdown) -> Result<(), Interrupt
     let worker = desk.worker.to_string();
     let mut output = Output::new(cluster.clone(), number, standing, worker, model.features().clone());
     telemetry.lag(number, inputs.pending);
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last_input = standing.input;
     loop {
         let chunk = tokio::select! {
             chunk = inputs.next() => chunk?,
+            _ = looks.tick() => {
+                look(desk, number, &mut partition, &mut output, inputs.pending, last_input).await?;
+                continue;
+            }
             () = stop.begun() => return Ok(()),
         };
+        last_input = chunk.last().map_or(last_input, |input| input.sequence);
         commit(desk, &mut partition, &mut output, &chunk).await?;
         telemetry.lag(number, inputs.pending);
     }
+}
+
+/// Counts the turbines that need attention and, if no readings wait, publishes which fell silent.
+async fn look(
+    desk: &Desk,
+    number: u32,
+    partition: &mut Partition,
+    output: &mut Output,
+    pending: u64,
+    last_input: Sequence,
+) -> Result<(), Interruption> {
+    let now = Timestamp::now();
+    desk.telemetry.census(number, partition.census(&desk.model, now));
+    if pending > 0 {
+        return Ok(());
+    }
+    for silences in partition.silences(&desk.model, now, MAX_MESSAGES - 1) {
+        let mut chunk = Chunk { output, accepted: &[], rejected: &[], last_input };
+        partition.commit(silences, &mut chunk).await?;
+    }
+    Ok(())
 }
 
 /// Judges and commits readings; in halves if what they bring is too much for one batch.

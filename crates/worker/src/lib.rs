@@ -7,6 +7,7 @@
 
 pub mod cluster;
 pub mod config;
+pub mod export;
 pub mod follow;
 pub mod input;
 pub mod interruption;

@@ -2,6 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::config::{ClusterFlags, Command, Config, RunFlags, SetupFlags};
+use crate::export::export;
 use crate::streams::{self, Made};
 use crate::telemetry::Telemetry;
 use crate::{probe, run};
@@ -23,6 +24,11 @@ pub fn execute(config: &Config) -> Result<()> {
         match &config.command {
             None | Some(Command::Run) => work(&config.cluster, &config.run).await,
             Some(Command::Setup(flags)) => setup(&config.cluster, flags).await,
+            Some(Command::Export(flags)) => {
+                let exported = export(&Cluster::connect(&config.cluster).await?, flags).await?;
+                println!("wrote {} rows to {}", exported.rows, exported.log.display());
+                Ok(())
+            }
         }
     })
 }

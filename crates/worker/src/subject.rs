@@ -39,6 +39,11 @@ impl Kind {
         }
     }
 
+    /// Its subjects, of all turbines.
+    pub fn subjects(self) -> String {
+        format!("{}.*.*", self.token())
+    }
+
     /// The subject of a turbine, whose id may be any token.
     pub fn of(self, partition: u32, turbine: &str) -> String {
         format!("{}.{partition}.{turbine}", self.token())
@@ -47,7 +52,7 @@ impl Kind {
 
 /// The subjects of the stream [`OUTPUT`].
 pub fn of_output() -> Vec<String> {
-    let kinds = Kind::ALL.into_iter().map(|kind| format!("{}.*.*", kind.token()));
+    let kinds = Kind::ALL.into_iter().map(Kind::subjects);
     kinds.chain(["ckpt.*".to_owned()]).collect()
 }
 

@@ -3,6 +3,7 @@
 use crate::interruption::Interruption;
 use pipeline::counters::{Counters, registered};
 use pipeline::events::Events;
+use pipeline::fleet::Census;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +36,8 @@ struct State {
     problem: Option<Arc<str>>,
     /// Why a partition is not worked on; `None` if it is.
     partitions: BTreeMap<u32, Option<Arc<str>>>,
+    /// The turbines of each partition, as they were looked at last.
+    census: BTreeMap<u32, Census>,
 }
 
 /// The state of a worker at one moment.
@@ -75,6 +78,8 @@ impl Telemetry {
 
     /// The text for Prometheus.
     pub fn text(&self) -> String {
+        self.counters.set_log_accepting(self.health().problems.is_empty());
+        self.counters.set_census(self.state().census.values().fold(Census::default(), |sum, &part| sum + part));
         let mut text = String::new();
         let encoder = prometheus::TextEncoder::new();
         // Names and labels are ours, and a string takes every text.
@@ -125,6 +130,11 @@ impl Telemetry {
         gauge.set(i64::try_from(pending).unwrap_or(i64::MAX));
     }
 
+    /// The turbines of a partition were looked at.
+    pub fn census(&self, partition: u32, census: Census) {
+        self.state().census.insert(partition, census);
+    }
+
     /// The work on a partition was interrupted.
     pub fn interrupted(&self, partition: u32, why: &Interruption) {
         self.interruptions.inc();
@@ -146,7 +156,10 @@ impl Telemetry {
     /// The partition is another worker's now.
     pub fn given_back(&self, partition: u32) {
         self.owned.dec();
-        self.state().partitions.remove(&partition);
+        let mut state = self.state();
+        state.partitions.remove(&partition);
+        state.census.remove(&partition);
+        drop(state);
         // It is not there if the partition was never restored.
         let _ = self.lag.remove_label_values(&[&partition.to_string()]);
     }

@@ -5,9 +5,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod failover;
 mod gate;
 mod park;
 mod stream;
+mod trouble;
 mod workers;
 
 use e2e::{NatsCluster, run};

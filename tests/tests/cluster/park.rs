@@ -10,7 +10,7 @@ use tempfile::TempDir;
 const INTERVAL: SignedDuration = SignedDuration::from_mins(10);
 
 /// The most readings of a request.
-const BATCH: usize = 10_000;
+const BATCH: usize = 4_000;
 
 /// So many turbines, each with so many readings.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,8 @@ pub struct Outcome {
     pub turbines: BTreeMap<String, Value>,
     /// The alarms by id and event, `raised` or `cleared`.
     pub alarms: BTreeMap<(String, String), Value>,
+    /// The readings that were rejected, in order.
+    pub rejected: Vec<Value>,
 }
 
 impl Park {
@@ -53,7 +55,7 @@ impl Park {
         let api = Api::start(folder.path(), &["--model", model.to_str().unwrap(), "--dedupe-window", "0"]);
         let pairs = (0..self.rounds).flat_map(|round| (0..self.turbines).map(move |turbine| (turbine, round)));
         let readings: Vec<String> = pairs.map(|(turbine, round)| Self::reading(turbine, round)).collect();
-        for batch in readings.chunks(BATCH.min(4_000)) {
+        for batch in readings.chunks(BATCH) {
             let answered = api.post("/predict/batch", format!("{{\"readings\":[{}]}}", batch.join(",")));
             assert_eq!(answered.status, 200, "{}", answered.body);
         }

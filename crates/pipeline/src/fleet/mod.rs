@@ -66,17 +66,33 @@ impl Folded {
     }
 }
 
-/// How many turbines need attention.
+/// How many turbines there are, and how many need attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Census {
+pub struct Census {
+    /// Turbines that are known.
+    pub turbines: usize,
     /// Turbines whose alarm is on.
-    pub(crate) in_alarm: usize,
+    pub in_alarm: usize,
     /// Turbines that are silent.
-    pub(crate) silent: usize,
+    pub silent: usize,
     /// Sensors that are stuck, of all turbines.
-    pub(crate) stuck_sensors: usize,
+    pub stuck_sensors: usize,
     /// Sensors that are missing, of all turbines.
-    pub(crate) missing_sensors: usize,
+    pub missing_sensors: usize,
+}
+
+impl std::ops::Add for Census {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Census {
+            turbines: self.turbines + other.turbines,
+            in_alarm: self.in_alarm + other.in_alarm,
+            silent: self.silent + other.silent,
+            stuck_sensors: self.stuck_sensors + other.stuck_sensors,
+            missing_sensors: self.missing_sensors + other.missing_sensors,
+        }
+    }
 }
 
 impl Fleet {
@@ -131,6 +147,7 @@ impl Fleet {
     pub(crate) fn census(&self, monitor: &Monitor, now: Timestamp) -> Census {
         let states = || self.turbines.iter().map(|(_, turbine)| turbine.state());
         Census {
+            turbines: self.len(),
             in_alarm: states().filter(|state| state.alarm().is_some()).count(),
             silent: self.silent(monitor, now).count(),
             stuck_sensors: states().map(|state| monitor.stuck(state).len()).sum(),

@@ -40,11 +40,6 @@ impl Pipeline {
         counters.log_queue_rows.set(gauge(status.rows) + self.0.log_telemetry.buffered_rows.get());
         let Some(model) = self.0.slot.model() else { return };
         let fleet = self.0.fleet.read();
-        counters.turbines_known.set(gauge(fleet.len() as u64));
-        let census = fleet.census(model.monitor(), Timestamp::now());
-        counters.alarms_active.set(gauge(census.in_alarm as u64));
-        counters.turbines_silent.set(gauge(census.silent as u64));
-        counters.sensors_stuck.set(gauge(census.stuck_sensors as u64));
-        counters.sensors_missing.set(gauge(census.missing_sensors as u64));
+        counters.set_census(fleet.census(model.monitor(), Timestamp::now()));
     }
 }

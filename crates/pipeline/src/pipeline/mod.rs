@@ -8,6 +8,7 @@ mod turbine;
 
 pub use follower::{Changes, Follower, Overview, TurbineToday};
 pub use health::Health;
+pub(crate) use silence::Silences;
 pub use turbine::TurbineDetail;
 
 use crate::alarms::{Alarm, AlarmFilter, AlarmsProblem, SharedHistory};
