@@ -68,8 +68,16 @@ impl Api {
     /// # Panics
     /// As [`Api::start`].
     pub fn start_on(port: u16, folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::start_program("api", port, folder, args, env)
+    }
+
+    /// The same, with another program that takes `--port` and prints where it listens.
+    ///
+    /// # Panics
+    /// As [`Api::start`].
+    pub fn start_program(name: &str, port: u16, folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
         let log = std::fs::File::create(folder.join("api.stderr")).expect("the folder can be written to");
-        let mut child = clean_command(program("api"), folder)
+        let mut child = clean_command(program(name), folder)
             .args(["--port", &port.to_string()])
             .args(args)
             .envs(env.iter().copied())
@@ -77,14 +85,14 @@ impl Api {
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
-            .expect("api starts");
+            .expect("the program starts");
         let mut first = String::new();
         let stdout = child.stdout.take().expect("standard output is piped");
         BufReader::new(stdout).read_line(&mut first).expect("standard output can be read");
         let Some(url) = first.trim().strip_prefix("listening on ") else {
             let ended = child.wait();
             let stderr = std::fs::read_to_string(folder.join("api.stderr")).unwrap_or_default();
-            panic!("api did not listen ({ended:?}): {first}{stderr}");
+            panic!("{name} did not listen ({ended:?}): {first}{stderr}");
         };
         Api { url: url.to_owned(), child, folder: folder.to_owned() }
     }

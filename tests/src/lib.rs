@@ -8,6 +8,7 @@ mod fixtures;
 mod ledger;
 mod load;
 mod log_file;
+mod nats_cluster;
 mod picture;
 mod programs;
 mod raw;
@@ -28,6 +29,7 @@ pub use fixtures::{
 pub use ledger::Ledger;
 pub use load::{Refusal, Told, Verdict, load};
 pub use log_file::{LogFile, LogRow};
+pub use nats_cluster::NatsCluster;
 pub use picture::Picture;
 pub use programs::{Finished, clean_command, program, repository, run};
 pub use raw::{Raw, post, post_large_batch};

@@ -1,15 +1,16 @@
 //! Every flag and variable of the service. A doc comment here is the help text.
 
 use bytesize::ByteSize;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use notify::Link;
 use pipeline::lifecycle::RollbackRule;
-use pipeline::{LogPolicy, LogSync};
+use pipeline::{LogPolicy, LogSync, Missing};
 use privileges::RunAsOwner;
+use service::LogFormat;
+use service::quantity::{byte_size, duration};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use turbine_core::reading::MissingValues;
 
 /// Where the model is if none is named.
 const DEFAULT_MODEL: &str = "models/turbine_iforest.json";
@@ -100,40 +101,11 @@ impl Config {
     }
 }
 
-/// What becomes of readings that lack values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Missing {
-    /// They are refused.
-    Refuse,
-    /// The turbine's last values stand in for them.
-    Carry,
-}
-
-impl From<Missing> for MissingValues {
-    fn from(missing: Missing) -> Self {
-        match missing {
-            Missing::Refuse => MissingValues::Refuse,
-            Missing::Carry => MissingValues::Carry,
-        }
-    }
-}
-
 /// What else the program does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Ask the service on this host and port whether it is ready; exit code 0 if it is, 1 if not.
     Health,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Text on a terminal, JSON otherwise.
-    Auto,
-    /// Text for people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// Who may call.
@@ -306,20 +278,6 @@ pub struct Limits {
     pub max_memory: ByteSize,
 }
 
-/// Reads a number of bytes: `1048576`, `1024KiB`, `1MiB`, `1GB`.
-fn byte_size(text: &str) -> Result<ByteSize, String> {
-    let remedy = |_| format!("{text:?} is not a size; write a number of bytes, or one with KiB, MiB or GiB");
-    text.trim().parse().map_err(remedy)
-}
-
-/// Reads a length of time: `500ms`, `10s`, `15m`, `24h`, `30d`; a bare number is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let seconds = text.trim().parse().map(Duration::from_secs);
-    seconds
-        .or_else(|_| humantime::parse_duration(text))
-        .map_err(|_| format!("{text:?} is not a length of time; write a number with ms, s, m, h or d"))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -329,21 +287,6 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Config::command().debug_assert();
-    }
-
-    #[test]
-    fn quantities_are_read_with_their_units() {
-        for (text, bytes) in [("1MiB", 1 << 20), ("512", 512), ("0", 0), ("2 KiB", 2 << 10), ("8kib", 8 << 10)] {
-            assert_eq!(byte_size(text), Ok(ByteSize(bytes)), "{text}");
-        }
-        for (text, milliseconds) in
-            [("500ms", 500), ("10s", 10_000), ("10", 10_000), ("0", 0), ("24h", 86_400_000), ("30d", 30 * 86_400_000)]
-        {
-            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
-        }
-        for bad in ["", "x", "-1", "1 fortnight", "18446744073709551616d"] {
-            assert!(duration(bad).is_err() && byte_size(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result};
 use api::config::{Command, Config};
-use api::{health_check, logging, serve, signals, startup};
+use api::{health_check, serve, signals, startup};
 use clap::Parser;
+use service::logging;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 

@@ -1,12 +1,8 @@
-//! Signals to the process: SIGTERM, SIGINT (Ctrl-C) and SIGHUP.
+//! Signals to the service: SIGTERM and SIGINT stop it, SIGHUP puts the model file into service.
 
-use crate::shutdown::Shutdown;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use pipeline::Pipeline;
-use tokio::signal::unix::{SignalKind, signal};
-
-/// The exit code after a second SIGTERM or SIGINT, as shells give it to an interrupted program.
-const INTERRUPTED: i32 = 130;
+use service::Shutdown;
 
 /// Begins `shutdown` at the first SIGTERM or SIGINT and exits at the second. SIGHUP puts the model
 /// file into service.
@@ -14,26 +10,9 @@ const INTERRUPTED: i32 = 130;
 /// # Errors
 /// If the signals cannot be listened to.
 pub fn listen(shutdown: Shutdown, pipeline: Pipeline) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = hangup.recv() => {
-                    tokio::spawn(reload(pipeline.clone()));
-                    continue;
-                }
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if shutdown.has_begun() {
-                std::process::exit(INTERRUPTED);
-            }
-            shutdown.begin();
-        }
-    });
-    Ok(())
+    service::signals::listen(shutdown, move || {
+        tokio::spawn(reload(pipeline.clone()));
+    })
 }
 
 /// The outcome is logged by the pipeline, unless nothing changed.

@@ -6,11 +6,11 @@ use crate::event_stream::EventStream;
 use crate::in_flight::InFlight;
 use crate::memory::MemoryBudget;
 use crate::offload::Offload;
-use crate::shutdown::Shutdown;
 use crate::telemetry::Telemetry;
 use notify::Notifications;
 use pipeline::Pipeline;
 use prometheus::Registry;
+use service::Shutdown;
 
 /// The service's state.
 pub struct App {

@@ -102,9 +102,7 @@ impl Commit for Committer {
             self.alarms.flush_after_commit();
         }
         for (judged, model) in new() {
-            let record = &judged.answered.record;
-            let implausible = model.implausible(record.values.iter().copied()).without(record.gaps.all());
-            self.counters.count(record, implausible.len());
+            self.counters.count_logged(&judged.answered.record, model);
         }
         self.counters.duplicates.inc_by((judged.iter().flatten().flatten().count() - rows.len()) as u64);
         self.watched.take_in(&rows);
@@ -232,7 +230,7 @@ impl Committer {
 }
 
 /// What a row changed, as events.
-fn news(folded: Folded, record: &PredictionRecord, model: &Model, history: &History) -> Vec<Event> {
+pub(crate) fn news(folded: Folded, record: &PredictionRecord, model: &Model, history: &History) -> Vec<Event> {
     let named = |place: usize| model.features().names().nth(place).unwrap_or_default().to_owned();
     let turbine_id = || record.turbine_id.clone();
     let stuck = folded.step.newly_stuck.iter();

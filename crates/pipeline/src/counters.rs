@@ -8,6 +8,7 @@ mod tests;
 
 use crate::drift::DriftReport;
 use crate::events::Event;
+use crate::fleet::Census;
 pub use crate::prediction_log::registered;
 use drift::DriftGauges;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
@@ -33,12 +34,12 @@ pub struct Counters {
     model_info: IntGaugeVec,
     pub(crate) reloads: IntCounter,
     pub(crate) refused_reloads: IntCounter,
-    pub(crate) turbines_known: IntGauge,
-    pub(crate) alarms_active: IntGauge,
+    turbines_known: IntGauge,
+    alarms_active: IntGauge,
     pub(crate) alarms_acknowledged: IntGauge,
-    pub(crate) turbines_silent: IntGauge,
-    pub(crate) sensors_stuck: IntGauge,
-    pub(crate) sensors_missing: IntGauge,
+    turbines_silent: IntGauge,
+    sensors_stuck: IntGauge,
+    sensors_missing: IntGauge,
     alarms_raised: IntCounter,
     stuck: IntCounter,
     missing: IntCounter,
@@ -98,8 +99,14 @@ impl Counters {
         }
     }
 
-    /// Counts a record that is in the log, with so many implausible values.
-    pub(crate) fn count(&self, record: &PredictionRecord, implausible: usize) {
+    /// Counts a record that is in the log.
+    pub(crate) fn count_logged(&self, record: &PredictionRecord, model: &Model) {
+        let implausible = model.implausible(record.values.iter().copied()).without(record.gaps.all());
+        self.count(record, implausible.len());
+    }
+
+    /// The same, with so many implausible values.
+    fn count(&self, record: &PredictionRecord, implausible: usize) {
         self.predictions.inc();
         self.scores.observe(record.prediction.anomaly_score);
         self.carried.inc_by(record.gaps.carried.len() as u64);
@@ -123,8 +130,27 @@ impl Counters {
         self.drift.set(report);
     }
 
+    /// Notes how many turbines need attention.
+    pub fn set_census(&self, census: Census) {
+        let Census { turbines, in_alarm, silent, stuck_sensors, missing_sensors } = census;
+        for (gauge, number) in [
+            (&self.turbines_known, turbines),
+            (&self.alarms_active, in_alarm),
+            (&self.turbines_silent, silent),
+            (&self.sensors_stuck, stuck_sensors),
+            (&self.sensors_missing, missing_sensors),
+        ] {
+            gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Notes whether the log takes rows.
+    pub fn set_log_accepting(&self, accepting: bool) {
+        self.log_accepting.set(i64::from(accepting));
+    }
+
     /// Notes the model in service.
-    pub(crate) fn set_model(&self, model: &Model) {
+    pub fn set_model(&self, model: &Model) {
         self.model_loaded.set(1);
         self.model_info.reset();
         self.drift.reset();

@@ -20,11 +20,17 @@ pub mod prediction_log;
 pub mod late_timeout;
 
 mod committer;
+mod happening;
+mod missing;
+mod partition;
 mod pipeline;
 mod slot;
 mod submission;
 mod watched;
 
+pub use happening::Happening;
+pub use missing::Missing;
+pub use partition::{Batch, BatchLog, Logged, Partition};
 pub use pipeline::{
     Changes, Follower, HandleError, Health, Models, OpenError, Overview, Pipeline, PipelineConfig, ReloadError,
     Reloaded, RollbackPolicy, SubmitError, TrialStatus, TurbineDetail, TurbineToday,

@@ -26,7 +26,7 @@ struct Program {
     about: &'static str,
 }
 
-fn programs() -> [Program; 5] {
+fn programs() -> [Program; 6] {
     [
         Program { command: api::config::Config::command().name("api"), about: "The service." },
         Program { command: train::Args::command(), about: "Trains a model and draws how good it is." },
@@ -39,6 +39,10 @@ fn programs() -> [Program; 5] {
             about: "Says how a model would have watched a labelled recording.",
         },
         Program { command: viz::report::Args::command(), about: "Draws the prediction log." },
+        Program {
+            command: worker::config::Config::command().name("worker"),
+            about: "Scores the readings of a NATS JetStream cluster.",
+        },
     ]
 }
 
@@ -52,15 +56,27 @@ fn text() -> String {
         for (name, about) in subcommands(&command) {
             write!(text, "\n`{} {name}`: {about}.\n", command.get_name()).unwrap();
         }
-        let mut heading = None;
-        for arg in flags(&command) {
-            if heading != Some(arg.get_help_heading()) {
-                heading = Some(arg.get_help_heading());
-                let title = arg.get_help_heading().unwrap_or("Other");
-                write!(text, "\n**{title}**\n\n| flag | variable | default | meaning |\n|---|---|---|---|\n").unwrap();
-            }
-            text += &row(arg);
+        text += &tables(&command, "Other");
+        for sub in command.get_subcommands() {
+            text += &tables(sub, &format!("With `{} {}`", command.get_name(), sub.get_name()));
         }
+    }
+    text
+}
+
+/// The flags of a command by their headings, those without one under `other`; without those that it shares with its
+/// program.
+fn tables(command: &Command, other: &str) -> String {
+    let mut text = String::new();
+    let mut heading = None;
+    let is_sub = command.get_display_name().is_some_and(|name| name.contains('-'));
+    for arg in flags(command).into_iter().filter(|arg| !(is_sub && arg.is_global_set())) {
+        if heading != Some(arg.get_help_heading()) {
+            heading = Some(arg.get_help_heading());
+            let title = arg.get_help_heading().unwrap_or(other);
+            write!(text, "\n**{title}**\n\n| flag | variable | default | meaning |\n|---|---|---|---|\n").unwrap();
+        }
+        text += &row(arg);
     }
     text
 }
@@ -74,7 +90,7 @@ fn subcommands(command: &Command) -> Vec<(String, String)> {
 fn flags(command: &Command) -> Vec<&Arg> {
     let flags: Vec<&Arg> = command
         .get_arguments()
-        .filter(|arg| arg.get_long().is_some_and(|long| !["help", "version"].contains(&long)))
+        .filter(|arg| !arg.is_hide_set() && arg.get_long().is_some_and(|long| !["help", "version"].contains(&long)))
         .collect();
     let mut headings: Vec<Option<&str>> = Vec::new();
     for arg in &flags {

@@ -3,8 +3,7 @@
 use bytes::Bytes;
 use jiff::{Timestamp, Unit};
 use pipeline::alarms::Alarm;
-use pipeline::events::Event;
-use pipeline::{Changes, Gathered, Overview, Pipeline, TurbineToday};
+use pipeline::{Changes, Gathered, Happening, Overview, Pipeline, TurbineToday};
 use serde::Serialize;
 use std::fmt;
 use std::io::Write;
@@ -58,64 +57,6 @@ struct TickData<'a> {
     turbines: &'a [TurbineToday],
     alarms: &'a [Arc<Alarm>],
     events: Vec<Happening<'a>>,
-}
-
-/// Something that happened, other than to an alarm.
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-enum Happening<'a> {
-    Stuck {
-        turbine_id: &'a Option<TurbineId>,
-        feature: &'a str,
-    },
-    Released {
-        turbine_id: &'a Option<TurbineId>,
-        feature: &'a str,
-    },
-    Missing {
-        turbine_id: &'a Option<TurbineId>,
-        feature: &'a str,
-    },
-    Returned {
-        turbine_id: &'a Option<TurbineId>,
-        feature: &'a str,
-    },
-    Drift {
-        feature: &'a str,
-        drifting: bool,
-    },
-    Silent {
-        turbine_id: &'a Option<TurbineId>,
-    },
-    Heard {
-        turbine_id: &'a Option<TurbineId>,
-    },
-    Model {
-        model_version: &'a str,
-    },
-    #[serde(rename = "taken_back")]
-    TakenBack {
-        model_version: &'a str,
-        reason: &'a str,
-    },
-}
-
-impl<'a> Happening<'a> {
-    fn of(event: &'a Event) -> Option<Self> {
-        match event {
-            Event::SensorStuck { turbine_id, feature } => Some(Happening::Stuck { turbine_id, feature }),
-            Event::SensorReleased { turbine_id, feature } => Some(Happening::Released { turbine_id, feature }),
-            Event::SensorMissing { turbine_id, feature } => Some(Happening::Missing { turbine_id, feature }),
-            Event::SensorReturned { turbine_id, feature } => Some(Happening::Returned { turbine_id, feature }),
-            Event::DriftBegan { feature, .. } => Some(Happening::Drift { feature, drifting: true }),
-            Event::DriftEnded { feature } => Some(Happening::Drift { feature, drifting: false }),
-            Event::TurbineSilent { turbine_id } => Some(Happening::Silent { turbine_id }),
-            Event::TurbineHeard { turbine_id } => Some(Happening::Heard { turbine_id }),
-            Event::Model { version } => Some(Happening::Model { model_version: version }),
-            Event::ModelTakenBack { version, reason } => Some(Happening::TakenBack { model_version: version, reason }),
-            Event::AlarmRaised(_) | Event::AlarmCleared(_) | Event::AlarmHandled(_) => None,
-        }
-    }
 }
 
 /// The readings of one turbine since the tick before.
@@ -207,6 +148,7 @@ fn to_milliseconds(time: Timestamp) -> Timestamp {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use pipeline::events::Event;
 
     #[test]
     fn a_frame_is_an_event_of_few_lines() {

@@ -13,11 +13,11 @@ mod tests;
 pub use frame::EventId;
 pub use reader::Reader;
 
-use crate::shutdown::Shutdown;
 use pipeline::counters::registered;
 use pipeline::{Follower, Pipeline};
 use prometheus::{IntGauge, Registry};
 use ring::{Ring, Tick};
+use service::Shutdown;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

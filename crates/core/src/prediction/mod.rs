@@ -6,10 +6,12 @@
 
 mod files;
 mod log;
+mod named;
 mod tail;
 
 pub use files::{LogFile, LogName, log_files};
 pub use log::{ForeignFile, LogError, LogPosition, LogReader, log_header};
+pub use named::NamedRecord;
 pub use tail::last_rows;
 
 use crate::feature::FeatureSet;

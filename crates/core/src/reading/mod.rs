@@ -105,6 +105,14 @@ impl Reading {
         self.turbine_id.as_ref()
     }
 
+    /// The same reading; where it does not say of which turbine it is or when it was taken, it is of this one and this time.
+    #[must_use]
+    pub fn or_of(mut self, turbine_id: &TurbineId, timestamp: Timestamp) -> Self {
+        self.turbine_id.get_or_insert_with(|| turbine_id.clone());
+        self.timestamp.get_or_insert(timestamp);
+        self
+    }
+
     pub(crate) fn into_parts(self) -> (Vec<f64>, Option<Timestamp>, Option<TurbineId>) {
         (self.values, self.timestamp, self.turbine_id)
     }

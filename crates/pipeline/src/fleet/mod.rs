@@ -74,17 +74,33 @@ impl Folded {
     }
 }
 
-/// How many turbines need attention.
+/// How many turbines there are, and how many need attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Census {
+pub struct Census {
+    /// Turbines that are known.
+    pub turbines: usize,
     /// Turbines whose alarm is on.
-    pub(crate) in_alarm: usize,
+    pub in_alarm: usize,
     /// Turbines that are silent.
-    pub(crate) silent: usize,
+    pub silent: usize,
     /// Sensors that are stuck, of all turbines.
-    pub(crate) stuck_sensors: usize,
+    pub stuck_sensors: usize,
     /// Sensors that are missing, of all turbines.
-    pub(crate) missing_sensors: usize,
+    pub missing_sensors: usize,
+}
+
+impl std::ops::Add for Census {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Census {
+            turbines: self.turbines + other.turbines,
+            in_alarm: self.in_alarm + other.in_alarm,
+            silent: self.silent + other.silent,
+            stuck_sensors: self.stuck_sensors + other.stuck_sensors,
+            missing_sensors: self.missing_sensors + other.missing_sensors,
+        }
+    }
 }
 
 impl Fleet {
@@ -97,6 +113,17 @@ impl Fleet {
             rows: 0,
             model_version: Arc::from(""),
         }
+    }
+
+    /// A fleet that forgets no turbine. Its turbines are put and not folded, so it knows no repeated reading and no drift.
+    pub(crate) fn unbounded() -> Self {
+        let (turbines, window, drift) = (LruCache::unbounded(), Window::new(0), Drift::new(1));
+        Fleet { turbines, window, drift, rows: 0, model_version: Arc::from("") }
+    }
+
+    /// Puts a turbine in the place of what was known of it.
+    pub(crate) fn put(&mut self, id: Option<TurbineId>, turbine: Turbine) {
+        self.turbines.push(id, turbine);
     }
 
     /// Takes in one row of the log, and remembers its fingerprint if the reading may come again. Says what the row changed.
@@ -131,6 +158,7 @@ impl Fleet {
     pub(crate) fn census(&self, monitor: &Monitor, now: Timestamp) -> Census {
         let states = || self.turbines.iter().map(|(_, turbine)| turbine.state());
         Census {
+            turbines: self.len(),
             in_alarm: states().filter(|state| state.alarm().is_some()).count(),
             silent: self.silent(monitor, now).count(),
             stuck_sensors: states().map(|state| monitor.stuck(state).len()).sum(),

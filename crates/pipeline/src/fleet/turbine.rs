@@ -1,5 +1,6 @@
 //! One turbine.
 
+use super::Folded;
 use super::alarm::{AtPeak, LoggedAlarm};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,12 @@ impl Turbine {
     pub(super) fn forgotten_alarm(&self, id: &Option<TurbineId>) -> Option<LoggedAlarm> {
         let cleared = self.state.last_reading();
         self.alarm(id).map(|alarm| LoggedAlarm { cleared, ..alarm })
+    }
+
+    /// Takes in one row of this turbine, and says what it changed of it.
+    pub(crate) fn take_in(&mut self, record: &PredictionRecord, monitor: &Monitor) -> Folded {
+        let (step, alarm) = self.fold(record, Arc::clone(&record.model_version), monitor);
+        Folded { step, alarms: alarm.into_iter().collect(), drift: Vec::new() }
     }
 
     /// Takes in one row; `model_version` is the record's, shared. Says what the row changed, and the alarm that it raised

@@ -53,11 +53,6 @@ impl Pipeline {
         let is_running =
             |id: &&AlarmId| fleet.turbine(&id.turbine_id).is_some_and(|it| it.alarm_since() == Some(id.raised));
         counters.alarms_acknowledged.set(gauge(history.acknowledged().filter(is_running).count() as u64));
-        counters.turbines_known.set(gauge(fleet.len() as u64));
-        let census = fleet.census(model.monitor(), Timestamp::now());
-        counters.alarms_active.set(gauge(census.in_alarm as u64));
-        counters.turbines_silent.set(gauge(census.silent as u64));
-        counters.sensors_stuck.set(gauge(census.stuck_sensors as u64));
-        counters.sensors_missing.set(gauge(census.missing_sensors as u64));
+        counters.set_census(fleet.census(model.monitor(), Timestamp::now()));
     }
 }

@@ -17,6 +17,7 @@ pub use handle::HandleError;
 pub use health::Health;
 pub use reload::{ReloadError, Reloaded};
 pub use shadow::{Models, TrialStatus};
+pub(crate) use silence::Silences;
 pub use trial::RollbackPolicy;
 pub use turbine::TurbineDetail;
 

@@ -2,11 +2,13 @@
 
 use super::Shared;
 use crate::events::Event;
+use crate::fleet::Fleet;
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
+use turbine_core::monitor::Monitor;
 use turbine_core::reading::TurbineId;
 
 /// How often it is looked for.
@@ -14,11 +16,24 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// The turbines that were silent when they were looked for last.
 #[derive(Debug, Default)]
-struct Silences {
+pub(crate) struct Silences {
     silent: HashSet<Option<TurbineId>>,
 }
 
 impl Silences {
+    /// Compares with what was found `before`, if anything was: those that are silent at the first look are no news.
+    pub(crate) fn look(
+        before: Option<Self>,
+        fleet: &Fleet,
+        monitor: &Monitor,
+        now: Timestamp,
+    ) -> (Option<Self>, Vec<Event>) {
+        let silent = fleet.silent(monitor, now).cloned().collect();
+        let Some(mut silences) = before else { return (Some(Silences { silent }), Vec::new()) };
+        let events = silences.update(silent, |id| fleet.turbine(id).is_some());
+        (Some(silences), events)
+    }
+
     /// Compares with the turbines that are silent now. A turbine that was forgotten was not heard:
     /// `is_known` says which are left.
     fn update(
@@ -57,15 +72,7 @@ impl Shared {
     /// Compares with what was found before, if anything was: without a model it is not known which turbines are silent.
     fn look_for_silence(&self, before: Option<Silences>) -> (Option<Silences>, Vec<Event>) {
         let Some(model) = self.slot.model() else { return (before, Vec::new()) };
-        let fleet = self.fleet.read();
-        let silent = fleet.silent(model.monitor(), Timestamp::now()).cloned().collect();
-        match before {
-            None => (Some(Silences { silent }), Vec::new()),
-            Some(mut silences) => {
-                let events = silences.update(silent, |id| fleet.turbine(id).is_some());
-                (Some(silences), events)
-            }
-        }
+        Silences::look(before, &self.fleet.read(), model.monitor(), Timestamp::now())
     }
 
     fn notice(&self, event: Event) {

@@ -1,8 +1,19 @@
 //! The service's own log lines, on standard error.
 
-use crate::config::LogFormat;
+use clap::ValueEnum;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// Text for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
 
 /// Sends log lines to standard error, from level INFO on or as `RUST_LOG` says.
 pub fn init(format: LogFormat) {

@@ -1,0 +1,179 @@
+//! Every flag and variable of the worker. A doc comment here is the help text.
+
+use bytesize::ByteSize;
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+use pipeline::Missing;
+use service::LogFormat;
+use service::quantity::{byte_size, duration};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  worker setup --replicas 3 --partitions 16
+  worker --nats nats://n1:4222,nats://n2:4222,nats://n3:4222 --user worker --password-file password.txt
+  worker export --out outputs/exported";
+
+/// Scores the readings of a NATS JetStream cluster, beside any number of other workers.
+#[derive(Debug, Clone, Parser)]
+#[command(version, next_help_heading = "Worker", after_help = EXAMPLES)]
+pub struct Config {
+    /// What to do; without a command, run.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// The cluster.
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
+
+    /// Scoring.
+    #[command(flatten)]
+    pub run: RunFlags,
+
+    /// How the worker's own log lines look.
+    #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Auto, global = true)]
+    pub log_format: LogFormat,
+}
+
+/// Where the cluster is, and as whom to speak to it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct ClusterFlags {
+    /// Addresses of the cluster's nodes, separated by commas.
+    #[arg(
+        long,
+        env = "NATS_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        default_value = "nats://127.0.0.1:4222",
+        global = true
+    )]
+    pub nats: Vec<String>,
+
+    /// User to log in as, with --password-file.
+    #[arg(
+        long,
+        env = "NATS_USER",
+        value_name = "NAME",
+        requires = "password_file",
+        conflicts_with = "creds",
+        global = true
+    )]
+    pub user: Option<String>,
+
+    /// File that holds the user's password.
+    #[arg(long, env = "NATS_PASSWORD_FILE", value_name = "FILE", requires = "user", global = true)]
+    pub password_file: Option<PathBuf>,
+
+    /// Credentials file of a user (JWT and key), instead of --user.
+    #[arg(long, env = "NATS_CREDS", value_name = "FILE", global = true)]
+    pub creds: Option<PathBuf>,
+
+    /// File with the certificates that sign the cluster's (PEM); the connection then uses TLS.
+    #[arg(long, env = "NATS_TLS_CA", value_name = "FILE", global = true)]
+    pub tls_ca: Option<PathBuf>,
+}
+
+/// How readings are scored.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Worker")]
+pub struct RunFlags {
+    /// Model file. All workers must be given the same one.
+    #[arg(long, env = "MODEL_PATH", value_name = "FILE", default_value = "models/turbine_iforest.json")]
+    pub model: PathBuf,
+
+    /// What becomes of a reading in which a value is missing or null, as with the API: refuse = it is rejected; carry = the
+    /// turbine's last value stands in for it, or what is expected given the others.
+    #[arg(long = "missing", env = "MISSING_VALUES", value_enum, default_value_t = Missing::Refuse)]
+    pub missing: Missing,
+
+    /// Threads that score [default: one a processor].
+    #[arg(long, env = "WORKER_CONCURRENCY", value_name = "N")]
+    pub concurrency: Option<NonZeroUsize>,
+
+    /// Address to listen on for /health, /health/ready and /metrics; 0.0.0.0 for every interface.
+    #[arg(long, env = "WORKER_HOST", value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: String,
+
+    /// Port to listen on for them; 0 for any free one.
+    #[arg(long, env = "WORKER_PORT", value_name = "PORT", default_value_t = 5001)]
+    pub port: u16,
+
+    /// Works on all partitions, whoever else does: to test that only efficiency suffers.
+    #[arg(long, hide = true)]
+    pub claim_all: bool,
+}
+
+/// What else the program does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Make the streams of the cluster; of streams that are there, say what differs and change nothing.
+    Setup(SetupFlags),
+    /// Score readings until SIGTERM.
+    Run,
+    /// Write the records of the cluster as a prediction log that viz, train and evaluate read.
+    Export(ExportFlags),
+}
+
+/// How the streams are made.
+#[derive(Debug, Clone, Args)]
+pub struct SetupFlags {
+    /// Nodes that hold each message: 1, 3 or 5. With 3 any one node may fail.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub replicas: u8,
+
+    /// Partitions of the park: the most workers that can share the work. It can never be changed.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub partitions: u32,
+
+    /// Longest time that a reading is kept; 0 = for ever.
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
+    pub in_max_age: Duration,
+
+    /// Most bytes of readings; then further ones are refused until old ones expire; 0 = no limit.
+    #[arg(long, value_name = "SIZE", default_value = "0", value_parser = byte_size)]
+    pub in_max_bytes: ByteSize,
+
+    /// Keep the streams in memory: faster, and gone when all nodes stop.
+    #[arg(long)]
+    pub in_memory: bool,
+}
+
+/// What is exported.
+#[derive(Debug, Clone, Args)]
+pub struct ExportFlags {
+    /// Folder for the log; there must be no prediction log in it yet.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+
+    /// Leave out readings before this time, such as 2026-01-31T12:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<Timestamp>,
+
+    /// Leave out readings from this time on.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn a_user_needs_a_password_and_flags_may_follow_the_command() {
+        let refused = Config::try_parse_from(["worker", "--user", "worker"]).unwrap_err().to_string();
+        assert!(refused.contains("--password-file"), "{refused}");
+        let config = Config::parse_from(["worker", "setup", "--replicas", "1", "--nats", "nats://a,nats://b:4223"]);
+        assert_eq!(config.cluster.nats, ["nats://a", "nats://b:4223"]);
+        assert!(matches!(config.command, Some(Command::Setup(SetupFlags { replicas: 1, partitions: 16, .. }))));
+    }
+}

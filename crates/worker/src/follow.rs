@@ -1,0 +1,193 @@
+//! The work on one partition: restore, read, judge, commit; and from the start after anything that was not expected.
+
+use crate::cluster::Cluster;
+use crate::input::{self, Input, Inputs};
+use crate::interruption::Interruption;
+use crate::message::{Rejected, Sequence};
+use crate::output::{self, Chunk, MAX_MESSAGES, Output};
+use crate::restore::restore;
+use crate::streams::Streams;
+use crate::subject;
+use crate::telemetry::Telemetry;
+use jiff::Timestamp;
+use pipeline::decode::{self, BadReadings};
+use pipeline::{Batch, Partition};
+use service::Shutdown;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::{MissedTickBehavior, interval};
+use turbine_core::model::Model;
+use turbine_core::reading::{MissingValues, Reading, TurbineId};
+
+/// How often it is looked for turbines that need attention.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What the work on every partition needs.
+#[derive(Clone)]
+pub struct Desk {
+    /// The connection.
+    pub cluster: Cluster,
+    /// The streams.
+    pub streams: Streams,
+    /// The model in service.
+    pub model: Arc<Model>,
+    /// What becomes of readings that lack values.
+    pub missing: MissingValues,
+    /// Names this worker in checkpoints.
+    pub worker: Arc<str>,
+    /// Counters and problems.
+    pub telemetry: Arc<Telemetry>,
+}
+
+/// Works on a partition until `stop`, which is heeded between two batches.
+pub async fn follow(desk: Desk, partition: u32, stop: Shutdown) {
+    desk.telemetry.owned.inc();
+    while !stop.has_begun() {
+        let interruption = tokio::select! {
+            interruption = work(&desk, partition, &stop) => interruption,
+            () = stop.begun() => break,
+        };
+        let Err(interruption) = interruption else { break };
+        desk.telemetry.interrupted(partition, &interruption);
+        tokio::select! {
+            () = tokio::time::sleep(interruption.back_off()) => {}
+            () = stop.begun() => {}
+        }
+    }
+    desk.telemetry.given_back(partition);
+}
+
+/// Works until `stop`, or until something that was not expected.
+async fn work(desk: &Desk, number: u32, stop: &Shutdown) -> Result<(), Interruption> {
+    let Desk { cluster, streams, model, telemetry, .. } = desk;
+    let started = Instant::now();
+    let mut partition = Partition::new(Arc::clone(&telemetry.counters), telemetry.events.clone());
+    let standing = restore(streams, number, &mut partition, model.features()).await?;
+    telemetry.restored(number, partition.len(), started.elapsed());
+    note_lost_readings(desk, number, standing.input).await?;
+    let mut inputs = Inputs::after(standing.input, &streams.input, number).await?;
+    let worker = desk.worker.to_string();
+    let mut output = Output::new(cluster.clone(), number, standing, worker, model.features().clone());
+    telemetry.lag(number, inputs.pending);
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last_input = standing.input;
+    loop {
+        let chunk = tokio::select! {
+            chunk = inputs.next() => chunk?,
+            _ = looks.tick() => {
+                look(desk, number, &mut partition, &mut output, inputs.pending, last_input).await?;
+                continue;
+            }
+            () = stop.begun() => return Ok(()),
+        };
+        last_input = chunk.last().map_or(last_input, |input| input.sequence);
+        commit(desk, &mut partition, &mut output, &chunk).await?;
+        telemetry.lag(number, inputs.pending);
+    }
+}
+
+/// Counts the turbines that need attention and, if no readings wait, publishes which fell silent.
+async fn look(
+    desk: &Desk,
+    number: u32,
+    partition: &mut Partition,
+    output: &mut Output,
+    pending: u64,
+    last_input: Sequence,
+) -> Result<(), Interruption> {
+    let now = Timestamp::now();
+    desk.telemetry.census(number, partition.census(&desk.model, now));
+    if pending > 0 {
+        return Ok(());
+    }
+    for silences in partition.silences(&desk.model, now, MAX_MESSAGES - 1) {
+        let mut chunk = Chunk { output, accepted: &[], rejected: &[], last_input };
+        partition.commit(silences, &mut chunk).await?;
+    }
+    Ok(())
+}
+
+/// Judges and commits readings; in halves if what they bring is too much for one batch.
+async fn commit(
+    desk: &Desk,
+    partition: &mut Partition,
+    output: &mut Output,
+    mut inputs: &[Input],
+) -> Result<(), Interruption> {
+    while let Some(last) = inputs.last() {
+        let mut part = inputs;
+        let mut judged = judge(desk, partition, part);
+        while judged.messages() > MAX_MESSAGES && part.len() > 1 {
+            part = &part[..part.len() / 2];
+            judged = judge(desk, partition, part);
+        }
+        let last_input = part.last().unwrap_or(last).sequence;
+        let Judged { batch, accepted, rejected } = judged;
+        let mut chunk = Chunk { output, accepted: &accepted, rejected: &rejected, last_input };
+        partition.commit(batch, &mut chunk).await?;
+        desk.telemetry.committed(rejected.len());
+        inputs = &inputs[part.len()..];
+    }
+    Ok(())
+}
+
+/// A chunk of readings, judged.
+struct Judged {
+    batch: Batch,
+    accepted: Vec<Sequence>,
+    rejected: Vec<Rejected>,
+}
+
+impl Judged {
+    fn messages(&self) -> usize {
+        output::messages(&self.batch, self.rejected.len())
+    }
+}
+
+fn judge(desk: &Desk, partition: &Partition, inputs: &[Input]) -> Judged {
+    let (mut readings, mut accepted, mut rejected) = (Vec::with_capacity(inputs.len()), Vec::new(), Vec::new());
+    for input in inputs {
+        match reading(desk, input) {
+            Ok(reading) => {
+                readings.push(reading);
+                accepted.push(input.sequence);
+            }
+            Err(why) => {
+                let turbine = subject::turbine(&input.message.subject).unwrap_or_default();
+                rejected.push(Rejected::new(input.sequence, turbine, why, &input.message.payload));
+            }
+        }
+    }
+    Judged { batch: partition.judge(&desk.model, readings), accepted, rejected }
+}
+
+/// The reading of a message: of the turbine that its subject names and, if it does not say, of the time when it came.
+fn reading(desk: &Desk, input: &Input) -> Result<Reading, BadReadings> {
+    let name = subject::turbine(&input.message.subject).unwrap_or_default();
+    let turbine: TurbineId = name
+        .parse()
+        .map_err(|problem| BadReadings::of_text(format!("the turbine {name:?} of the subject {problem}")))?;
+    let reading = decode::reading(&input.message.payload, desk.model.features(), desk.missing)?;
+    match reading.turbine_id() {
+        Some(other) if *other != turbine => Err(BadReadings::of_text(format!(
+            "turbine_id is {other}, and the reading was sent as one of {turbine}; send it to readings.{other}"
+        ))),
+        _ => Ok(reading.or_of(&turbine, input.received)),
+    }
+}
+
+/// Tells if readings may have expired before they were scored.
+async fn note_lost_readings(desk: &Desk, number: u32, last_input: Sequence) -> Result<(), Interruption> {
+    let first = input::first(&desk.streams.input).await?;
+    if last_input > 0 && last_input + 1 < first {
+        // Of a partition that had no readings for so long none is lost.
+        tracing::warn!(
+            partition = number,
+            last_input,
+            first,
+            "readings behind the checkpoint have expired; those of this partition among them were not scored"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Why the work on a partition was interrupted. The state is dropped then, and restored from the stream `OUT`.
+
+use std::time::Duration;
+
+/// Why the work on a partition was interrupted.
+#[derive(Debug, thiserror::Error)]
+pub enum Interruption {
+    /// Another worker committed a batch of this partition.
+    #[error("another worker goes on with the partition")]
+    FenceLost,
+    /// It is not known whether a batch was committed, or it was not.
+    #[error("a batch was not acknowledged: {0}")]
+    Unacknowledged(String),
+    /// Readings may have been passed over.
+    #[error("readings did not come one after the other: {0}")]
+    InputGap(String),
+    /// The records that were read are not those of the checkpoint.
+    #[error("the newest record is at {found} and the checkpoint says {expected}; a node may be behind")]
+    NotCaughtUp {
+        /// What the checkpoint says.
+        expected: u64,
+        /// What was found.
+        found: u64,
+    },
+    /// The partition was scored with other features.
+    #[error(
+        "the partition was scored with the features {found}, and the model has {expected}; run the model of those \
+         features (--model), or make new streams for this one"
+    )]
+    OtherFeatures {
+        /// The model's.
+        expected: String,
+        /// Those of the checkpoint.
+        found: String,
+    },
+    /// A message of the stream `OUT` cannot be read.
+    #[error("the message {subject} at {sequence} cannot be read: {problem}; was it written by another version?")]
+    Unreadable {
+        /// Its subject.
+        subject: String,
+        /// Its sequence.
+        sequence: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The cluster did not answer, or refused.
+    #[error("the cluster did not answer as expected: {0}")]
+    Cluster(String),
+}
+
+impl Interruption {
+    /// For `map_err`: an answer of the cluster that was not expected.
+    pub fn cluster(error: impl std::fmt::Display) -> Self {
+        Interruption::Cluster(error.to_string())
+    }
+
+    /// Whether waiting alone will not mend it: somebody must see it.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Interruption::OtherFeatures { .. } | Interruption::Unreadable { .. })
+    }
+
+    /// How long to wait before the partition is restored.
+    pub fn back_off(&self) -> Duration {
+        Duration::from_millis(if self.is_lasting() { 2_000 } else { 100 })
+    }
+}

@@ -1,0 +1,129 @@
+//! The log of a partition: atomic batches to the stream `OUT`, each behind the fence of the checkpoint before it.
+
+use crate::cluster::{Cluster, TIME_LIMIT};
+use crate::interruption::Interruption;
+use crate::message::{self, Checkpoint, Rejected, Sequence};
+use crate::restore::Standing;
+use crate::subject::{self, Kind};
+use async_nats::HeaderMap;
+use async_nats::header::{NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE};
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::message::PublishMessage;
+use pipeline::events::Event;
+use pipeline::{Batch, BatchLog, Happening};
+use tokio::time::timeout;
+use turbine_core::feature::FeatureSet;
+use turbine_core::reading::TurbineId;
+
+/// The most messages of a batch that the server takes.
+pub const MAX_MESSAGES: usize = 1_000;
+
+/// The log of one partition.
+pub struct Output {
+    cluster: Cluster,
+    partition: u32,
+    standing: Standing,
+    worker: String,
+    features: FeatureSet,
+    /// Names each batch: no two of a stream that are under way may share a name.
+    batches: u64,
+}
+
+/// What a chunk of readings brings besides its judged readings.
+pub struct Chunk<'a> {
+    /// The log.
+    pub output: &'a mut Output,
+    /// The places of the judged readings in the stream `IN`.
+    pub accepted: &'a [Sequence],
+    /// The others.
+    pub rejected: &'a [Rejected],
+    /// The last reading of the chunk.
+    pub last_input: Sequence,
+}
+
+/// How many messages a chunk takes: its readings, alarms and events, and the checkpoint.
+pub fn messages(batch: &Batch, rejected: usize) -> usize {
+    batch.logged.len() + batch.events.len() + rejected + 1
+}
+
+impl Output {
+    /// The log of a partition that stands there.
+    pub fn new(cluster: Cluster, partition: u32, standing: Standing, worker: String, features: FeatureSet) -> Self {
+        Output { cluster, partition, standing, worker, features, batches: 0 }
+    }
+
+    fn checkpoint(&self, input: Sequence, has_records: bool) -> Checkpoint {
+        Checkpoint {
+            input,
+            newest_record: (!has_records).then_some(self.standing.newest_record),
+            features: self.features.names().map(str::to_owned).collect(),
+            worker: self.worker.clone(),
+        }
+    }
+
+    /// Sends the messages, and waits until all of them are in the stream.
+    async fn publish(&mut self, messages: Vec<(String, Vec<u8>)>, checkpoint: &Checkpoint) -> Result<(), Interruption> {
+        self.batches += 1;
+        let id = format!("{}-{}-{}", self.worker, self.partition, self.batches);
+        let count = messages.len() + 1;
+        let lost = |error: &dyn std::fmt::Display| Interruption::Unacknowledged(error.to_string());
+        for (place, (subject, payload)) in (1..).zip(messages) {
+            let mut headers = HeaderMap::new();
+            headers.insert(NATS_BATCH_ID, id.as_str());
+            headers.insert(NATS_BATCH_SEQUENCE, place.to_string());
+            let published = self.cluster.client.publish_with_headers(subject, headers, payload.into());
+            published.await.map_err(|error| lost(&error))?;
+        }
+        let last = PublishMessage::build()
+            .payload(message::json(checkpoint).into())
+            .header(NATS_BATCH_ID, id.as_str())
+            .header(NATS_BATCH_SEQUENCE, count.to_string())
+            .header(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL)
+            .expected_last_subject_sequence(self.standing.fence);
+        let sent = self.cluster.jetstream.send_publish(subject::checkpoint(self.partition), last).await;
+        let acknowledged = match sent {
+            Ok(acknowledgement) => acknowledgement.await,
+            Err(error) => Err(error),
+        };
+        let acknowledged = acknowledged.map_err(|error| match error.kind() {
+            PublishErrorKind::WrongLastSequence => Interruption::FenceLost,
+            _ => lost(&error),
+        })?;
+        if acknowledged.batch_size != Some(count as u64) {
+            return Err(lost(&format!("{count} messages were sent, and {:?} stored", acknowledged.batch_size)));
+        }
+        self.standing.fence = acknowledged.sequence;
+        Ok(())
+    }
+}
+
+impl BatchLog for Chunk<'_> {
+    type Fault = Interruption;
+
+    async fn append(&mut self, batch: &Batch) -> Result<(), Interruption> {
+        let partition = self.output.partition;
+        let name = |kind: Kind, turbine: Option<&TurbineId>| kind.of(partition, TurbineId::name(turbine));
+        let mut messages = Vec::with_capacity(batch.logged.len() + batch.events.len() + self.rejected.len());
+        for rejected in self.rejected {
+            messages.push((Kind::Rejected.of(partition, &rejected.turbine), message::json(rejected)));
+        }
+        for event in &batch.events {
+            if let Event::AlarmRaised(alarm) | Event::AlarmCleared(alarm) = event {
+                messages.push((name(Kind::Alarm, alarm.turbine_id.as_ref()), message::json(&**alarm)));
+            } else if let Some(happening) = Happening::of(event) {
+                messages.push((name(Kind::Event, happening.turbine_id()), message::json(&happening)));
+            }
+        }
+        // The records come last, so that the newest one is just before the checkpoint.
+        for (&input, logged) in self.accepted.iter().zip(&batch.logged) {
+            let subject = name(Kind::Record, logged.record.turbine_id.as_ref());
+            messages.push((subject, message::record(input, logged, &self.output.features)));
+        }
+        let checkpoint = self.output.checkpoint(self.last_input, !batch.logged.is_empty());
+        let published = timeout(TIME_LIMIT, self.output.publish(messages, &checkpoint)).await;
+        published.unwrap_or_else(|_| Err(Interruption::Unacknowledged("the cluster does not answer".to_owned())))?;
+        self.output.standing.input = self.last_input;
+        self.output.standing.newest_record = checkpoint.newest_record(self.output.standing.fence);
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! What is known of a partition: its last checkpoint, and the newest record of each of its turbines.
+
+use crate::cluster::TIME_LIMIT;
+use crate::interruption::Interruption;
+use crate::message::{Checkpoint, Sequence, StateRead};
+use crate::streams::Streams;
+use crate::subject;
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
+use futures_util::StreamExt;
+use pipeline::Partition;
+use std::time::Duration;
+use tokio::time::timeout;
+use turbine_core::feature::FeatureSet;
+use turbine_core::reading::TurbineId;
+
+/// How long a node may lag behind the checkpoint before the restore is given up.
+const CATCH_UP: Duration = Duration::from_secs(3);
+
+/// Where a partition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The sequence of the last checkpoint: the next batch is committed only if there is no newer one. 0 before the first.
+    pub fence: Sequence,
+    /// The last reading that was scored or rejected; 0 before the first.
+    pub input: Sequence,
+    /// The newest record; 0 before the first.
+    pub newest_record: Sequence,
+}
+
+/// Reads the partition's turbines into `partition` and says where it stands.
+///
+/// # Errors
+/// If the cluster does not answer, if it was scored with other features, or if a node is behind for too long.
+pub async fn restore(
+    streams: &Streams,
+    number: u32,
+    partition: &mut Partition,
+    features: &FeatureSet,
+) -> Result<Standing, Interruption> {
+    let Some((fence, checkpoint)) = last_checkpoint(&streams.output, number).await? else {
+        return Ok(Standing::default());
+    };
+    if !checkpoint.features.iter().eq(features.names()) {
+        let (expected, found) = (features.names().collect::<Vec<_>>().join(", "), checkpoint.features.join(", "));
+        return Err(Interruption::OtherFeatures { expected, found });
+    }
+    let newest_record = checkpoint.newest_record(fence);
+    if newest_record > 0 {
+        let read = timeout(TIME_LIMIT + CATCH_UP, read_turbines(&streams.output, number, partition)).await;
+        let found = read.map_err(|_| Interruption::cluster("the records take too long to come"))??;
+        // A node that is behind has older records, and another worker may have committed since.
+        if found != newest_record {
+            return Err(Interruption::NotCaughtUp { expected: newest_record, found });
+        }
+    }
+    Ok(Standing { fence, input: checkpoint.input, newest_record })
+}
+
+async fn last_checkpoint(output: &Stream, number: u32) -> Result<Option<(Sequence, Checkpoint)>, Interruption> {
+    let subject = subject::checkpoint(number);
+    let read = timeout(TIME_LIMIT, output.get_last_raw_message_by_subject(&subject)).await;
+    let message = match read.map_err(Interruption::cluster)? {
+        Ok(message) => message,
+        Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => return Ok(None),
+        Err(error) => return Err(Interruption::cluster(error)),
+    };
+    let sequence = message.sequence;
+    let checkpoint = serde_json::from_slice(&message.payload);
+    let checkpoint = checkpoint.map_err(|error| unreadable(&subject, sequence, error))?;
+    Ok(Some((sequence, checkpoint)))
+}
+
+/// Reads the newest record of each turbine; gives the sequence of the newest one.
+async fn read_turbines(output: &Stream, number: u32, partition: &mut Partition) -> Result<Sequence, Interruption> {
+    let consumer: Consumer<pull::Config> = output
+        .create_consumer(pull::Config {
+            deliver_policy: DeliverPolicy::LastPerSubject,
+            ack_policy: AckPolicy::None,
+            filter_subject: subject::records(number),
+            memory_storage: true,
+            num_replicas: 1,
+            inactive_threshold: Duration::from_secs(10),
+            ..pull::Config::default()
+        })
+        .await
+        .map_err(Interruption::cluster)?;
+    if consumer.get_info().await.map_err(Interruption::cluster)?.num_pending == 0 {
+        return Ok(0);
+    }
+    let messages = consumer.stream().max_messages_per_batch(1_000).expires(TIME_LIMIT).heartbeat(TIME_LIMIT / 4);
+    let mut messages = messages.messages().await.map_err(Interruption::cluster)?;
+    let mut newest = 0;
+    while let Some(message) = messages.next().await {
+        let message = message.map_err(Interruption::cluster)?;
+        let info = message.info().map_err(Interruption::cluster)?;
+        let (sequence, pending) = (info.stream_sequence, info.pending);
+        let unreadable = |problem: &dyn std::fmt::Display| unreadable(&message.subject, sequence, problem);
+        let turbine = subject::turbine(&message.subject).unwrap_or_default();
+        let turbine: TurbineId = turbine.parse().map_err(|problem| unreadable(&problem))?;
+        let state: StateRead = serde_json::from_slice(&message.payload).map_err(|error| unreadable(&error))?;
+        partition.restore(turbine, state.turbine);
+        newest = newest.max(sequence);
+        if pending == 0 {
+            break;
+        }
+    }
+    Ok(newest)
+}
+
+fn unreadable(subject: &str, sequence: Sequence, problem: impl std::fmt::Display) -> Interruption {
+    Interruption::Unreadable { subject: subject.to_owned(), sequence, problem: problem.to_string() }
+}

@@ -1,0 +1,161 @@
+//! A worker: it connects, tells that it is alive, and works on its share of the partitions.
+
+use crate::cluster::Cluster;
+use crate::config::{ClusterFlags, RunFlags};
+use crate::follow::{Desk, follow};
+use crate::roster::{HEARTBEAT, Roster};
+use crate::streams::{self, Streams};
+use crate::subject::HEARTBEATS;
+use crate::telemetry::Telemetry;
+use anyhow::{Context as _, Result};
+use async_nats::Subscriber;
+use futures_util::StreamExt;
+use service::Shutdown;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use turbine_core::model::Model;
+
+/// How often a cluster that cannot be used is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How long a batch that is under way may take when the partition is given back.
+const GIVE_BACK: Duration = Duration::from_millis(600);
+
+/// What a worker says before its name when it leaves.
+const LEAVING: char = '-';
+
+/// For how many heartbeats a new worker listens before it takes partitions.
+const LISTEN: u32 = 2;
+
+/// Works until `shutdown`.
+///
+/// # Errors
+/// If the heartbeats cannot be listened to.
+pub async fn run(
+    cluster: &ClusterFlags,
+    flags: &RunFlags,
+    model: Arc<Model>,
+    telemetry: Arc<Telemetry>,
+    shutdown: Shutdown,
+) -> Result<()> {
+    telemetry.counters.set_model(&model);
+    let (cluster, streams) = tokio::select! {
+        found = reach(cluster, &telemetry) => found,
+        () = shutdown.begun() => return Ok(()),
+    };
+    // An inbox has a name that no other client has.
+    let inbox = cluster.client.new_inbox();
+    let worker: Arc<str> = inbox.rsplit('.').next().unwrap_or(&inbox).into();
+    tracing::info!(worker = &*worker, partitions = streams.partitions, "sharing the partitions");
+    let mut heartbeats = cluster.client.subscribe(HEARTBEATS).await.context("cannot listen to the other workers")?;
+    let missing = flags.missing.into();
+    let desk = Desk { cluster: cluster.clone(), streams, model, missing, worker: Arc::clone(&worker), telemetry };
+    let mut work = Work { desk, tasks: BTreeMap::new() };
+    let mut roster = Roster::new(worker.to_string());
+    let mut ticks = interval(HEARTBEAT);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = 0;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            heard = next(&mut heartbeats) => {
+                hear(&mut roster, &heard);
+                continue;
+            }
+            () = shutdown.begun() => break,
+        }
+        // Without a connection it waits to be sent; that does no harm, since it is heard late as well.
+        let _ = cluster.client.publish(HEARTBEATS, worker.as_bytes().to_vec().into()).await;
+        told += 1;
+        if told > LISTEN {
+            let partitions = work.desk.streams.partitions;
+            let own = roster.share(partitions, Instant::now());
+            work.take(if flags.claim_all { (0..partitions).collect() } else { own });
+        }
+    }
+    work.give_back_all().await;
+    let _ = cluster.client.publish(HEARTBEATS, format!("{LEAVING}{worker}").into()).await;
+    cluster.flush().await;
+    Ok(())
+}
+
+/// Connects and finds the streams, as often as it takes.
+async fn reach(flags: &ClusterFlags, telemetry: &Telemetry) -> (Cluster, Streams) {
+    loop {
+        let problem = match Cluster::connect(flags).await {
+            Ok(cluster) => match streams::find(&cluster).await {
+                Ok(streams) => {
+                    telemetry.set_problem(None);
+                    return (cluster, streams);
+                }
+                Err(error) => error.to_string(),
+            },
+            Err(error) => format!("{error:#}"),
+        };
+        telemetry.set_problem(Some(problem));
+        sleep(RETRY).await;
+    }
+}
+
+/// The next heartbeat. A subscription ends only with the client, which does not end before the worker.
+async fn next(heartbeats: &mut Subscriber) -> async_nats::Message {
+    match heartbeats.next().await {
+        Some(message) => message,
+        None => std::future::pending().await,
+    }
+}
+
+fn hear(roster: &mut Roster, heard: &async_nats::Message) {
+    match std::str::from_utf8(&heard.payload) {
+        Ok(text) => match text.strip_prefix(LEAVING) {
+            Some(worker) => roster.left(worker),
+            None => roster.heard(text, Instant::now()),
+        },
+        Err(_) => tracing::warn!("a message on {HEARTBEATS} is no heartbeat"),
+    }
+}
+
+/// The work on this worker's partitions.
+struct Work {
+    desk: Desk,
+    tasks: BTreeMap<u32, Task>,
+}
+
+struct Task {
+    stop: Shutdown,
+    task: JoinHandle<()>,
+}
+
+impl Work {
+    /// Works on these partitions and no others.
+    fn take(&mut self, partitions: BTreeSet<u32>) {
+        let gone: Vec<u32> = self.tasks.keys().filter(|number| !partitions.contains(number)).copied().collect();
+        for Task { stop, task } in gone.into_iter().filter_map(|number| self.tasks.remove(&number)) {
+            stop.begin();
+            tokio::spawn(finish(task));
+        }
+        for partition in partitions {
+            self.tasks.entry(partition).or_insert_with(|| {
+                let stop = Shutdown::default();
+                let task = tokio::spawn(follow(self.desk.clone(), partition, stop.clone()));
+                Task { stop, task }
+            });
+        }
+    }
+
+    async fn give_back_all(self) {
+        self.tasks.values().for_each(|task| task.stop.begin());
+        let tasks = self.tasks.into_values().map(|Task { task, .. }| finish(task));
+        futures_util::future::join_all(tasks).await;
+    }
+}
+
+/// Waits for a task that was told to stop. One that takes too long is ended: its batch is committed whole or not at all.
+async fn finish(mut task: JoinHandle<()>) {
+    if timeout(GIVE_BACK, &mut task).await.is_err() {
+        task.abort();
+    }
+}

@@ -1,0 +1,63 @@
+//! From the configuration to what the program does.
+
+use crate::cluster::Cluster;
+use crate::config::{ClusterFlags, Command, Config, RunFlags, SetupFlags};
+use crate::export::export;
+use crate::streams::{self, Made};
+use crate::telemetry::Telemetry;
+use crate::{probe, run};
+use anyhow::{Context as _, Result};
+use service::{Shutdown, signals};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use turbine_core::model::Model;
+
+/// Does what the command says.
+///
+/// # Errors
+/// With what is wrong and how to mend it.
+pub fn execute(config: &Config) -> Result<()> {
+    let processors = available_parallelism().map_or(2, usize::from);
+    let threads = config.run.concurrency.map_or(processors, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(async {
+        match &config.command {
+            None | Some(Command::Run) => work(&config.cluster, &config.run).await,
+            Some(Command::Setup(flags)) => setup(&config.cluster, flags).await,
+            Some(Command::Export(flags)) => {
+                let exported = export(&Cluster::connect(&config.cluster).await?, flags).await?;
+                println!("wrote {} rows to {}", exported.rows, exported.log.display());
+                Ok(())
+            }
+        }
+    })
+}
+
+async fn setup(cluster: &ClusterFlags, flags: &SetupFlags) -> Result<()> {
+    let cluster = Cluster::connect(cluster).await?;
+    for (stream, made) in streams::setup(&cluster, flags).await? {
+        match made {
+            Made::Now => println!("{stream}: made"),
+            Made::Before => println!("{stream}: is there, as asked for"),
+        }
+    }
+    Ok(())
+}
+
+async fn work(cluster: &ClusterFlags, flags: &RunFlags) -> Result<()> {
+    let path = &flags.model;
+    let model = Model::load(path).with_context(|| {
+        format!("cannot use the model {} (--model); train one with `train`, or name another", path.display())
+    })?;
+    tracing::info!(model_version = %model.version(), "loaded the model {}", path.display());
+    let (shutdown, telemetry) = (Shutdown::default(), Arc::new(Telemetry::new()));
+    signals::listen(shutdown.clone(), || {
+        tracing::warn!("SIGHUP: a worker takes another model when it is started anew")
+    })?;
+    let listener = probe::listen(&flags.host, flags.port).await?;
+    let answers = tokio::spawn(probe::answer(listener, Arc::clone(&telemetry), shutdown.clone()));
+    run::run(cluster, flags, Arc::new(model), telemetry, shutdown).await?;
+    // A connection that stays open must not hold up the end.
+    answers.abort();
+    Ok(())
+}
