@@ -11,7 +11,6 @@ use crate::target::Form;
 use crate::transport::{Outcome, Transport};
 use crate::webhook::{self, Sender};
 use jiff::Timestamp;
-use pipeline::events::Event;
 use std::collections::VecDeque;
 use std::future::pending;
 use std::pin::Pin;
@@ -101,8 +100,8 @@ impl<S: AlarmSource, T: Transport> Courier<S, T> {
     /// was kept and not delivered is sent by it.
     pub(crate) async fn run(mut self) {
         let mut news = self.source.news();
-        let every = self.composition.every.map(|every| every.unsigned_abs()).filter(|every| !every.is_zero());
-        let mut clock = interval(every.unwrap_or(PERIOD).min(PERIOD));
+        let every = self.composition.every.map_or(PERIOD, |every| every.unsigned_abs());
+        let mut clock = interval(every.clamp(FIRST_WAIT / 2, PERIOD));
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         clock.tick().await;
         let mut attempt = None;
@@ -116,8 +115,8 @@ impl<S: AlarmSource, T: Transport> Courier<S, T> {
                     self.settle(sending, outcome).await;
                 }
                 event = news.recv() => match event {
-                    Ok(Event::AlarmRaised(_) | Event::AlarmCleared(_)) | Err(RecvError::Lagged(_)) => self.expect_news(),
-                    Ok(_) => {}
+                    // Whatever it says: a look is cheap.
+                    Ok(_) | Err(RecvError::Lagged(_)) => self.expect_news(),
                     Err(RecvError::Closed) => return,
                 },
                 _ = clock.tick() => {

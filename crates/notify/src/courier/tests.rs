@@ -5,7 +5,7 @@ use crate::note::{Look, Seen};
 use crate::samples::note;
 use crate::standing::Counters;
 use jiff::SignedDuration;
-use pipeline::alarms::Alarm;
+use pipeline::events::Event;
 use prometheus::Registry;
 use serde_json::Value;
 use std::sync::Mutex;
@@ -54,19 +54,7 @@ impl Alarms {
     /// What an event says does not matter.
     fn tell(&self, is_told: bool) {
         if is_told {
-            let raised = crate::samples::start();
-            let alarm = Alarm {
-                id: "-@".to_owned(),
-                turbine_id: None,
-                raised,
-                cleared: None,
-                peak: 1.0,
-                peaked: raised,
-                model_version: "m".into(),
-                handling: Arc::default(),
-                why: Vec::new(),
-            };
-            let _ = self.events.send(Event::AlarmRaised(Arc::new(alarm)));
+            let _ = self.events.send(Event::Model { version: "m0123456789ab".into() });
         }
     }
 }
