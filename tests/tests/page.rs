@@ -107,10 +107,14 @@ fn the_model_view_shows_how_the_readings_drift() {
     let folder = folder_with_model();
     let api = Api::start(folder.path(), &[]);
     browser.open(&api.url("/#/model"));
-    let words = "return [...document.querySelectorAll('#drift figcaption')]\
-                 .map((caption) => caption.innerText.replaceAll('\\n', ' ')).join()";
-    let said = |expected: &str| browser.run(words).as_str().unwrap().contains(expected);
-    eventually("a model without readings", || said("temperature no readings yet"));
+    let caption = |feature: &str| {
+        let captions =
+            browser.run("return [...document.querySelectorAll('#drift figcaption')].map((one) => one.innerText)");
+        let captions: Vec<String> =
+            captions.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect();
+        captions.into_iter().find(|caption| caption.starts_with(feature)).unwrap_or_default()
+    };
+    eventually("a model without readings", || caption("temperature (°C)").ends_with("no readings yet"));
     let readings: Vec<Value> = Simulator::new(Profile::Stream, 0.05, 1)
         .unwrap()
         .take(1_000)
@@ -120,11 +124,13 @@ fn the_model_view_shows_how_the_readings_drift() {
         .collect();
     assert_eq!(api.post("/predict/batch", json!({ "readings": readings }).to_string()).status, 200);
     eventually("drift of two features", || {
-        said("temperature as in training") && said("humidity drifting since") && said("sound_volume drifting since")
+        caption("temperature (°C)").ends_with("as in training")
+            && caption("humidity (%)").contains("drifting since ")
+            && caption("sound_volume").contains("drifting since ")
     });
     let drift = api.get("/drift").json();
     let psi = drift["features"][2]["psi"].as_f64().unwrap();
-    assert!(said(&format!("PSI {psi:.2}")), "{}", browser.run(words));
+    assert!(caption("sound_volume").contains(&format!("PSI {psi:.2}")), "{}", caption("sound_volume"));
     let expected = format!("expected {:.1} %", 100.0 * drift["expected_rate"].as_f64().unwrap());
     assert!(browser.text().contains(&expected), "{expected}: {}", browser.text());
     assert_eq!(browser.run("return document.querySelectorAll('#drift svg .training').length"), 3);
