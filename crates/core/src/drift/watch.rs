@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A window with fewer values of a feature says nothing of it.
-pub const FEWEST_VALUES: u64 = 200;
+const FEWEST_VALUES: u64 = 200;
 
 /// Drift is decided on after every so many readings: what begins and ends depends on the readings alone.
-pub const EVALUATED_EVERY: u64 = 50;
+const EVALUATED_EVERY: u64 = 50;
 
 /// By how much a PSI must exceed what chance explains for drift to begin. It ends below half of that.
 const BEGINS_AT: f64 = 0.2;
