@@ -6,6 +6,7 @@ use e2e::{Api, Browser, eventually, folder_with_model, not_run};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::path::Path;
+use turbine_core::simulation::{Profile, Simulated, Simulator};
 
 /// The last `count` readings of a turbine, half a second apart, up to now; with a fault its sound volume is three times as
 /// high.
@@ -109,6 +110,55 @@ fn a_person_sees_the_fleet_and_the_reason_of_an_alarm() {
     assert_eq!(browser.console(), [] as [String; 0]);
     let elsewhere: Vec<String> = browser.requests().into_iter().filter(|url| !url.starts_with(&api.url("/"))).collect();
     assert_eq!(elsewhere, [] as [String; 0]);
+}
+
+#[test]
+fn the_model_view_shows_how_the_readings_drift() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = folder_with_model();
+    let api = Api::start(folder.path(), &[]);
+    browser.open(&api.url("/#/model"));
+    let caption = |feature: &str| {
+        let captions =
+            browser.run("return [...document.querySelectorAll('#drift figcaption')].map((one) => one.innerText)");
+        let captions: Vec<String> =
+            captions.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect();
+        captions.into_iter().find(|caption| caption.starts_with(feature)).unwrap_or_default()
+    };
+    eventually("a model without readings", || caption("temperature (°C)").ends_with("no readings yet"));
+    let readings: Vec<Value> = Simulator::new(Profile::Stream, 0.05, 1)
+        .unwrap()
+        .take(1_000)
+        .map(|Simulated { values: [temperature, humidity, sound_volume], .. }| {
+            json!({"temperature": temperature, "humidity": humidity, "sound_volume": sound_volume})
+        })
+        .collect();
+    assert_eq!(api.post("/predict/batch", json!({ "readings": readings }).to_string()).status, 200);
+    eventually("drift of two features", || {
+        caption("temperature (°C)").ends_with("as in training")
+            && caption("humidity (%)").contains("drifting since ")
+            && caption("sound_volume").contains("drifting since ")
+    });
+    let drift = api.get("/drift").json();
+    let psi = drift["features"][2]["psi"].as_f64().unwrap();
+    assert!(caption("sound_volume").contains(&format!("PSI {psi:.2}")), "{}", caption("sound_volume"));
+    let expected = format!("expected {:.1} %", 100.0 * drift["expected_rate"].as_f64().unwrap());
+    assert!(browser.text().contains(&expected), "{expected}: {}", browser.text());
+    assert_eq!(browser.run("return document.querySelectorAll('#drift svg .training').length"), 3);
+    assert!(browser.run("return document.querySelectorAll('#drift svg .column').length").as_u64() > Some(40));
+    let show = || browser.run("document.getElementById('drift').scrollIntoView()");
+    show();
+    screenshot(&browser, "drift");
+    browser.look(1280, 900, true);
+    show();
+    screenshot(&browser, "drift-dark");
+    browser.look(390, 844, false);
+    eventually("nothing is wider than a telephone", || {
+        browser.run("return document.documentElement.scrollWidth <= innerWidth") == true
+    });
+    show();
+    screenshot(&browser, "drift-telephone");
+    assert_eq!(browser.console(), [] as [String; 0]);
 }
 
 #[test]

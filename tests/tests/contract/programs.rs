@@ -82,6 +82,7 @@ fn help_names_the_settings_of_turbines_memory_and_reload() {
         &[
             ("--dedupe-window", "DEDUPE_WINDOW", "262144"),
             ("--max-turbines", "MAX_TURBINES", "10000"),
+            ("--drift-window", "DRIFT_WINDOW", "1000"),
             ("--max-memory", "MAX_MEMORY", "64MiB"),
             ("--watch-model", "WATCH_MODEL", ""),
             ("--shadow", "SHADOW_MODEL", ""),

@@ -186,6 +186,11 @@ fn the_monitor_sees_scores_times_and_values_only() {
 }
 
 #[test]
+fn drift_sees_values_only() {
+    assert_names_only("drift", &["crate::drift", "crate::sensors::SensorSet"]);
+}
+
+#[test]
 fn the_mathematics_sees_numbers_only() {
     for room in ["matrix", "quantile"] {
         assert_names_only(room, MATHEMATICS);

@@ -1286,11 +1286,12 @@ function driftChart(feature) {
   const middle = Math.floor((ends.length - 1) / 2);
   const labels = ends.length < 3 ? [label(0, 'start')] : [label(0, 'start'), label(middle, 'middle'), label(ends.length - 1, 'end')];
   const words = driftWords(feature);
+  const unit = modelInfo.info?.features.find((known) => known.name === feature.feature)?.unit;
   const figures = feature.psi === null ? '' : `PSI ${feature.psi.toFixed(2)}, KS ${feature.ks.toFixed(2)}`;
   return element('figure', { class: 'multiple' },
-    element('figcaption', {}, element('strong', { text: feature.feature }), ' ',
-      element('span', { class: 'state', 'data-state': feature.drifting ? 'sensor' : feature.decided ? 'normal' : 'silent' }, words),
-      element('span', { class: 'quiet number', text: figures, title: 'Population stability index and Kolmogorov–Smirnov distance' })),
+    element('figcaption', {}, element('strong', { text: unit ? `${feature.feature} (${unit})` : feature.feature }),
+      element('span', { class: 'quiet number', text: figures, title: 'Population stability index and Kolmogorov–Smirnov distance' }),
+      element('span', { class: 'state', 'data-state': feature.drifting ? 'sensor' : feature.decided ? 'normal' : 'silent' }, words)),
     drawn('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${feature.feature}: shares of newest readings and of the training. ${figures}` },
       columns.filter(Boolean), drawn('path', { class: 'training', d: `M${line}` }), labels.filter(Boolean)));
 }

@@ -1,6 +1,5 @@
 //! The two figures that compare a window with the training, and what chance makes of them.
 
-use super::Distribution;
 use std::ops::Range;
 
 /// A bin of the PSI holds at least one in so many training values.
@@ -44,9 +43,9 @@ impl Comparison {
         self.psi - self.psi_by_chance
     }
 
-    /// Compares counts in the same bins; `None` if there are none.
-    pub(super) fn new(training: &Distribution, window: &[u32]) -> Option<Self> {
-        let (m, n) = (sum(training.counts()), sum_of(window));
+    /// Compares counts in the same bins; `None` if the window has none.
+    pub(super) fn new(training: &[u64], window: &[u32]) -> Option<Self> {
+        let (m, n) = (sum(training), sum_of(window));
         if n == 0 {
             return None;
         }
@@ -54,12 +53,12 @@ impl Comparison {
         let bins = groups.len() as f64;
         let share = |count: u64, total: u64| (count as f64 + PSEUDO_COUNT) / (total as f64 + PSEUDO_COUNT * bins);
         let psi = groups.iter().map(|group| {
-            let p = share(sum(&training.counts()[group.clone()]), m);
+            let p = share(sum(&training[group.clone()]), m);
             let q = share(sum_of(&window[group.clone()]), n);
             (q - p) * libm::log(q / p)
         });
         let (mut below_training, mut below, mut ks) = (0, 0, 0.0_f64);
-        for (&of_training, &of_window) in training.counts().iter().zip(window) {
+        for (&of_training, &of_window) in training.iter().zip(window) {
             below_training += of_training;
             below += u64::from(of_window);
             ks = ks.max((below as f64 / n as f64 - below_training as f64 / m as f64).abs());
@@ -75,12 +74,12 @@ impl Comparison {
     }
 }
 
-/// The shares in the bins of the PSI.
-pub(super) fn shares(training: &Distribution, window: &[u32]) -> Vec<Share> {
-    let (m, n) = (sum(training.counts()), sum_of(window));
+/// The shares in the bins of the PSI, of counts in bins with these upper ends.
+pub(super) fn shares(upper: &[f64], training: &[u64], window: &[u32]) -> Vec<Share> {
+    let (m, n) = (sum(training), sum_of(window));
     let share = |group: Range<usize>| Share {
-        up_to: training.upper().get(group.end - 1).copied(),
-        training: sum(&training.counts()[group.clone()]) as f64 / m as f64,
+        up_to: upper.get(group.end - 1).copied(),
+        training: sum(&training[group.clone()]) as f64 / m as f64,
         window: (n > 0).then(|| sum_of(&window[group]) as f64 / n as f64),
     };
     groups(training).into_iter().map(share).collect()
@@ -88,8 +87,7 @@ pub(super) fn shares(training: &Distribution, window: &[u32]) -> Vec<Share> {
 
 /// Neighbouring bins that are one bin of the PSI: they hold together a twentieth of the training values. A bin that holds as
 /// many by itself, a frequent value, is not merged with those before it.
-fn groups(training: &Distribution) -> Vec<Range<usize>> {
-    let counts = training.counts();
+fn groups(counts: &[u64]) -> Vec<Range<usize>> {
     let enough = (sum(counts) / PSI_BINS).max(1);
     let (mut groups, mut begin, mut held) = (Vec::new(), 0, 0);
     for (bin, &count) in counts.iter().enumerate() {

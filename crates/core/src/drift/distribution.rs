@@ -52,7 +52,7 @@ impl Distribution {
             values.chunks_exact(DEFAULT_WINDOW / 4).map(|values| self.count(values)).collect();
         let windows = quarters.windows(4).filter_map(|quarters| {
             let sum = |bin: usize| quarters.iter().map(|counts| counts[bin]).sum();
-            Comparison::new(self, &(0..self.bins()).map(sum).collect::<Vec<u32>>())
+            Comparison::new(&self.counts, &(0..self.bins()).map(sum).collect::<Vec<u32>>())
         });
         windows.map(|found| found.excess_psi()).fold(0.0, f64::max)
     }
@@ -92,7 +92,7 @@ impl Distribution {
 
     /// Compares other values with these; `None` if there are none.
     pub fn compare(&self, values: &[f64]) -> Option<Comparison> {
-        Comparison::new(self, &self.count(values))
+        Comparison::new(&self.counts, &self.count(values))
     }
 
     /// What is wrong with a written distribution: the field and the problem.

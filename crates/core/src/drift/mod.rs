@@ -12,9 +12,9 @@
 //! the population stability index, Journal of Risk Model Validation 14 (4), 2020), and so the mean (bins − 1) · (1/n + 1/m);
 //! the distance exceeds √(−ln(α/2) / 2) · √(1/n + 1/m) with probability α (N. Smirnov, 1948), less often if values repeat.
 //!
-//! A feature begins to drift when its PSI is at least 0.2 more than expected by chance and its distance is more than chance
-//! explains at α = 0.001; it stops when its PSI is less than 0.1 more. In a recording the readings of a week differ from
-//! those of a year without any drift: there the PSI must also exceed that of every window of the training.
+//! A feature begins to drift when its PSI exceeds its mean without drift by at least 0.2 and its distance is more than chance
+//! explains at α = 0.001; it stops when that excess is less than half as large. In a recording the readings of a week differ
+//! from those of a year without any drift: there the excess must also be at least that of every window of the training.
 
 mod comparison;
 mod distribution;
@@ -28,7 +28,7 @@ mod tests;
 pub use comparison::{Comparison, Share};
 pub use distribution::Distribution;
 pub use reference::Reference;
-pub use watch::{Change, EVALUATED_EVERY, FEWEST_VALUES, Observed, Watch, WatchState};
+pub use watch::{Change, Observed, Watch, WatchState};
 
 /// Readings in a window, if nothing else is asked for.
 pub const DEFAULT_WINDOW: usize = 1_000;

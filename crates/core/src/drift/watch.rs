@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A window with fewer values of a feature says nothing of it.
-pub const FEWEST_VALUES: u64 = 200;
+const FEWEST_VALUES: u64 = 200;
 
 /// Drift is decided on after every so many readings: what begins and ends depends on the readings alone.
-pub const EVALUATED_EVERY: u64 = 50;
+const EVALUATED_EVERY: u64 = 50;
 
 /// By how much a PSI must exceed what chance explains for drift to begin. It ends below half of that.
 const BEGINS_AT: f64 = 0.2;
@@ -75,7 +75,7 @@ impl Watch {
             return changes;
         }
         for (feature, training) in reference.features.iter().enumerate() {
-            let Some(comparison) = Comparison::new(training, self.window.counts(feature)) else { continue };
+            let Some(comparison) = Comparison::new(training.counts(), self.window.counts(feature)) else { continue };
             let was_drifting = self.since[feature].is_some();
             let is_drifting = self.decide(training, &comparison, was_drifting);
             if is_drifting != was_drifting {
@@ -113,12 +113,13 @@ impl Watch {
 
     /// How the window compares with the training in a feature; `None` without a value.
     pub fn compare(&self, reference: &Reference, feature: usize) -> Option<Comparison> {
-        Comparison::new(&reference.features[feature], self.window.counts(feature))
+        Comparison::new(reference.features[feature].counts(), self.window.counts(feature))
     }
 
     /// The shares of training and window in about twenty bins, from low to high.
     pub fn shares(&self, reference: &Reference, feature: usize) -> Vec<Share> {
-        shares(&reference.features[feature], self.window.counts(feature))
+        let training = &reference.features[feature];
+        shares(training.upper(), training.counts(), self.window.counts(feature))
     }
 
     /// Since which reading each feature drifts; `None` while it does not.

@@ -69,8 +69,8 @@ impl Folded {
     /// Whether anybody needs to be told.
     pub(crate) fn is_news(&self) -> bool {
         let Step { newly_stuck, released, newly_missing, returned, .. } = self.step;
-        !(self.alarms.is_empty() && self.drift.is_empty())
-            || !newly_stuck.union(released).union(newly_missing).union(returned).is_empty()
+        let is_of_sensors = !newly_stuck.union(released).union(newly_missing).union(returned).is_empty();
+        is_of_sensors || !self.alarms.is_empty() || !self.drift.is_empty()
     }
 }
 

@@ -45,6 +45,12 @@ struct Envelope<'a> {
     snapshot: &'a RawValue,
 }
 
+/// What every format says of itself.
+#[derive(Deserialize)]
+struct Head {
+    format_version: u32,
+}
+
 /// Why a snapshot is not used. The log is read from its beginning instead.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SnapshotError {
@@ -113,10 +119,12 @@ impl Snapshot {
         if envelope.digest != digest(envelope.snapshot) {
             return Err(SnapshotError::Damaged("its digest is another".to_owned()));
         }
-        let snapshot: Snapshot = serde_json::from_str(envelope.snapshot.get()).map_err(damaged)?;
-        if snapshot.format_version != FORMAT_VERSION {
+        // Another format has other fields.
+        let Head { format_version } = serde_json::from_str(envelope.snapshot.get()).map_err(damaged)?;
+        if format_version != FORMAT_VERSION {
             return Err(SnapshotError::OtherSettings("the format"));
         }
+        let snapshot: Snapshot = serde_json::from_str(envelope.snapshot.get()).map_err(damaged)?;
         if !snapshot.features.iter().eq(features.names()) {
             return Err(SnapshotError::OtherSettings("the features"));
         }

@@ -6,6 +6,7 @@ use crate::prediction_log::{CsvLog, LogConfig, LogSync, LogTelemetry, RecordLog}
 use jiff::{SignedDuration, Timestamp};
 use prometheus::Registry;
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -179,6 +180,34 @@ fn a_snapshot_that_does_not_fit_is_not_used() {
     assert_eq!((restored.from_snapshot, restored.rows_read), (false, 19));
     std::fs::write(&place.path, text.replace("T1", "T2")).unwrap();
     assert!(!place.restore(settings).from_snapshot);
+}
+
+#[test]
+fn a_snapshot_of_another_format_or_window_is_refused_as_such() {
+    let place = Place::new();
+    let mut log = place.open();
+    let mut fleet = Fleet::new(config(10, 0));
+    let record = record(1, 0, 1.0);
+    log.append(&[&record]).unwrap();
+    fold(&mut fleet, &record);
+    let snapshot = Snapshot::of(&fleet, MODEL.features(), log.position().unwrap(), 0);
+    snapshot.save(&place.path).unwrap();
+    let refusal = |config: FleetConfig| match Snapshot::load(&place.path, MODEL.features(), config, 0) {
+        Ok(snapshot) => panic!("{snapshot:?}"),
+        Err(error) => error.to_string(),
+    };
+    let wider = FleetConfig { drift_window: 61, ..config(10, 0) };
+    assert_eq!(refusal(wider), "it was made with other settings: --drift-window");
+    let text = std::fs::read_to_string(Snapshot::path(&place.path)).unwrap();
+    let file: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut older = file["snapshot"].clone();
+    older["format_version"] = 4.into();
+    older.as_object_mut().unwrap().remove("drift");
+    let digest: String = Sha256::digest(older.to_string()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let envelope = serde_json::json!({"digest": digest, "snapshot": older});
+    std::fs::write(Snapshot::path(&place.path), envelope.to_string()).unwrap();
+    assert_eq!(refusal(config(10, 0)), "it was made with other settings: the format");
+    assert_eq!(place.restore(config(10, 0)).rows_read, 1);
 }
 
 proptest! {
