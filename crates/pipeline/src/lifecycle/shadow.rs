@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
 use turbine_core::model::{Model, Observation};
 use turbine_core::monitor::{AlarmChange, TurbineState};
 use turbine_core::prediction::PredictionRecord;
@@ -90,7 +89,6 @@ struct Shared {
     dropped: AtomicU64,
     compared: Mutex<Compared>,
     counters: LifecycleCounters,
-    news: Arc<Notify>,
 }
 
 #[derive(Clone)]
@@ -131,7 +129,7 @@ impl Shadow {
     ///
     /// # Errors
     /// If the system has no thread for it.
-    pub(crate) fn begin(beginning: Beginning, counters: LifecycleCounters, news: Arc<Notify>) -> std::io::Result<Self> {
+    pub(crate) fn begin(beginning: Beginning, counters: LifecycleCounters) -> std::io::Result<Self> {
         let Beginning { model, file, role, against, states, max_turbines } = beginning;
         let (rows, received) = sync_channel(MAX_BATCHES);
         let compared = Compared { against, since: Timestamp::now(), comparison: Comparison::default() };
@@ -143,7 +141,6 @@ impl Shadow {
             dropped: AtomicU64::new(0),
             compared: Mutex::new(compared),
             counters,
-            news,
         });
         let mut turbines = LruCache::new(max_turbines);
         for (id, state) in states {
@@ -293,7 +290,6 @@ impl Worker {
             compared.comparison = after;
             drop(compared);
             self.shared.counters.count(&before.comparison, &after);
-            self.shared.news.notify_one();
         }
     }
 }

@@ -21,7 +21,7 @@ fn slot(shadow: &Arc<Model>, against: &Arc<Model>) -> (ShadowSlot, LifecycleCoun
         max_turbines: NonZeroUsize::new(10).unwrap(),
     };
     let slot = ShadowSlot::default();
-    slot.put(Some(Shadow::begin(beginning, counters.clone(), Arc::default()).unwrap()), &counters);
+    slot.put(Some(Shadow::begin(beginning, counters.clone()).unwrap()), &counters);
     (slot, counters)
 }
 
