@@ -134,11 +134,11 @@ impl Keys {
 
 /// A second model, and when a promoted one is taken back.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "New models")]
+#[command(next_help_heading = "Service")]
 pub struct LifecycleFlags {
-    /// Model file that scores the same readings for comparison; it answers none.
+    /// A model that scores the same readings, for comparison.
     ///
-    /// It must read the same features. GET /models, /metrics and the page compare it with the model in service;
+    /// It answers none, and must read the same features. GET /models, /metrics and the page compare it with the model in service;
     /// POST /model/promote puts it into service.
     #[arg(long, env = "SHADOW_MODEL", value_name = "FILE")]
     pub shadow: Option<PathBuf>,
@@ -147,7 +147,7 @@ pub struct LifecycleFlags {
     ///
     /// The model before goes on scoring the same readings. alarm_rate = the promoted one raised three alarms or more, and
     /// more than so many times as many; anomaly_rate = 50 anomalies or more, and more than so many times as many.
-    #[arg(long, env = "ROLLBACK_IF", value_name = "RULE")]
+    #[arg(long, hide_short_help = true, env = "ROLLBACK_IF", value_name = "RULE")]
     pub rollback_if: Option<RollbackRule>,
 
     /// For how long after a promotion --rollback-if holds.

@@ -40,14 +40,14 @@ pub struct Args {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub data: Vec<PathBuf>,
 
-    /// Prediction log to train on instead: a service's folder of outputs, or one log file
+    /// Prediction log to train on instead: a folder of outputs, or a file
     ///
-    /// All its turbines and rotated parts, each row at its own time
+    /// All turbines and rotated parts of the log, each row at its own time
     #[arg(long, value_name = "FOLDER", conflicts_with = "data")]
     pub from_log: Option<PathBuf>,
 
     /// Leave out logged rows during alarms, except alarms that were marked as false
-    #[arg(long, requires = "from_log")]
+    #[arg(long, hide_short_help = true, requires = "from_log")]
     pub exclude_alarms: bool,
 
     /// Leave out logged rows from this time on, such as 2026-05-01; without an offset, UTC

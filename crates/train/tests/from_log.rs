@@ -11,7 +11,7 @@ const HEADER: &str = "timestamp,a,b,is_anomaly,anomaly_score,turbine_id,model_ve
 
 /// Row number `i`, a minute after the one before, of one of two turbines.
 fn row(i: usize, in_alarm: bool) -> String {
-    let (hour, minute, turbine) = (i / 60 % 24, i % 60, if i % 2 == 0 { "T1" } else { "T2" });
+    let (hour, minute, turbine) = (i / 60 % 24, i % 60, ["T1", "T2"][i % 2]);
     let (a, b) = ((i * 37 % 101) as f64 / 10.0, (i * 53 % 97) as f64 / 10.0 + if in_alarm { 100.0 } else { 0.0 });
     format!(
         "2026-01-0{}T{hour:02}:{minute:02}:00Z,{a},{b},0,0.5,{turbine},m1,1,1,{},,\n",

@@ -1142,11 +1142,12 @@ function lifecyclePanels(models, act) {
     panels.push(element('div', { class: 'panel notice' }, element('p', {}, `The model ${models.trial.model_version} was promoted and is on trial until `,
       timeElement(models.trial.until), `: it is taken back if ${models.trial.rule}, compared with the model before on the same readings.`)));
   }
+  if (models.taken_back) panels.push(element('div', { class: 'panel notice', role: 'alert' }, element('p', { text: models.taken_back })));
   if (models.shadow) panels.push(shadowPanel(models, act));
   const golden = models.golden;
   const proof = golden === null ? 'There is no model in service.'
     : `${golden.readings} golden readings ${golden.proved ? 'score just as they did in training.' : 'do NOT score as they did in training: restore the model file.'}`;
-  panels.push(element('div', { class: 'panel' }, element('h2', { text: `Models in ${models.folder}` }),
+  panels.push(element('div', { class: 'panel' }, element('h2', { text: `Model files in ${models.folder}/` }),
     element('p', { class: 'quiet', text: proof }),
     element('div', { class: 'scroll' }, element('table', { class: 'models' },
       element('thead', {}, element('tr', {}, ['File', 'State', 'Version', 'Trained on', 'Written', 'Actions'].map((label) =>
@@ -1197,7 +1198,7 @@ function shadowPanel(models, act) {
   const title = shadow.role === 'previous' ? `The model before, ${shadow.model_version}` : `Shadow: ${shadow.file}, ${shadow.model_version}`;
   const readings = shadow.readings.toLocaleString('en');
   const agreement = shadow.agreement === null ? 'Nothing compared yet: it waits for readings.'
-    : `Both said the same of ${figure(100 * shadow.agreement)} % of ${readings} readings; its score is ${figure(Math.abs(shadow.mean_score_difference))} ${shadow.mean_score_difference < 0 ? 'lower' : 'higher'} in the mean.`;
+    : `Both said the same of ${figure(100 * shadow.agreement)} % of ${readings} readings; the shadow’s scores are ${figure(Math.abs(shadow.mean_score_difference))} ${shadow.mean_score_difference < 0 ? 'lower' : 'higher'} on average.`;
   const end = models.trial ? null : element('button', {
     text: 'End shadow',
     onclick: () => confirmed('End the shadow?', `The model ${shadow.model_version} scores no more readings. Its file stays.`, 'End shadow', () => act('DELETE', '/model/shadow')),

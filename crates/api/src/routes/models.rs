@@ -26,6 +26,8 @@ pub struct Models {
     pub shadow: Option<Shadow>,
     /// The promoted model that the rule may still take back; null if there is none.
     pub trial: Option<Trial>,
+    /// Why the rule took the last promoted model back; null unless it did, and once a reload or another model confirmed it.
+    pub taken_back: Option<String>,
 }
 
 /// Readings that a model must score as it did when it was trained.
@@ -135,7 +137,7 @@ pub async fn models(State(app): State<Arc<App>>) -> Result<Json<Models>, ApiErro
     });
     let (models, golden) =
         found.await.map_err(|error| ApiError::Internal { cause: format!("cannot list the models: {error}") })?;
-    let pipeline::Models { folder, in_service, models, shadow, trial } = models;
+    let pipeline::Models { folder, in_service, models, shadow, trial, taken_back } = models;
     Ok(Json(Models {
         folder: folder.display().to_string(),
         in_service: in_service.map(|version| version.to_string()),
@@ -147,6 +149,7 @@ pub async fn models(State(app): State<Arc<App>>) -> Result<Json<Models>, ApiErro
             rule: trial.rule,
             until: trial.until,
         }),
+        taken_back: taken_back.map(|problem| problem.to_string()),
     }))
 }
 

@@ -1,6 +1,6 @@
 //! The model files beside the one in service.
 
-use super::shadow::ShadowStatus;
+use super::shadow::{ShadowRole, ShadowStatus};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -165,7 +165,8 @@ impl ModelFolder {
         let Some(model) = model else { return FileState::Unusable };
         let in_service = standing.in_service.as_ref();
         let is = |other: &Path| path.file_name() == other.file_name();
-        let shadow = standing.shadow.as_ref().filter(|shadow| is(&shadow.file));
+        let is_candidate = |shadow: &&ShadowStatus| shadow.role == ShadowRole::Candidate && is(&shadow.file);
+        let shadow = standing.shadow.as_ref().filter(is_candidate);
         let fits = |served: &&Arc<Model>| served.features().names().eq(model.feature_names.iter().map(String::as_str));
         match in_service {
             Some(served) if is(&self.model) && *served.version() == model.model_version => FileState::InService,

@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
 use turbine_core::model::{Model, Observation};
 use turbine_core::monitor::{AlarmChange, TurbineState};
 use turbine_core::prediction::PredictionRecord;
@@ -25,8 +24,11 @@ use turbine_core::sensors::Gaps;
 /// Batches of rows that wait for the shadow, and …
 const MAX_BATCHES: usize = 8_192;
 
-/// … the values in all of them: 4 MiB, and up to four times as much for the rest of rows with few values.
-const MAX_VALUES: usize = 512 << 10;
+/// … what all of them may take, in units of 8 bytes: 8 MiB, and as much again while the shadow scores them.
+const MAX_WAITING: usize = 1 << 20;
+
+/// What a row takes besides its values.
+const ROW: usize = 16;
 
 /// Rows that are handed over together.
 const MAX_ROWS: usize = 1_024;
@@ -85,12 +87,11 @@ struct Shared {
     model: Arc<Model>,
     file: PathBuf,
     role: ShadowRole,
-    /// Values that wait.
+    /// What waits, in units of 8 bytes.
     waiting: AtomicUsize,
     dropped: AtomicU64,
     compared: Mutex<Compared>,
     counters: LifecycleCounters,
-    news: Arc<Notify>,
 }
 
 #[derive(Clone)]
@@ -131,7 +132,7 @@ impl Shadow {
     ///
     /// # Errors
     /// If the system has no thread for it.
-    pub(crate) fn begin(beginning: Beginning, counters: LifecycleCounters, news: Arc<Notify>) -> std::io::Result<Self> {
+    pub(crate) fn begin(beginning: Beginning, counters: LifecycleCounters) -> std::io::Result<Self> {
         let Beginning { model, file, role, against, states, max_turbines } = beginning;
         let (rows, received) = sync_channel(MAX_BATCHES);
         let compared = Compared { against, since: Timestamp::now(), comparison: Comparison::default() };
@@ -143,7 +144,6 @@ impl Shadow {
             dropped: AtomicU64::new(0),
             compared: Mutex::new(compared),
             counters,
-            news,
         });
         let mut turbines = LruCache::new(max_turbines);
         for (id, state) in states {
@@ -192,16 +192,16 @@ impl Shadow {
     /// Whether there was room for the rows.
     fn try_take_in(&self, rows: &[&PredictionRecord]) -> bool {
         let width = self.shared.model.features().len();
-        let n_values = rows.len() * width;
+        let weight = rows.len() * (ROW + width);
         // Rows of other features can come once only, while a model of those goes into service.
         let fits = rows.iter().all(|row| row.values.len() == width);
-        if !fits || self.shared.waiting.load(Relaxed) + n_values > MAX_VALUES {
+        if !fits || self.shared.waiting.load(Relaxed) + weight > MAX_WAITING {
             return false;
         }
-        self.shared.waiting.fetch_add(n_values, Relaxed);
-        let is_sent = self.rows.try_send(Batch::of(rows, n_values)).is_ok();
+        self.shared.waiting.fetch_add(weight, Relaxed);
+        let is_sent = self.rows.try_send(Batch::of(rows, width)).is_ok();
         if !is_sent {
-            self.shared.waiting.fetch_sub(n_values, Relaxed);
+            self.shared.waiting.fetch_sub(weight, Relaxed);
         }
         is_sent
     }
@@ -214,8 +214,8 @@ impl Shared {
 }
 
 impl Batch {
-    fn of(rows: &[&PredictionRecord], n_values: usize) -> Self {
-        let mut batch = Batch { values: Vec::with_capacity(n_values), rows: Vec::with_capacity(rows.len()) };
+    fn of(rows: &[&PredictionRecord], width: usize) -> Self {
+        let mut batch = Batch { values: Vec::with_capacity(rows.len() * width), rows: Vec::with_capacity(rows.len()) };
         for row in rows {
             batch.values.extend_from_slice(&row.values);
             batch.rows.push(Row {
@@ -229,6 +229,11 @@ impl Batch {
             });
         }
         batch
+    }
+
+    /// What it takes, in units of 8 bytes.
+    fn weight(&self) -> usize {
+        self.values.len() + self.rows.len() * ROW
     }
 
     fn append(&mut self, mut other: Batch) {
@@ -249,12 +254,12 @@ impl Worker {
         give_way();
         while let Ok(mut batch) = self.received.recv() {
             std::thread::sleep(GATHER);
-            while batch.values.len() < MAX_VALUES
+            while batch.weight() < MAX_WAITING
                 && let Ok(next) = self.received.try_recv()
             {
                 batch.append(next);
             }
-            self.shared.waiting.fetch_sub(batch.values.len(), Relaxed);
+            self.shared.waiting.fetch_sub(batch.weight(), Relaxed);
             self.compare(&batch);
         }
     }
@@ -293,7 +298,6 @@ impl Worker {
             compared.comparison = after;
             drop(compared);
             self.shared.counters.count(&before.comparison, &after);
-            self.shared.news.notify_one();
         }
     }
 }

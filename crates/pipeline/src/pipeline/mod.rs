@@ -38,7 +38,6 @@ use prometheus::Registry;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
 use turbine_core::explain::Scene;
 use turbine_core::model::Model;
 use turbine_core::prediction::LogError;
@@ -120,8 +119,6 @@ struct Shared {
     histories: Histories,
     folder: ModelFolder,
     shadow: ShadowSlot,
-    /// Told when the shadow has compared further readings.
-    compared: Arc<Notify>,
     lifecycle: LifecycleCounters,
     standing: Mutex<Standing>,
     /// One model goes into service at a time.
@@ -129,7 +126,7 @@ struct Shared {
 }
 
 /// What goes on about the model in service.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Standing {
     /// The rule may still take the model back.
     trial: Option<Trial>,
@@ -165,7 +162,6 @@ impl Pipeline {
             histories: Histories::default(),
             folder: ModelFolder::new(config.model.clone()),
             shadow: ShadowSlot::default(),
-            compared: Arc::default(),
             lifecycle: LifecycleCounters::new(registry),
             standing: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),

@@ -1,7 +1,7 @@
 //! The models beside the one in service, and the shadow among them.
 
 use super::reload::ReloadError;
-use super::{Pipeline, Shared};
+use super::{Pipeline, Shared, Standing};
 use crate::lifecycle::{Beginning, FolderStanding, ListedModel, Shadow, ShadowRole, ShadowStatus};
 use crate::slot::refusal;
 use jiff::Timestamp;
@@ -23,6 +23,8 @@ pub struct Models {
     pub shadow: Option<ShadowStatus>,
     /// The promoted model that the rule may still take back.
     pub trial: Option<TrialStatus>,
+    /// Why the rule took the last promoted model back, until another goes into service or a reload confirms it.
+    pub taken_back: Option<Arc<str>>,
 }
 
 /// A promoted model that the rule may still take back.
@@ -46,7 +48,8 @@ impl Pipeline {
         let shadow = self.0.shadow.get().map(|shadow| shadow.status());
         let standing = FolderStanding { in_service: self.0.slot.model(), shadow };
         let models = self.0.folder.list(&standing)?;
-        let trial = self.0.standing().trial.clone().zip(self.0.config.rollback);
+        let Standing { trial, taken_back, .. } = self.0.standing().clone();
+        let trial = trial.zip(self.0.config.rollback);
         Ok(Models {
             folder: self.0.folder.path().to_owned(),
             in_service: standing.in_service.map(|model| Arc::clone(model.version())),
@@ -57,6 +60,7 @@ impl Pipeline {
                 rule: policy.rule.to_string(),
                 until: trial.until,
             }),
+            taken_back,
         })
     }
 
@@ -119,7 +123,7 @@ impl Shared {
     }
 
     pub(super) fn set_shadow(&self, beginning: Beginning) -> Result<ShadowStatus, ReloadError> {
-        let begun = Shadow::begin(beginning, self.lifecycle.clone(), Arc::clone(&self.compared));
+        let begun = Shadow::begin(beginning, self.lifecycle.clone());
         let shadow =
             begun.map_err(|error| ReloadError::NotSaved(format!("no thread for the shadow: {error}").into()))?;
         let status = shadow.status();

@@ -10,6 +10,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use turbine_core::model::Model;
 
+/// How often the figures are looked at: a worse model is in service for so much longer.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// When a promoted model is taken back by itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RollbackPolicy {
@@ -46,7 +49,7 @@ impl Shared {
         let trial = Trial { version: Arc::clone(promoted.version()), until };
         self.standing().trial = Some(trial.clone());
         tracing::info!(model_version = %trial.version, rule = %policy.rule, %until, "the promoted model is on trial");
-        tokio::spawn(watch(Arc::downgrade(self), Arc::clone(&self.compared), policy, trial));
+        tokio::spawn(watch(Arc::downgrade(self), policy, trial));
         Ok(())
     }
 
@@ -58,13 +61,12 @@ impl Shared {
 }
 
 /// Watches a promoted model until the trial ends, by the rule, by its time or by another model.
-async fn watch(shared: Weak<Shared>, compared: Arc<tokio::sync::Notify>, policy: RollbackPolicy, trial: Trial) {
-    let end = Instant::now() + policy.within;
+async fn watch(shared: Weak<Shared>, policy: RollbackPolicy, trial: Trial) {
+    let end = Instant::now().checked_add(policy.within);
     loop {
-        let is_over = tokio::select! {
-            () = sleep_until(end) => true,
-            () = compared.notified() => false,
-        };
+        let next = Instant::now() + LOOK;
+        sleep_until(end.map_or(next, |end| end.min(next))).await;
+        let is_over = end.is_some_and(|end| Instant::now() >= end);
         let Some(pipeline) = shared.upgrade().map(Pipeline) else { return };
         let Some(status) = pipeline.0.on_trial(&trial) else { return };
         if let Some(figures) = policy.rule.broken_by(&status.comparison) {

@@ -21,7 +21,7 @@ fn slot(shadow: &Arc<Model>, against: &Arc<Model>) -> (ShadowSlot, LifecycleCoun
         max_turbines: NonZeroUsize::new(10).unwrap(),
     };
     let slot = ShadowSlot::default();
-    slot.put(Some(Shadow::begin(beginning, counters.clone(), Arc::default()).unwrap()), &counters);
+    slot.put(Some(Shadow::begin(beginning, counters.clone()).unwrap()), &counters);
     (slot, counters)
 }
 
@@ -113,7 +113,7 @@ fn a_shadow_that_cannot_keep_up_leaves_rows_out() {
     let rows = rows(&served);
     let rows: Vec<&PredictionRecord> = rows.iter().collect();
     let shadow = slot.get().unwrap();
-    shadow.shared.waiting.store(MAX_VALUES - 300, Relaxed);
+    shadow.shared.waiting.store(MAX_WAITING - 100 * (ROW + 3), Relaxed);
     slot.take_in(&rows[..101]);
     assert_eq!((shadow.status().dropped, counters.dropped.get()), (101, 101));
     slot.take_in(&rows[..100]);
