@@ -317,7 +317,7 @@ fn serious_faults(browser: &Browser, axe: &str) -> Vec<String> {
 
 /// `AXE` names the file `axe.min.js` of the npm package `axe-core`, version 4.
 #[test]
-fn no_view_keeps_anybody_out() {
+fn no_view_has_a_serious_accessibility_fault() {
     let Some(path) = std::env::var_os("AXE") else {
         not_run("axe-core over the page: AXE is not set to the path of axe.min.js (npm install axe-core@4)");
         return;

@@ -52,13 +52,13 @@ pub struct Request {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Take care of it: nobody is notified of it any more.
+    /// Say that somebody takes care of it: its notifications stop.
     Acknowledge,
     /// Take that back.
     Unacknowledge,
-    /// Have nobody notified of it until a time.
+    /// Stop its notifications until a time.
     Snooze,
-    /// Say something.
+    /// Only comment.
     Comment,
     /// Say that the turbine was running normally.
     FalseAlarm,

@@ -27,9 +27,9 @@ pub(super) fn add_to(object: ObjectBuilder) -> ObjectBuilder {
     let properties = [
         ("acknowledged_by", text("Who takes care of the alarm.")),
         ("acknowledged_at", time("Since when.")),
-        ("snoozed_by", text("Who wants nobody notified of it for a while.")),
+        ("snoozed_by", text("Who stopped its notifications for a while.")),
         ("snoozed_at", time("When that was said.")),
-        ("snoozed_until", time("The end of that; perhaps it has passed.")),
+        ("snoozed_until", time("The end of that; it may have passed.")),
         ("false_alarm_by", text("Who says that the turbine was running normally.")),
         ("false_alarm_at", time("When that was said.")),
     ];

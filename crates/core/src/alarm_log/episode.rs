@@ -2,7 +2,7 @@
 
 use super::id::AlarmId;
 use super::row::{ActionKind, AlarmEvent};
-use super::rows::{AlarmRows, Begun};
+use super::rows::{AlarmRows, Opened};
 use crate::reading::TurbineId;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -53,10 +53,10 @@ pub fn alarm_episodes(path: &Path) -> Result<Vec<AlarmEpisode>, AlarmLogError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(io(error)),
     };
-    let rows = match AlarmRows::begin(BufReader::new(file)).map_err(io)? {
-        Begun::Rows(rows) => rows,
-        Begun::Unfinished => return Ok(Vec::new()),
-        Begun::Foreign => return Err(AlarmLogError::Foreign(path.to_owned())),
+    let rows = match AlarmRows::open(BufReader::new(file)).map_err(io)? {
+        Opened::Rows(rows) => rows,
+        Opened::Unfinished => return Ok(Vec::new()),
+        Opened::Foreign => return Err(AlarmLogError::Foreign(path.to_owned())),
     };
     let mut episodes = BTreeMap::new();
     for row in rows {

@@ -16,4 +16,4 @@ pub use episode::{AlarmEpisode, AlarmLogError, alarm_episodes};
 pub use id::{AlarmId, AlarmIdError};
 pub use line::{Line, LineError};
 pub use row::{ActionKind, AlarmAction, AlarmEvent, AlarmFormat, AlarmRow, AlarmState, CommentText, PersonName};
-pub use rows::{AlarmRows, Begun};
+pub use rows::{AlarmRows, Opened};

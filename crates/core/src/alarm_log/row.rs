@@ -116,18 +116,18 @@ pub struct AlarmAction {
 pub enum ActionKind {
     /// Somebody takes care of it.
     Acknowledged,
-    /// Nobody does any more.
+    /// The acknowledgement was taken back.
     Unacknowledged,
-    /// It is to be quiet until that time; UTC.
+    /// Notifications of it are off until that time.
     Snoozed {
-        /// The time.
+        /// The time; UTC.
         until: Timestamp,
     },
     /// Only a comment.
     Commented,
-    /// The turbine was running normally.
+    /// It was marked as a false alarm: the turbine was running normally.
     MarkedFalse,
-    /// It was not a false alarm after all.
+    /// That mark was taken back.
     UnmarkedFalse,
 }
 

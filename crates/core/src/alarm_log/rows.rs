@@ -15,7 +15,7 @@ pub struct AlarmRows<R> {
 
 /// What a file begins with.
 #[derive(Debug)]
-pub enum Begun<R> {
+pub enum Opened<R> {
     /// With the header of a file of alarms.
     Rows(AlarmRows<R>),
     /// With a part of that header, or with nothing.
@@ -29,20 +29,20 @@ impl<R: BufRead> AlarmRows<R> {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn begin(mut reader: R) -> io::Result<Begun<R>> {
+    pub fn open(mut reader: R) -> io::Result<Opened<R>> {
         let mut line = Vec::new();
         reader.read_until(b'\n', &mut line)?;
         for format in [AlarmFormat::WithActions, AlarmFormat::WithoutActions] {
             let header = format.header();
             if line == header {
                 let whole = header.len() as u64;
-                return Ok(Begun::Rows(AlarmRows { reader, format, line, end: whole, whole }));
+                return Ok(Opened::Rows(AlarmRows { reader, format, line, end: whole, whole }));
             }
             if header.starts_with(&line) {
-                return Ok(Begun::Unfinished);
+                return Ok(Opened::Unfinished);
             }
         }
-        Ok(Begun::Foreign)
+        Ok(Opened::Foreign)
     }
 
     /// Which columns the file has.

@@ -92,7 +92,7 @@ fn each_action_reads_back_and_one_that_lacks_something_is_no_row() {
 }
 
 fn read(text: &[u8]) -> (Vec<AlarmRow>, u64, u64) {
-    let Begun::Rows(mut rows) = AlarmRows::begin(text).unwrap() else { panic!("it is a file of alarms") };
+    let Opened::Rows(mut rows) = AlarmRows::open(text).unwrap() else { panic!("it is a file of alarms") };
     let found = rows.by_ref().map(|row| row.unwrap()).collect();
     (found, rows.whole(), rows.end())
 }
@@ -105,14 +105,14 @@ fn a_file_is_read_up_to_its_last_whole_row_wherever_it_is_torn() {
     let ends = [header.len(), header.len() + rows[0].to_line().len(), text.len()];
     for length in 0..=text.len() {
         if length < header.len() {
-            assert!(matches!(AlarmRows::begin(&text[..length]).unwrap(), Begun::Unfinished), "{length} bytes");
+            assert!(matches!(AlarmRows::open(&text[..length]).unwrap(), Opened::Unfinished), "{length} bytes");
             continue;
         }
         let whole = ends.iter().rposition(|end| *end <= length).unwrap();
         let expected = (rows[..whole].to_vec(), ends[whole] as u64, length as u64);
         assert_eq!(read(&text[..length]), expected, "{length} bytes");
     }
-    assert!(matches!(AlarmRows::begin(&b"a,b\n1,2\n"[..]).unwrap(), Begun::Foreign));
+    assert!(matches!(AlarmRows::open(&b"a,b\n1,2\n"[..]).unwrap(), Opened::Foreign));
 }
 
 #[test]

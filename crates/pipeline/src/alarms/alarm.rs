@@ -73,8 +73,7 @@ impl Alarm {
         }
     }
 
-    /// Whether nobody need be told of it: somebody acknowledged it or marked it as false, or snoozed it until later than
-    /// `now`.
+    /// Whether its notifications are off at `now`; see [`Handling::is_muted`].
     pub fn is_muted(&self, now: Timestamp) -> bool {
         self.handling.is_muted(now)
     }

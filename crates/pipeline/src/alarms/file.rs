@@ -12,7 +12,7 @@ use std::fs::OpenOptions;
 use std::io::{BufReader, ErrorKind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use turbine_core::alarm_log::{AlarmAction, AlarmEvent, AlarmFormat, AlarmId, AlarmRow, AlarmRows, Begun};
+use turbine_core::alarm_log::{AlarmAction, AlarmEvent, AlarmFormat, AlarmId, AlarmRow, AlarmRows, Opened};
 use turbine_core::prediction::LogName;
 
 /// Bytes of rows that may wait for the file: tens of thousands of rows.
@@ -288,11 +288,11 @@ impl AlarmsFile {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(TakenUp::Nothing),
             Err(error) => return Err(LogFault::io("open", path)(error)),
         };
-        let mut rows = match AlarmRows::begin(BufReader::new(&file)).map_err(LogFault::io("read", path))? {
-            Begun::Rows(rows) => rows,
+        let mut rows = match AlarmRows::open(BufReader::new(&file)).map_err(LogFault::io("read", path))? {
+            Opened::Rows(rows) => rows,
             // It is begun again.
-            Begun::Unfinished => return Ok(TakenUp::Nothing),
-            Begun::Foreign => {
+            Opened::Unfinished => return Ok(TakenUp::Nothing),
+            Opened::Foreign => {
                 self.set_aside()?;
                 return Ok(TakenUp::Nothing);
             }

@@ -17,11 +17,11 @@ const MAX_COMMENTS: usize = 10_000;
 /// As JSON it is flat (`acknowledged_by`, `acknowledged_at`, …), without what was not done.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Handling {
-    /// Who takes care of it.
+    /// Who acknowledged it: takes care of it.
     pub acknowledged: Option<By>,
-    /// Until when it is to be quiet; perhaps that time has passed.
+    /// Until when its notifications are off; that time may have passed.
     pub snoozed: Option<Snooze>,
-    /// Who says that the turbine was running normally.
+    /// Who marked it as a false alarm: the turbine was running normally.
     pub false_alarm: Option<By>,
     /// The newest comments, oldest first.
     pub comments: VecDeque<Comment>,
@@ -36,10 +36,10 @@ pub struct By {
     pub at: Timestamp,
 }
 
-/// Who wants an alarm to be quiet, and until when.
+/// Who snoozed an alarm, and until when.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snooze {
-    /// Who wants that.
+    /// Who did, and when.
     pub by: By,
     /// The end of it; UTC.
     pub until: Timestamp,
@@ -56,7 +56,7 @@ pub struct Comment {
 }
 
 impl Handling {
-    /// Whether nobody need be told of the alarm: it is acknowledged, marked as false, or snoozed until later than `now`.
+    /// Whether notifications of the alarm are off at `now`: it is acknowledged, marked as false, or snoozed until later.
     pub fn is_muted(&self, now: Timestamp) -> bool {
         self.acknowledged.is_some()
             || self.false_alarm.is_some()

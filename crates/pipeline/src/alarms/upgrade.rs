@@ -4,7 +4,7 @@ use crate::prediction_log::LogFault;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use turbine_core::alarm_log::{AlarmFormat, AlarmRows, Begun};
+use turbine_core::alarm_log::{AlarmFormat, AlarmRows, Opened};
 use turbine_core::atomic_file;
 
 /// Adds the columns to each row up to the last whole one. The file is replaced as a whole, or left as it is; a file that
@@ -19,7 +19,7 @@ pub(super) fn upgrade(path: &Path) -> Result<(), LogFault> {
 }
 
 fn upgraded(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let Begun::Rows(mut rows) = AlarmRows::begin(BufReader::new(File::open(path)?))? else { return Ok(None) };
+    let Opened::Rows(mut rows) = AlarmRows::open(BufReader::new(File::open(path)?))? else { return Ok(None) };
     let format = rows.format();
     if format == AlarmFormat::WithActions {
         return Ok(None);

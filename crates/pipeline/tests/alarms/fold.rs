@@ -30,7 +30,7 @@ enum Kind {
 
 /// What somebody does after a stretch with the newest alarm but so many.
 #[derive(Debug, Clone)]
-struct Deed {
+struct Action {
     back: usize,
     kind: ActionKind,
     by: &'static str,
@@ -46,7 +46,7 @@ struct Restart {
     deleted: bool,
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn action() -> impl Strategy<Value = Action> {
     let kind = prop_oneof![
         Just(ActionKind::Acknowledged),
         Just(ActionKind::Unacknowledged),
@@ -55,14 +55,14 @@ fn deed() -> impl Strategy<Value = Deed> {
         Just(ActionKind::UnmarkedFalse),
     ];
     let by = prop_oneof![Just("Ann"), Just("Bob"), Just("Ann, \"here\"#a comment, \"quoted\"")];
-    (0..3usize, kind, by).prop_map(|(back, kind, by)| Deed { back, kind, by })
+    (0..3usize, kind, by).prop_map(|(back, kind, by)| Action { back, kind, by })
 }
 
-fn stretches() -> impl Strategy<Value = Vec<(Stretch, Option<Deed>)>> {
+fn stretches() -> impl Strategy<Value = Vec<(Stretch, Option<Action>)>> {
     let kind = prop_oneof![3 => Just(Kind::Normal), 3 => Just(Kind::Off), 1 => Just(Kind::Held)];
     let stretch = (0..3u8, prop_oneof![4 => Just(0), 1 => -12..0i64, 1 => 1..40i64], 1..35i64, kind);
     let stretch = stretch.prop_map(|(turbine, jump, readings, kind)| Stretch { turbine, jump, readings, kind });
-    proptest::collection::vec((stretch, proptest::option::of(deed())), 0..8)
+    proptest::collection::vec((stretch, proptest::option::of(action())), 0..8)
 }
 
 fn restart() -> impl Strategy<Value = Restart> {
@@ -199,18 +199,18 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Does it, if there is such an alarm: the file has it and the answer says so.
-async fn act(pipeline: &Pipeline, place: &Place, deed: &Deed) -> Result<(), TestCaseError> {
-    let Some(alarm) = alarms(pipeline).into_iter().nth(deed.back) else { return Ok(()) };
-    let answered = handle(pipeline, &alarm.id, deed.kind, deed.by).await.unwrap();
+async fn act(pipeline: &Pipeline, place: &Place, action: &Action) -> Result<(), TestCaseError> {
+    let Some(alarm) = alarms(pipeline).into_iter().nth(action.back) else { return Ok(()) };
+    let answered = handle(pipeline, &alarm.id, action.kind, action.by).await.unwrap();
     let rows = place.rows();
-    prop_assert_eq!(rows.last(), Some(&(alarm.id.clone(), deed.kind.event().to_owned())));
+    prop_assert_eq!(rows.last(), Some(&(alarm.id.clone(), action.kind.event().to_owned())));
     prop_assert!(rows.contains(&(alarm.id.clone(), "raised".to_owned())), "its raised row comes before");
     prop_assert_eq!(&serde_json::to_value(&answered.handling).unwrap(), &handled(place)[&alarm.id]);
     Ok(())
 }
 
 /// What happens between two starts.
-type Session = (Vec<(Stretch, Option<Deed>)>, Restart);
+type Session = (Vec<(Stretch, Option<Action>)>, Restart);
 
 fn run(sync: LogSync, sessions: &[Session]) -> Result<(), TestCaseError> {
     let place = Place::new(sync);
@@ -222,10 +222,10 @@ fn run(sync: LogSync, sessions: &[Session]) -> Result<(), TestCaseError> {
         runtime.block_on(async {
             let pipeline = place.open();
             agrees(&pipeline, &place)?;
-            for (stretch, deed) in stretches {
+            for (stretch, action) in stretches {
                 send(&pipeline, &mut clock, begin, stretch).await;
-                if let Some(deed) = deed {
-                    act(&pipeline, &place, deed).await?;
+                if let Some(action) = action {
+                    act(&pipeline, &place, action).await?;
                 }
             }
             if sync != LogSync::None {
