@@ -10,6 +10,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// The server takes 50 batches of a stream at a time, those of workers that died counting for ten seconds more.
+const MOST_PARTITIONS: i64 = 32;
+
 const EXAMPLES: &str = "\
 Examples:
   worker setup --replicas 3 --partitions 16
@@ -124,8 +127,8 @@ pub struct SetupFlags {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=5))]
     pub replicas: u8,
 
-    /// Partitions of the park: the most workers that can share the work. It can never be changed.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    /// Partitions of the park: the most workers that can share the work. At most 32; it can never be changed.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=MOST_PARTITIONS))]
     pub partitions: u32,
 
     /// Longest time that a reading is kept; 0 = for ever.

@@ -1,11 +1,12 @@
 //! The work on one partition: restore, read, judge, commit; and from the start after anything that was not expected.
 
+use crate::batch::MAX_MESSAGES;
 use crate::cluster::Cluster;
 use crate::input::{self, Input, Inputs};
 use crate::interruption::Interruption;
 use crate::message::{Rejected, Sequence};
-use crate::output::{self, Chunk, MAX_MESSAGES, Output};
-use crate::restore::restore;
+use crate::output::{self, Chunk, Output};
+use crate::restore::{Standing, restore};
 use crate::streams::Streams;
 use crate::subject;
 use crate::telemetry::Telemetry;
@@ -43,11 +44,7 @@ pub struct Desk {
 pub async fn follow(desk: Desk, partition: u32, stop: Shutdown) {
     desk.telemetry.owned.inc();
     while !stop.has_begun() {
-        let interruption = tokio::select! {
-            interruption = work(&desk, partition, &stop) => interruption,
-            () = stop.begun() => break,
-        };
-        let Err(interruption) = interruption else { break };
+        let Err(interruption) = work(&desk, partition, &stop).await else { break };
         desk.telemetry.interrupted(partition, &interruption);
         tokio::select! {
             () = tokio::time::sleep(interruption.back_off()) => {}
@@ -57,18 +54,35 @@ pub async fn follow(desk: Desk, partition: u32, stop: Shutdown) {
     desk.telemetry.given_back(partition);
 }
 
-/// Works until `stop`, or until something that was not expected.
-async fn work(desk: &Desk, number: u32, stop: &Shutdown) -> Result<(), Interruption> {
-    let Desk { cluster, streams, model, telemetry, .. } = desk;
+/// A partition as its last checkpoint has it, and what is behind that.
+struct Restored {
+    partition: Partition,
+    standing: Standing,
+    inputs: Inputs,
+}
+
+async fn take_up(desk: &Desk, number: u32) -> Result<Restored, Interruption> {
+    let Desk { streams, model, telemetry, .. } = desk;
     let started = Instant::now();
     let mut partition = Partition::new(Arc::clone(&telemetry.counters), telemetry.events.clone());
     let standing = restore(streams, number, &mut partition, model.features()).await?;
-    telemetry.restored(number, partition.len(), started.elapsed());
     note_lost_readings(desk, number, standing.input).await?;
-    let mut inputs = Inputs::after(standing.input, &streams.input, number).await?;
+    let inputs = Inputs::after(standing.input, &streams.input, number).await?;
+    telemetry.restored(number, partition.len(), started.elapsed());
+    telemetry.lag(number, inputs.pending);
+    Ok(Restored { partition, standing, inputs })
+}
+
+/// Works until `stop`, or until something that was not expected. A batch that is under way is not broken off: the server
+/// would wait for its end.
+async fn work(desk: &Desk, number: u32, stop: &Shutdown) -> Result<(), Interruption> {
+    let Desk { cluster, model, telemetry, .. } = desk;
+    let Restored { mut partition, standing, mut inputs } = tokio::select! {
+        restored = take_up(desk, number) => restored?,
+        () = stop.begun() => return Ok(()),
+    };
     let worker = desk.worker.to_string();
     let mut output = Output::new(cluster.clone(), number, standing, worker, model.features().clone());
-    telemetry.lag(number, inputs.pending);
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last_input = standing.input;

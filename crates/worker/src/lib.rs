@@ -5,6 +5,7 @@
 //! no other checkpoint came in between: so a reading is scored and stored once, whatever dies when. Nothing is kept but in
 //! the streams; a worker that finds anything unexpected drops what it knows of the partition and restores it from them.
 
+pub mod batch;
 pub mod cluster;
 pub mod config;
 pub mod export;

@@ -1,22 +1,15 @@
 //! The log of a partition: atomic batches to the stream `OUT`, each behind the fence of the checkpoint before it.
 
-use crate::cluster::{Cluster, TIME_LIMIT};
+use crate::batch;
+use crate::cluster::Cluster;
 use crate::interruption::Interruption;
 use crate::message::{self, Checkpoint, Rejected, Sequence};
 use crate::restore::Standing;
 use crate::subject::{self, Kind};
-use async_nats::HeaderMap;
-use async_nats::header::{NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE};
-use async_nats::jetstream::context::PublishErrorKind;
-use async_nats::jetstream::message::PublishMessage;
 use pipeline::events::Event;
 use pipeline::{Batch, BatchLog, Happening};
-use tokio::time::timeout;
 use turbine_core::feature::FeatureSet;
 use turbine_core::reading::TurbineId;
-
-/// The most messages of a batch that the server takes.
-pub const MAX_MESSAGES: usize = 1_000;
 
 /// The log of one partition.
 pub struct Output {
@@ -62,37 +55,11 @@ impl Output {
     }
 
     /// Sends the messages, and waits until all of them are in the stream.
-    async fn publish(&mut self, messages: Vec<(String, Vec<u8>)>, checkpoint: &Checkpoint) -> Result<(), Interruption> {
+    async fn publish(&mut self, messages: Vec<batch::Message>, checkpoint: &Checkpoint) -> Result<(), Interruption> {
         self.batches += 1;
         let id = format!("{}-{}-{}", self.worker, self.partition, self.batches);
-        let count = messages.len() + 1;
-        let lost = |error: &dyn std::fmt::Display| Interruption::Unacknowledged(error.to_string());
-        for (place, (subject, payload)) in (1..).zip(messages) {
-            let mut headers = HeaderMap::new();
-            headers.insert(NATS_BATCH_ID, id.as_str());
-            headers.insert(NATS_BATCH_SEQUENCE, place.to_string());
-            let published = self.cluster.client.publish_with_headers(subject, headers, payload.into());
-            published.await.map_err(|error| lost(&error))?;
-        }
-        let last = PublishMessage::build()
-            .payload(message::json(checkpoint).into())
-            .header(NATS_BATCH_ID, id.as_str())
-            .header(NATS_BATCH_SEQUENCE, count.to_string())
-            .header(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL)
-            .expected_last_subject_sequence(self.standing.fence);
-        let sent = self.cluster.jetstream.send_publish(subject::checkpoint(self.partition), last).await;
-        let acknowledged = match sent {
-            Ok(acknowledgement) => acknowledgement.await,
-            Err(error) => Err(error),
-        };
-        let acknowledged = acknowledged.map_err(|error| match error.kind() {
-            PublishErrorKind::WrongLastSequence => Interruption::FenceLost,
-            _ => lost(&error),
-        })?;
-        if acknowledged.batch_size != Some(count as u64) {
-            return Err(lost(&format!("{count} messages were sent, and {:?} stored", acknowledged.batch_size)));
-        }
-        self.standing.fence = acknowledged.sequence;
+        let last = (subject::checkpoint(self.partition), message::json(checkpoint));
+        self.standing.fence = batch::publish(&self.cluster, &id, messages, last, self.standing.fence).await?;
         Ok(())
     }
 }
@@ -120,8 +87,7 @@ impl BatchLog for Chunk<'_> {
             messages.push((subject, message::record(input, logged, &self.output.features)));
         }
         let checkpoint = self.output.checkpoint(self.last_input, !batch.logged.is_empty());
-        let published = timeout(TIME_LIMIT, self.output.publish(messages, &checkpoint)).await;
-        published.unwrap_or_else(|_| Err(Interruption::Unacknowledged("the cluster does not answer".to_owned())))?;
+        self.output.publish(messages, &checkpoint).await?;
         self.output.standing.input = self.last_input;
         self.output.standing.newest_record = checkpoint.newest_record(self.output.standing.fence);
         Ok(())

@@ -9,6 +9,7 @@ use crate::subject::HEARTBEATS;
 use crate::telemetry::Telemetry;
 use anyhow::{Context as _, Result};
 use async_nats::Subscriber;
+use async_nats::connection::State;
 use futures_util::StreamExt;
 use service::Shutdown;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +68,8 @@ pub async fn run(
             }
             () = shutdown.begun() => break,
         }
+        let is_connected = cluster.client.connection_state() == State::Connected;
+        work.desk.telemetry.set_problem((!is_connected).then(|| "the connection to the cluster is lost".to_owned()));
         // Without a connection it waits to be sent; that does no harm, since it is heard late as well.
         let _ = cluster.client.publish(HEARTBEATS, worker.as_bytes().to_vec().into()).await;
         told += 1;

@@ -4,6 +4,7 @@ use crate::park::{Park, trained};
 use crate::workers::Workers;
 use crate::{set_up, stream};
 use e2e::{Api, NatsCluster, eventually, run, train_other_features};
+use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
 use tokio::runtime::Runtime;
@@ -94,9 +95,14 @@ fn damaged_readings_are_rejected_with_their_faults_and_hold_up_nothing() {
         stream::send_all(&jetstream, (0..count).map(|i| ("WT-0".to_owned(), damaged(i).0))).await;
         stream::send_all(&jetstream, [("ö".to_owned(), Park::reading(1, 1))].into_iter()).await;
         stream::publish_all(&jetstream, park).await;
+        stream::send_all(&jetstream, [("unsaid".to_owned(), json!({"a": 1, "b": 1}).to_string())].into_iter()).await;
     });
-    let found = runtime.block_on(stream::outcome(&jetstream, park.readings()));
-    assert_eq!(found.rows.len(), park.turbines);
+    let found = runtime.block_on(stream::outcome(&jetstream, park.readings() + 1));
+    assert_eq!(found.rows.len(), park.turbines + 1);
+    // What a reading does not say of itself, its subject and the stream say.
+    let row: Vec<&str> = found.rows["unsaid"][0].split(',').collect();
+    let age = Timestamp::now().duration_since(row[0].parse().unwrap());
+    assert!(age.as_secs() < 600, "{row:?}");
     assert_eq!(found.rejected.len(), count + 1);
     for (i, rejected) in found.rejected[..count].iter().enumerate() {
         let (payload, message) = damaged(i);
