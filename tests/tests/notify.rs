@@ -323,6 +323,26 @@ fn reminders_come_while_an_alarm_runs_and_only_if_asked_for() {
 }
 
 #[test]
+fn an_alarm_that_somebody_acknowledged_is_not_reminded_of_and_its_end_is_told() {
+    let (folder, receiver) = (folder_with_model(), Receiver::start());
+    let api = Api::start(folder.path(), &["--notify", &webhook(&receiver), "--notify-every", "1s"]);
+    let next = raise(&api, &["A", "B"], 0);
+    eventually("both are told", || !receiver.all().is_empty());
+    let alarms = api.get("/alarms?turbine=A").json();
+    let id = alarms["alarms"][0]["id"].as_str().unwrap();
+    let answer = api.post(&format!("/alarms/{id}/actions"), json!({"action": "acknowledge", "by": "Ann"}).to_string());
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    // One reminder may have been on its way.
+    let told = receiver.all().len() + 1;
+    eventually("reminders of the other", || receiver.all().len() >= told + 3);
+    let later = receiver.all().split_off(told);
+    assert!(later.iter().all(|message| message.kind() == "reminder" && message.turbines() == ["B"]), "{later:?}");
+    clear(&api, &["A", "B"], next);
+    let is_end_of_a = |message: &Notification| message.kind() == "cleared" && message.turbines().contains(&"A");
+    eventually("the end of both", || receiver.all().iter().any(is_end_of_a));
+}
+
+#[test]
 fn what_names_no_receiver_is_refused_at_the_start_with_its_value_and_the_remedy() {
     let folder = folder_with_model();
     for (args, said) in [
