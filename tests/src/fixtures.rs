@@ -68,6 +68,29 @@ pub fn train_other_features(folder: &Path, features: usize) {
     assert_eq!(trained.code, Some(0), "{}", trained.stderr);
 }
 
+/// Trains a model on a fault of the default turbine with the real program and saves it as `models/worse.json` in `folder`:
+/// normal readings are strange to it, and it raises alarms.
+///
+/// # Panics
+/// If `train` fails.
+pub fn train_worse_model(folder: &Path) {
+    let mut csv = "time,temperature,humidity,sound_volume\n".to_owned();
+    for i in 0..600 {
+        let noise = f64::from(i * 7919 % 1000) / 1000.0;
+        let (hour, minute) = (i / 60, i % 60);
+        csv += &format!(
+            "2026-01-01T{hour:02}:{minute:02}:00Z,{:.3},{:.3},{:.3}\n",
+            44.0 + 3.0 * noise,
+            88.0 + 4.0 * noise,
+            1.4 + 0.3 * noise
+        );
+    }
+    std::fs::write(folder.join("fault.csv"), csv).expect("a file");
+    let args = ["--data", "fault.csv", "--model", "models/worse.json", "--outputs", "pictures", "--detector", "forest"];
+    let trained = run("train", folder, &args, &[]);
+    assert_eq!(trained.code, Some(0), "{}", trained.stderr);
+}
+
 /// Waits until `condition` holds.
 ///
 /// # Panics

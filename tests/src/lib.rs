@@ -24,7 +24,7 @@ pub use delivery::{Address, Delivered, Form, Stamped, deliver, duplicates};
 pub use event_reader::{EventReader, StreamEvent};
 pub use fixtures::{
     ANOMALY, MODEL_PATH, NORMAL, eventually, folder_with_model, model_file, not_run, raise_file_limit,
-    train_other_features,
+    train_other_features, train_worse_model,
 };
 pub use ledger::Ledger;
 pub use load::{Refusal, Told, Verdict, load};

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::{Api, Browser, NORMAL, eventually, folder_with_model, model_file};
+use e2e::{Api, Browser, NORMAL, eventually, folder_with_model, model_file, train_worse_model};
 use serde_json::Value;
 use std::path::Path;
 
@@ -103,4 +103,27 @@ fn a_person_compares_promotes_and_rolls_back_a_model() {
     let refusal = |line: &String| line.contains("/model/promote") && line.contains("422");
     let unexpected: Vec<String> = browser.console().into_iter().filter(|line| !refusal(line)).collect();
     assert_eq!(unexpected, [] as [String; 0]);
+}
+
+#[test]
+fn a_person_sees_that_a_model_was_taken_back() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = folder_with_model();
+    train_worse_model(folder.path());
+    let api = Api::start(folder.path(), &["--rollback-if", "anomaly_rate > 5x"]);
+    browser.open(&api.url("/#/model"));
+    press(&browser, "Promote", "worse.json");
+    press(&browser, "Promote", "");
+    eventually("the trial", || browser.text().contains("is on trial until"));
+    for _ in 0..60 {
+        assert_eq!(api.post("/predict", NORMAL).status, 200);
+    }
+    let notice = "return document.querySelector('.notice[role=alert]')?.innerText ?? ''";
+    let said = || browser.run(notice).as_str().unwrap_or_default().to_owned();
+    eventually("the page says so", || said().contains("was taken back by the rule anomaly_rate > 5x"));
+    screenshot(&browser, "models-taken-back");
+    assert!(row(&browser, "turbine_iforest.rolled-back.json").contains("rolled back"), "{:?}", rows(&browser));
+    assert_eq!(api.post("/model/reload", "").status, 200);
+    eventually("confirmed", || said().is_empty());
+    assert_eq!(browser.console(), [] as [String; 0]);
 }

@@ -1,34 +1,13 @@
 //! Rollbacks by rule.
 
 use crate::{ROLLED_BACK, done, folder_with_candidate, models, refused, send_normal, state_of, version, version_of};
-use e2e::{Api, MODEL_PATH, eventually, run};
+use e2e::{Api, MODEL_PATH, eventually, train_worse_model};
 use serde_json::{Value, json};
-use std::path::Path;
-
-/// A model of the default features to which normal readings are strange and which raises alarms, since it was trained on a
-/// fault.
-fn worse_model(folder: &Path) {
-    let mut csv = "time,temperature,humidity,sound_volume\n".to_owned();
-    for i in 0..600 {
-        let noise = f64::from(i * 7919 % 1000) / 1000.0;
-        let (hour, minute) = (i / 60, i % 60);
-        csv += &format!(
-            "2026-01-01T{hour:02}:{minute:02}:00Z,{:.3},{:.3},{:.3}\n",
-            44.0 + 3.0 * noise,
-            88.0 + 4.0 * noise,
-            1.4 + 0.3 * noise
-        );
-    }
-    std::fs::write(folder.join("fault.csv"), csv).unwrap();
-    let args = ["--data", "fault.csv", "--model", "models/worse.json", "--outputs", "pictures", "--detector", "forest"];
-    let trained = run("train", folder, &args, &[]);
-    assert_eq!(trained.code, Some(0), "{}", trained.stderr);
-}
 
 #[test]
 fn a_worse_model_is_taken_back_by_the_rule_and_a_good_one_is_not() {
     let folder = folder_with_candidate();
-    worse_model(folder.path());
+    train_worse_model(folder.path());
     let first = version_of(folder.path(), MODEL_PATH);
     let [good, worse] = ["candidate", "worse"].map(|name| version_of(folder.path(), &format!("models/{name}.json")));
     for rule in ["alarm_rate > 5x", "anomaly_rate > 5x"] {
