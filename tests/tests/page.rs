@@ -369,3 +369,26 @@ fn no_view_has_a_serious_accessibility_fault() {
     look("connection lost");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+#[test]
+fn an_alarm_is_handled_with_the_key() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = folder_with_model();
+    let open = Api::start(folder.path(), &[]);
+    send_alarm(&open, "WT-10");
+    assert_eq!(open.terminate().code(), Some(0));
+    let key = "a-key-of-sixteen-or-more";
+    let api = Api::start(folder.path(), &["--api-key", key]);
+    browser.open(&api.url("/#/alarms"));
+    eventually("the key is asked for", || browser.run("return document.activeElement?.id === 'key'") == true);
+    set(&browser, "key", key);
+    browser.run("document.querySelector('form').requestSubmit()");
+    eventually("the alarm", || browser.run("return document.querySelectorAll('[data-alarm]').length") == 1);
+    browser.look(390, 844, true);
+    open_dialog(&browser);
+    screenshot(&browser, "dialog-telephone-dark");
+    set(&browser, "handling-by", "Ann");
+    press_in_dialog(&browser, "False alarm");
+    dialog_closes(&browser, "marked as false");
+    eventually("who says so", || browser.text().contains("false alarm, says Ann, "));
+}
