@@ -122,6 +122,9 @@ fn an_imported_forest_is_calibrated_by_normal_readings() {
     let (training, mean) = (model.training(), normal.column(0).sum::<f64>() / normal.len() as f64);
     assert_eq!((training.rows, training.features[0].quantiles.len()), (normal.len() as u64, 9));
     assert!((training.features[0].mean - mean).abs() < 1e-9);
+    let column: Vec<f64> = normal.column(0).collect();
+    let drift = model.drift().unwrap();
+    assert_eq!((imported.drift(), drift.features[0].compare(&column).unwrap().ks), (None, 0.0));
 
     let detector = model.detector();
     assert_eq!(detector.forest_calibration().unwrap().held_out(), normal.len() as u64);
