@@ -28,7 +28,7 @@ mod watched;
 
 pub use happening::Happening;
 pub use missing::Missing;
-pub use partition::{Batch, BatchLog, Logged, Partition};
+pub use partition::{Batch, BatchLog, Partition};
 pub use pipeline::{
     Changes, Follower, Health, OpenError, Overview, Pipeline, PipelineConfig, ReloadError, Reloaded, SubmitError,
     TurbineDetail, TurbineToday,
