@@ -30,7 +30,7 @@ mod watched;
 
 pub use happening::Happening;
 pub use missing::Missing;
-pub use partition::{Batch, BatchLog, Logged, Partition};
+pub use partition::{Batch, BatchLog, Partition};
 pub use pipeline::{
     Changes, Follower, HandleError, Health, Models, OpenError, Overview, Pipeline, PipelineConfig, ReloadError,
     Reloaded, RollbackPolicy, SubmitError, TrialStatus, TurbineDetail, TurbineToday,

@@ -19,23 +19,33 @@ use turbine_core::model::Model;
 use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::{Reading, TurbineId};
 
-/// A record, and what is known of its turbine after it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Logged {
-    /// The record.
-    pub record: PredictionRecord,
-    /// Its turbine: the fold over all of the turbine's records up to this one.
-    pub turbine: Turbine,
-}
-
 /// Judged readings on their way into the log, with what they change.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// One entry a reading, in order.
-    pub logged: Vec<Logged>,
+    /// One record a reading, in order.
+    pub records: Vec<PredictionRecord>,
     /// What the readings changed, in order: sensors and alarms.
     pub events: Vec<Event>,
+    /// The turbines of the records, each after its last one: the fold over all of its records.
+    turbines: HashMap<Option<TurbineId>, Turbine>,
     model: Arc<Model>,
+}
+
+impl Batch {
+    fn new(records: Vec<PredictionRecord>, events: Vec<Event>, model: &Arc<Model>) -> Self {
+        Batch { records, events, turbines: HashMap::new(), model: Arc::clone(model) }
+    }
+
+    /// The records in order, each turbine's last one with what is known of the turbine after it. A log that keeps both whole
+    /// has the newest state of every turbine beside its newest record.
+    pub fn with_turbines(&self) -> impl Iterator<Item = (&PredictionRecord, Option<&Turbine>)> {
+        let places = self.records.iter().enumerate().map(|(place, record)| (&record.turbine_id, place));
+        let last: HashMap<_, _> = places.collect();
+        self.records.iter().enumerate().map(move |(place, record)| {
+            let is_last = last.get(&record.turbine_id) == Some(&place);
+            (record, self.turbines.get(&record.turbine_id).filter(|_| is_last))
+        })
+    }
 }
 
 /// Where the batches of a partition go.
@@ -66,7 +76,7 @@ impl Partition {
         Partition { fleet: Fleet::unbounded(), silences: None, counters, events }
     }
 
-    /// Takes up what the log has of a turbine: [`Logged::turbine`] of its newest record.
+    /// Takes up what the log has of a turbine beside its newest record: see [`Batch::with_turbines`].
     pub fn restore(&mut self, turbine_id: TurbineId, turbine: Turbine) {
         self.fleet.put(Some(turbine_id), turbine);
     }
@@ -88,18 +98,16 @@ impl Partition {
     pub fn judge(&self, model: &Arc<Model>, readings: Vec<Reading>) -> Batch {
         let submission = Submission::score(Arc::clone(model), readings);
         let judged = Judge::new(&self.fleet, Arrivals::begin()).all(submission);
-        let mut touched: HashMap<Option<TurbineId>, Turbine> = HashMap::new();
-        let mut batch =
-            Batch { logged: Vec::with_capacity(judged.len()), events: Vec::new(), model: Arc::clone(model) };
+        let mut batch = Batch::new(Vec::with_capacity(judged.len()), Vec::new(), model);
         for judged in judged {
             let record = judged.answered.record;
             let known = |id: &Option<TurbineId>| self.fleet.turbine(id).cloned().unwrap_or_default();
-            let turbine = touched.entry(record.turbine_id.clone()).or_insert_with_key(known);
+            let turbine = batch.turbines.entry(record.turbine_id.clone()).or_insert_with_key(known);
             let folded = turbine.take_in(&record, model.monitor());
             if folded.is_news() {
                 batch.events.extend(news(folded, &record, model, &History::default()));
             }
-            batch.logged.push(Logged { turbine: turbine.clone(), record });
+            batch.records.push(record);
         }
         batch
     }
@@ -110,7 +118,7 @@ impl Partition {
     pub fn silences(&mut self, model: &Arc<Model>, now: Timestamp, most: usize) -> Vec<Batch> {
         let (found, events) = Silences::look(self.silences.take(), &self.fleet, model.monitor(), now);
         self.silences = found;
-        let batch = |events: &[Event]| Batch { logged: Vec::new(), events: events.to_vec(), model: Arc::clone(model) };
+        let batch = |events: &[Event]| Batch::new(Vec::new(), events.to_vec(), model);
         events.chunks(most).map(batch).collect()
     }
 
@@ -125,11 +133,9 @@ impl Partition {
     /// As [`BatchLog::append`]; nothing was taken in.
     pub async fn commit<L: BatchLog>(&mut self, batch: Batch, log: &mut L) -> Result<(), L::Fault> {
         log.append(&batch).await?;
-        let Batch { logged, events, model } = batch;
-        for Logged { record, turbine } in logged {
-            self.counters.count_logged(&record, &model);
-            self.fleet.put(record.turbine_id, turbine);
-        }
+        let Batch { records, events, turbines, model } = batch;
+        records.iter().for_each(|record| self.counters.count_logged(record, &model));
+        turbines.into_iter().for_each(|(id, turbine)| self.fleet.put(id, turbine));
         for event in events {
             self.counters.notice(&event);
             event.log();

@@ -155,6 +155,7 @@ async fn copy_partition(cluster: &Cluster, streams: &Streams, token: &str, numbe
 /// Scores the readings, all partitions at once; gives the rate.
 async fn score(cluster: &Cluster, streams: &Streams, model: &Arc<Model>, count: usize) -> Result<f64> {
     let telemetry = Arc::new(Telemetry::new());
+    telemetry.set_problem(None);
     let desk = Desk {
         cluster: cluster.clone(),
         streams: streams.clone(),

@@ -1,11 +1,10 @@
 //! What is written to the stream `OUT`, as JSON.
 
-use pipeline::Logged;
 use pipeline::decode::{BadReadings, IndexedFault};
 use pipeline::fleet::Turbine;
 use serde::{Deserialize, Serialize};
 use turbine_core::feature::FeatureSet;
-use turbine_core::prediction::NamedRecord;
+use turbine_core::prediction::{NamedRecord, PredictionRecord};
 
 /// The longest part of a rejected payload that is kept, in bytes.
 const MAX_PAYLOAD: usize = 2_048;
@@ -34,18 +33,19 @@ impl Checkpoint {
     }
 }
 
-/// The message of a record.
+/// The message of a record; the newest one of its turbine has the turbine after it.
 ///
 /// # Panics
 /// Never: numbers, names and times have a JSON form.
-pub fn record(input: Sequence, logged: &Logged, features: &FeatureSet) -> Vec<u8> {
+pub fn record(input: Sequence, record: &PredictionRecord, turbine: Option<&Turbine>, features: &FeatureSet) -> Vec<u8> {
     #[derive(Serialize)]
     struct Message<'a, R: Serialize> {
         input: Sequence,
         record: R,
-        turbine: &'a Turbine,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        turbine: Option<&'a Turbine>,
     }
-    json(&Message { input, record: logged.record.named(features), turbine: &logged.turbine })
+    json(&Message { input, record: record.named(features), turbine })
 }
 
 /// A record that was read back.
@@ -57,7 +57,7 @@ pub struct RecordRead {
     pub record: NamedRecord,
 }
 
-/// The state in a record that was read back; the record itself is passed over.
+/// The state in the newest record of a turbine; the record itself is passed over.
 #[derive(Debug, Deserialize)]
 pub struct StateRead {
     /// The turbine after the record.

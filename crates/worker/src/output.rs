@@ -36,7 +36,7 @@ pub struct Chunk<'a> {
 
 /// How many messages a chunk takes: its readings, alarms and events, and the checkpoint.
 pub fn messages(batch: &Batch, rejected: usize) -> usize {
-    batch.logged.len() + batch.events.len() + rejected + 1
+    batch.records.len() + batch.events.len() + rejected + 1
 }
 
 impl Output {
@@ -70,7 +70,7 @@ impl BatchLog for Chunk<'_> {
     async fn append(&mut self, batch: &Batch) -> Result<(), Interruption> {
         let partition = self.output.partition;
         let name = |kind: Kind, turbine: Option<&TurbineId>| kind.of(partition, TurbineId::name(turbine));
-        let mut messages = Vec::with_capacity(batch.logged.len() + batch.events.len() + self.rejected.len());
+        let mut messages = Vec::with_capacity(batch.records.len() + batch.events.len() + self.rejected.len());
         for rejected in self.rejected {
             messages.push((Kind::Rejected.of(partition, &rejected.turbine), message::json(rejected)));
         }
@@ -82,11 +82,11 @@ impl BatchLog for Chunk<'_> {
             }
         }
         // The records come last, so that the newest one is just before the checkpoint.
-        for (&input, logged) in self.accepted.iter().zip(&batch.logged) {
-            let subject = name(Kind::Record, logged.record.turbine_id.as_ref());
-            messages.push((subject, message::record(input, logged, &self.output.features)));
+        for (&input, (record, turbine)) in self.accepted.iter().zip(batch.with_turbines()) {
+            let subject = name(Kind::Record, record.turbine_id.as_ref());
+            messages.push((subject, message::record(input, record, turbine, &self.output.features)));
         }
-        let checkpoint = self.output.checkpoint(self.last_input, !batch.logged.is_empty());
+        let checkpoint = self.output.checkpoint(self.last_input, !batch.records.is_empty());
         self.output.publish(messages, &checkpoint).await?;
         self.output.standing.input = self.last_input;
         self.output.standing.newest_record = checkpoint.newest_record(self.output.standing.fence);

@@ -92,6 +92,7 @@ pub async fn outcome(jetstream: &Context, records: usize) -> Outcome {
                 inputs.push(value["input"].as_u64().unwrap());
                 let (turbine, row) = row(&value["record"]);
                 outcome.rows.entry(turbine.clone()).or_default().push(row);
+                // The newest record has the state: null, where an earlier one alone had it, is no state.
                 outcome.turbines.insert(turbine, value["turbine"].clone());
             }
             "alarms" => {
