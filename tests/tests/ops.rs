@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::{ANOMALY, Api, NORMAL, eventually, folder_with_model, not_run, repository};
+use e2e::{ANOMALY, Api, NORMAL, Receiver, eventually, folder_with_model, not_run, repository};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -134,8 +134,10 @@ fn every_panel_shows_something_and_every_alert_asks_for_what_there_is() {
         return;
     }
     let folder = folder_with_model();
-    // With fsync there are durations of it to show.
-    let api = Api::start(folder.path(), &["--log-sync", "fsync"]);
+    // With fsync there are durations of it to show, and with a receiver counts of what it was told.
+    let receiver = Receiver::start();
+    let url = format!("http://{}/", receiver.address());
+    let api = Api::start(folder.path(), &["--log-sync", "fsync", "--notify", &url]);
     let queries = dashboard_queries();
     assert!(queries.len() > 10, "{queries:?}");
     let is_over = AtomicBool::new(false);
