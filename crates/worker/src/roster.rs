@@ -49,7 +49,7 @@ mod tests {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut roster = Roster::new("b".to_owned());
-        let mut share =
+        let share =
             |roster: &mut Roster, milliseconds| -> Vec<u32> { roster.share(7, at(milliseconds)).into_iter().collect() };
         assert_eq!(share(&mut roster, 0), Vec::<u32>::new());
         for worker in ["c", "b", "a"] {
