@@ -70,7 +70,10 @@ async fn main() -> Result<()> {
     let mut turbines = 0;
     for number in 0..streams.partitions {
         let mut partition = Partition::new(Arc::new(Counters::new(&Registry::new())), Events::default());
-        restore(&streams, number, &mut partition, model.features()).await?;
+        // Just after a stream was deleted the servers may not answer.
+        while restore(&streams, number, &mut partition, model.features()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         turbines += partition.len();
     }
     println!("restored {turbines} turbines in {:.3} s", began.elapsed().as_secs_f64());

@@ -2,8 +2,9 @@
 
 use crate::cluster::{Cluster, TIME_LIMIT};
 use crate::config::ExportFlags;
-use crate::message::RecordRead;
-use crate::streams;
+use crate::message::{Checkpoint, RecordRead};
+use crate::restore::last_checkpoint;
+use crate::streams::{self, Streams};
 use crate::subject::{Kind, OUTPUT};
 use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
@@ -11,10 +12,10 @@ use futures_util::StreamExt;
 use pipeline::prediction_log::{CsvLog, LogTelemetry, RecordLog};
 use pipeline::{LogConfig, LogSync};
 use prometheus::Registry;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::time::timeout;
 use turbine_core::feature::FeatureSet;
-use turbine_core::prediction::{NamedRecord, PredictionRecord, log_files};
+use turbine_core::prediction::{PredictionRecord, log_files};
 
 /// The name of the log in its folder, as the service has it.
 const LOG_FILE: &str = "predictions_log.csv";
@@ -41,7 +42,10 @@ pub async fn export(cluster: &Cluster, flags: &ExportFlags) -> Result<Exported> 
     if !log_files(&log).with_context(|| format!("cannot look into {}", flags.out.display()))?.is_empty() {
         bail!("there is a prediction log at {} already; name another folder (--out)", log.display());
     }
-    let output = streams::find(cluster).await?.output;
+    let streams = streams::find(cluster).await?;
+    let Some(features) = features(&streams).await? else { bail!("the cluster has no records yet") };
+    let mut writer = Writer::open(&log, &features)?;
+    let output = &streams.output;
     let consumer = output
         .create_consumer(pull::OrderedConfig {
             deliver_policy: DeliverPolicy::All,
@@ -52,70 +56,72 @@ pub async fn export(cluster: &Cluster, flags: &ExportFlags) -> Result<Exported> 
         .with_context(|| format!("cannot read the stream {OUTPUT}"))?;
     let mut left = consumer.cached_info().num_pending;
     let mut messages = consumer.messages().await.with_context(|| format!("cannot read the stream {OUTPUT}"))?;
-    let mut writer = Writer { log, open: None, waiting: Vec::new(), rows: 0 };
     while left > 0 {
         let message = timeout(10 * TIME_LIMIT, messages.next()).await.context("the records stopped coming")?;
         let message = message.context("the records ended early")?.context("the records cannot be read")?;
-        let read = serde_json::from_slice::<RecordRead>(&message.payload);
-        let NamedRecord { features, record } =
-            read.with_context(|| format!("a message of {} cannot be read", message.subject))?.record;
+        let unreadable = || format!("a message of {} cannot be read", message.subject);
+        let read: RecordRead = serde_json::from_slice(&message.payload).with_context(unreadable)?;
+        let record = read.record.into_record(&features).with_context(unreadable)?;
         let is_early = flags.from.is_some_and(|from| record.timestamp < from);
         let is_late = flags.to.is_some_and(|to| record.timestamp >= to);
         if !is_early && !is_late {
-            writer.add(features, record)?;
+            writer.add(record)?;
         }
         left -= 1;
     }
-    writer.finish()
+    Ok(Exported { rows: writer.finish()?, log })
 }
 
-/// Writes records to a log of their features.
+/// The features of all records; `None` if there are none.
+async fn features(streams: &Streams) -> Result<Option<FeatureSet>> {
+    let mut found: Option<(u32, Vec<String>)> = None;
+    for number in 0..streams.partitions {
+        let Some((_, Checkpoint { features, .. })) = last_checkpoint(&streams.output, number).await? else { continue };
+        match &found {
+            Some((first, others)) if *others != features => bail!(
+                "partition {first} has the features {} and partition {number} has {}; one log cannot hold both",
+                others.join(", "),
+                features.join(", ")
+            ),
+            Some(_) => {}
+            None => found = Some((number, features)),
+        }
+    }
+    let set = found.map(|(_, features)| FeatureSet::from_names(features)).transpose();
+    set.context("the features of a checkpoint")
+}
+
+/// Writes records to a log, so many at once.
 struct Writer {
-    log: PathBuf,
-    open: Option<(CsvLog, Vec<String>)>,
+    log: CsvLog,
     waiting: Vec<PredictionRecord>,
     rows: u64,
 }
 
 impl Writer {
-    fn add(&mut self, features: Vec<String>, record: PredictionRecord) -> Result<()> {
-        match &mut self.open {
-            Some((_, current)) if *current == features => {}
-            Some(_) => {
-                // Records of other features follow in a file of their own.
-                self.write()?;
-                let set = FeatureSet::from_names(features.clone()).context("the features of a record")?;
-                if let Some((log, current)) = &mut self.open {
-                    log.begin_anew(&set)?;
-                    *current = features;
-                }
-            }
-            None => self.open = Some((open(&self.log, &features)?, features)),
-        }
+    fn open(path: &Path, features: &FeatureSet) -> Result<Self> {
+        let (path, sync) = (path.to_owned(), LogSync::Write);
+        let config = LogConfig { path, sync, max_bytes: None, max_age: None, keep: None };
+        let log = CsvLog::open(config, features, LogTelemetry::new(&Registry::new()))?;
+        Ok(Writer { log, waiting: Vec::new(), rows: 0 })
+    }
+
+    fn add(&mut self, record: PredictionRecord) -> Result<()> {
         self.waiting.push(record);
         if self.waiting.len() >= CHUNK { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> Result<()> {
-        if let Some((log, _)) = &mut self.open {
-            log.append(&self.waiting.iter().collect::<Vec<_>>())?;
-        }
+        self.log.append(&self.waiting.iter().collect::<Vec<_>>())?;
         self.rows += self.waiting.len() as u64;
         self.waiting.clear();
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Exported> {
+    /// Writes the rest and gives the number of rows.
+    fn finish(mut self) -> Result<u64> {
         self.write()?;
-        if let Some((log, _)) = &mut self.open {
-            log.close()?;
-        }
-        Ok(Exported { rows: self.rows, log: self.log })
+        self.log.close()?;
+        Ok(self.rows)
     }
-}
-
-fn open(path: &std::path::Path, features: &[String]) -> Result<CsvLog> {
-    let set = FeatureSet::from_names(features.to_vec()).context("the features of a record")?;
-    let config = LogConfig { path: path.to_owned(), sync: LogSync::Write, max_bytes: None, max_age: None, keep: None };
-    Ok(CsvLog::open(config, &set, LogTelemetry::new(&Registry::new()))?)
 }

@@ -4,7 +4,7 @@ use pipeline::decode::{BadReadings, IndexedFault};
 use pipeline::fleet::Turbine;
 use serde::{Deserialize, Serialize};
 use turbine_core::feature::FeatureSet;
-use turbine_core::prediction::{NamedRecord, PredictionRecord};
+use turbine_core::prediction::{JsonRecord, PredictionRecord};
 
 /// The longest part of a rejected payload that is kept, in bytes.
 const MAX_PAYLOAD: usize = 2_048;
@@ -20,7 +20,7 @@ pub struct Checkpoint {
     /// The newest record of the partition, if it is not the message just before this one; 0 if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest_record: Option<Sequence>,
-    /// The features of the model that scored.
+    /// The features of the partition: those of its records' values, from the first record to the last.
     pub features: Vec<String>,
     /// The worker that wrote it.
     pub worker: String,
@@ -45,7 +45,7 @@ pub fn record(input: Sequence, record: &PredictionRecord, turbine: Option<&Turbi
         #[serde(skip_serializing_if = "Option::is_none")]
         turbine: Option<&'a Turbine>,
     }
-    json(&Message { input, record: record.named(features), turbine })
+    json(&Message { input, record: record.json(features), turbine })
 }
 
 /// A record that was read back.
@@ -54,7 +54,7 @@ pub struct RecordRead {
     /// The reading that it is of.
     pub input: Sequence,
     /// The record.
-    pub record: NamedRecord,
+    pub record: JsonRecord,
 }
 
 /// The state in the newest record of a turbine; the record itself is passed over.

@@ -57,7 +57,11 @@ pub async fn restore(
     Ok(Standing { fence, input: checkpoint.input, newest_record })
 }
 
-async fn last_checkpoint(output: &Stream, number: u32) -> Result<Option<(Sequence, Checkpoint)>, Interruption> {
+/// The last checkpoint of a partition and its sequence; `None` before the first.
+///
+/// # Errors
+/// If the cluster does not answer, or if the checkpoint cannot be read.
+pub async fn last_checkpoint(output: &Stream, number: u32) -> Result<Option<(Sequence, Checkpoint)>, Interruption> {
     let subject = subject::checkpoint(number);
     let read = timeout(TIME_LIMIT, output.get_last_raw_message_by_subject(&subject)).await;
     let message = match read.map_err(Interruption::cluster)? {

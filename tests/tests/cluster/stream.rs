@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 use turbine_core::feature::FeatureSet;
-use turbine_core::prediction::NamedRecord;
+use turbine_core::prediction::JsonRecord;
 
 /// How long a test waits for the cluster.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -118,9 +118,11 @@ pub async fn outcome(jetstream: &Context, records: usize) -> Outcome {
 
 /// The turbine and the row of the prediction log that a record is.
 fn row(record: &Value) -> (String, String) {
-    let NamedRecord { features, record } = serde_json::from_value(record.clone()).unwrap();
+    let record: JsonRecord = serde_json::from_value(record.clone()).unwrap();
+    let features = FeatureSet::from_names(["a", "b"]).unwrap();
+    let record = record.into_record(&features).unwrap();
     let mut row = Vec::new();
-    record.append_to(&mut row, &FeatureSet::from_names(features).unwrap());
+    record.append_to(&mut row, &features);
     let row = String::from_utf8(row).unwrap().trim_end().to_owned();
     (record.turbine_id.unwrap().to_string(), row)
 }

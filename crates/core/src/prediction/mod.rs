@@ -5,13 +5,13 @@
 //! A log that is rotated is a set of such files; [`log_files`] names them in order.
 
 mod files;
+mod json;
 mod log;
-mod named;
 mod tail;
 
 pub use files::{LogFile, LogName, log_files};
+pub use json::{JsonRecord, OtherFeatures};
 pub use log::{ForeignFile, LogError, LogPosition, LogReader, log_header};
-pub use named::NamedRecord;
 pub use tail::last_rows;
 
 use crate::feature::FeatureSet;
