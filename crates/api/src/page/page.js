@@ -749,7 +749,8 @@ function turbineView(name, parameters, abort) {
       element('span', { class: 'l-mean', text: 'mean' }), element('span', { class: 'l-band', text: 'lowest to highest' }),
       data.threshold === null ? null : element('span', { class: 'l-threshold', text: 'threshold of the alarm' }),
       element('span', { class: 'l-expected', text: 'expected during an alarm' }), element('span', { class: 'l-alarm', text: 'alarm' }));
-    const span = element('p', { class: 'quiet' }, RANGE.formatRange(Date.parse(history.from), Date.parse(history.to)), ` · one point every ${duration(history.bucket_seconds * SECOND)} · drag over a chart to zoom in`);
+    const span = element('p', { class: 'quiet' }, RANGE.formatRange(Date.parse(history.from), Date.parse(history.to)), ` · one point every ${duration(history.bucket_seconds * SECOND)}`,
+      element('span', { class: 'by-mouse', text: ' · drag over a chart to zoom in' }));
     const focused = [...charts.querySelectorAll('svg')].indexOf(document.activeElement);
     charts.replaceChildren(span, ...all.map((one) => one.whole), legend);
     charts.removeAttribute('aria-busy');
