@@ -135,7 +135,7 @@ fn the_model_view_shows_how_the_readings_drift() {
         .collect();
     assert_eq!(api.post("/predict/batch", json!({ "readings": readings }).to_string()).status, 200);
     eventually("drift of two features", || {
-        caption("temperature (°C)").ends_with("as in training")
+        caption("temperature (°C)").ends_with("no drift")
             && caption("humidity (%)").contains("drifting since ")
             && caption("sound_volume").contains("drifting since ")
     });

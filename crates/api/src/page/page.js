@@ -44,13 +44,15 @@ const DAY = 24 * HOUR;
 function figure(value) {
   if (value === null || value === undefined) return '–';
   const size = Math.abs(value);
+  if (size < 1e-6) return '0';
   if (size >= 1000 || Number.isInteger(value)) return Math.round(value).toLocaleString('en');
   const digits = Math.max(0, 2 - Math.floor(Math.log10(size)));
   return value.toFixed(Math.min(digits, 6));
 }
 
+/** Not broken before the sign at the end of a line. */
 function percent(share) {
-  return `${Math.round(100 * share)} %`;
+  return `${Math.round(100 * share)}\u00a0%`;
 }
 
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
@@ -337,18 +339,21 @@ function gauge() {
   return { whole, set };
 }
 
-/** The sensors behind an alarm or a reading, by their share. */
+/** The sensors behind an alarm or a reading, by their share; those below half a percent only by their number. */
 function reasons(why) {
-  return element('ul', { class: 'why' }, why.map((reason) => {
+  const named = why.filter((reason) => reason.share >= 0.005);
+  const left = why.length - named.length;
+  const rest = left > 0 ? element('li', { class: 'quiet', text: `${left} other ${left === 1 ? 'sensor' : 'sensors'}: 0\u00a0%` }) : null;
+  return element('ul', { class: 'why' }, named.map((reason) => {
     const bar = element('i');
-    bar.style.width = percent(reason.share).replace(' ', '');
+    bar.style.width = `${Math.round(100 * reason.share)}%`;
     return element('li', {},
       element('div', { class: 'share' },
         element('strong', { text: reason.feature }),
         element('div', { class: 'gauge bare', 'data-over': 'true', 'aria-hidden': 'true' }, bar),
         element('span', { class: 'number', text: percent(reason.share) })),
       element('div', { class: 'quiet number', text: `${figure(reason.value)}, expected ${figure(reason.expected)}` }));
-  }));
+  }), rest);
 }
 
 function reasonsInShort(why) {
@@ -541,6 +546,7 @@ function fleetView() {
       element('th', { scope: 'col', text: 'State' }),
       element('th', { scope: 'col', text: 'Turbine' }),
       element('th', { scope: 'col', text: 'Surprisal', title: 'Smoothed surprisal in decades: 3 = as rare as one normal reading in a thousand. The mark is the threshold of the alarm.' }),
+      element('th', { scope: 'col', class: 'behind', text: 'Sensors behind the alarm' }),
       element('th', { scope: 'col', class: 'wide number', text: 'Alarms, 24 h' }),
       element('th', { scope: 'col', class: 'number', text: 'Last reading' }),
       element('th', { scope: 'col', class: 'wide number', text: 'Readings' }))),
@@ -559,10 +565,11 @@ function fleetView() {
     const state = element('span', { class: 'state' });
     const surprisal = gauge();
     const [alarms, age, readings] = [element('td', { class: 'wide number' }), element('td', { class: 'number' }), element('td', { class: 'wide number' })];
+    const behind = element('td', { class: 'behind' });
     const whole = element('tr', {}, element('td', {}, state),
       element('td', { class: 'name' }, element('a', { href: linkTo(name), text: shownName(name) })),
-      element('td', {}, surprisal.whole), alarms, age, readings);
-    return { whole, state, surprisal, alarms, age, readings, shown: null, words: '' };
+      element('td', {}, surprisal.whole), behind, alarms, age, readings);
+    return { whole, state, surprisal, behind, alarms, age, readings, shown: null, words: '' };
   }
 
   function set(row, name, turbine) {
@@ -573,6 +580,8 @@ function fleetView() {
     setAttribute(row.state, 'data-state', stateOf(turbine));
     setText(row.state, text);
     row.surprisal.set(turbine.smoothed_surprisal, turbine.in_alarm);
+    const alarm = runningAlarm(turbine);
+    setText(row.behind, alarm ? reasonsInShort(alarm.why) : '');
     setText(row.alarms, figure(turbine.alarms_today ?? null));
     setText(row.readings, turbine.readings.toLocaleString('en'));
     if (turbine.last_reading) row.age.title = turbine.last_reading;
@@ -645,7 +654,7 @@ function turbineView(name, parameters, abort) {
   const fixed = begin < end ? { from: begin, to: end } : null;
   const state = element('span');
   const facts = element('dl');
-  const why = element('div', { class: 'panel', hidden: true });
+  const why = element('div', { class: 'panel reasons', hidden: true });
   const past = element('div', { class: 'panel' });
   const charts = element('div', { class: 'panel charts', 'aria-busy': 'true' }, element('p', { class: 'quiet', text: 'Reading the log …' }));
   const buttons = element('div', { class: 'buttons', role: 'group', 'aria-label': 'Range' },
@@ -740,7 +749,8 @@ function turbineView(name, parameters, abort) {
       element('span', { class: 'l-mean', text: 'mean' }), element('span', { class: 'l-band', text: 'lowest to highest' }),
       data.threshold === null ? null : element('span', { class: 'l-threshold', text: 'threshold of the alarm' }),
       element('span', { class: 'l-expected', text: 'expected during an alarm' }), element('span', { class: 'l-alarm', text: 'alarm' }));
-    const span = element('p', { class: 'quiet' }, RANGE.formatRange(Date.parse(history.from), Date.parse(history.to)), ` · one point every ${duration(history.bucket_seconds * SECOND)} · drag over a chart to zoom in`);
+    const span = element('p', { class: 'quiet' }, RANGE.formatRange(Date.parse(history.from), Date.parse(history.to)), ` · one point every ${duration(history.bucket_seconds * SECOND)}`,
+      element('span', { class: 'by-mouse', text: ' · drag over a chart to zoom in' }));
     const focused = [...charts.querySelectorAll('svg')].indexOf(document.activeElement);
     charts.replaceChildren(span, ...all.map((one) => one.whole), legend);
     charts.removeAttribute('aria-busy');
@@ -762,7 +772,7 @@ function turbineView(name, parameters, abort) {
     why.hidden = !reason;
     if (reason) {
       refill(why, running, element('h2', { text: `Alarm since ` }, timeElement(running.raised)), reasons(reason),
-        element('p', { class: 'quiet', text: `At its peak of ${running.peak.toFixed(2)}. Expected: what the other sensors let expect.` }),
+        element('p', { class: 'quiet', text: `As of the peak, ${running.peak.toFixed(2)}. Expected: estimated from the other sensors.` }),
         handlingList(running), handleButton(running));
     }
     const turbine = data.turbines.get(name) ?? now;
@@ -823,9 +833,9 @@ function alarmsView(_, __, abort) {
   const body = element('tbody');
   const none = element('p', { class: 'quiet', hidden: true, text: 'No alarm so far.' });
   const table = element('table', { class: 'alarms' },
-    element('thead', {}, element('tr', {}, ['State', 'Turbine', 'Raised', 'Lasted', 'Peak', 'Sensors'].map((label) =>
-      element('th', { scope: 'col', class: { Lasted: 'wide', Peak: 'number wide' }[label] ?? null, text: label })))), body);
-  const whole = [element('div', { class: 'head' }, element('h1', { text: 'Alarms' })), element('div', { class: 'panel scroll' }, table, none)];
+    element('thead', {}, element('tr', {}, ['State', 'Turbine', 'Raised', 'Lasted', 'Peak', 'Sensors', 'Action'].map((label) =>
+      element('th', { scope: 'col', class: { Peak: 'number' }[label] ?? null, text: label })))), body);
+  const whole = [element('div', { class: 'head' }, element('h1', { text: 'Alarms' })), element('div', { class: 'panel' }, table, none)];
   let due = 0;
   let busy = false;
   let key = '';
@@ -836,13 +846,14 @@ function alarmsView(_, __, abort) {
     try {
       const { alarms } = await askJson('/alarms?limit=500', abort);
       alarms.sort((a, b) => Boolean(a.cleared) - Boolean(b.cleared) || b.raised.localeCompare(a.raised));
-      refill(body, [alarms, Math.floor(data.now() / MINUTE)], ...alarms.map((alarm) => element('tr', {},
-        element('td', {}, element('span', { class: 'state', 'data-state': alarm.cleared ? 'normal' : 'alarm', text: alarm.cleared ? 'cleared' : 'running' }), ' ', handleButton(alarm), handlingList(alarm)),
-        element('td', {}, element('a', { href: alarmLink(alarm), text: shownName(nameOf(alarm.turbine_id)) })),
+      refill(body, [alarms, Math.floor(data.now() / MINUTE)], ...alarms.map((alarm) => element('tr', { 'data-state': alarm.cleared ? 'normal' : 'alarm' },
+        element('td', {}, element('span', { class: 'state', 'data-state': alarm.cleared ? 'normal' : 'alarm', text: alarm.cleared ? 'cleared' : 'running' })),
+        element('td', { class: 'name' }, element('a', { href: alarmLink(alarm), text: shownName(nameOf(alarm.turbine_id)) })),
         element('td', {}, timeElement(alarm.raised)),
-        element('td', { class: 'wide', text: alarm.cleared ? lasting(alarm) : `${duration(data.now() - Date.parse(alarm.raised))} so far` }),
-        element('td', { class: 'number wide', text: alarm.peak.toFixed(2) }),
-        element('td', { text: reasonsInShort(alarm.why) }))));
+        element('td', { class: 'lasted', text: alarm.cleared ? lasting(alarm) : `${duration(data.now() - Date.parse(alarm.raised))} so far` }),
+        element('td', { class: 'number peak', text: alarm.peak.toFixed(2) }),
+        element('td', { class: 'behind' }, reasonsInShort(alarm.why), handlingList(alarm)),
+        element('td', { class: 'action' }, handleButton(alarm)))));
       none.hidden = alarms.length > 0;
       table.hidden = alarms.length === 0;
       due = Date.now() + 30 * SECOND;
@@ -872,9 +883,12 @@ function handlingKey(alarm) {
 
 const isSnoozed = (alarm) => Boolean(alarm.snoozed_until) && Date.parse(alarm.snoozed_until) > data.now();
 
+/** The alarm that a turbine is in. */
+const runningAlarm = (turbine) => data.alarms.get(`${nameOf(turbine.turbine_id)}@${turbine.alarm_since}`);
+
 /** What was done with the alarm of a turbine, in a word each. */
 function handlingInShort(turbine) {
-  const alarm = data.alarms.get(`${nameOf(turbine.turbine_id)}@${turbine.alarm_since}`);
+  const alarm = runningAlarm(turbine);
   if (!alarm) return [];
   return [alarm.acknowledged_by && 'acknowledged', isSnoozed(alarm) && 'snoozed', alarm.false_alarm_by && 'marked false'].filter(Boolean);
 }
@@ -913,7 +927,7 @@ function refill(node, shown, ...children) {
   if (node.shownText === text) return;
   node.shownText = text;
   const id = node.contains(document.activeElement) ? document.activeElement.dataset.alarm : undefined;
-  node.replaceChildren(...children);
+  node.replaceChildren(...children.filter((child) => child !== null));
   if (id) focusAlarm(node, id);
 }
 
@@ -980,12 +994,12 @@ function openHandling(alarm) {
 
 // -------------------------------------------------------------------------------------------------------------- model
 
-/** The model in service: what it was trained on and how good it is. */
+/** Models: what waits for a decision first, then whether the readings still fit, then the model in service in detail. */
 function modelView(_, __, abort) {
   const panels = element('div');
   const life = lifecycle(abort);
   const drift = driftPanel(abort);
-  const whole = [element('div', { class: 'head' }, element('h1', { text: 'Model' })), life.whole, panels, drift.whole];
+  const whole = [element('div', { class: 'head' }, element('h1', { text: 'Model' })), life.whole, drift.whole, panels];
   let shownVersion;
   let due = Infinity;
 
@@ -1014,11 +1028,10 @@ function modelView(_, __, abort) {
 
 function modelPanels(info) {
   const facts = [
-    ['Version', info.model_version],
     ['Detector', info.detector],
     ['Trained on', `${(info.training_rows ?? 0).toLocaleString('en')} readings`],
     ['Trees', info.n_estimators],
-    ['A score says', info.score_meaning],
+    ['Score', info.score_meaning],
     ['Anomaly above', figure(info.threshold)],
   ];
   if (info.alarm_threshold !== undefined && info.alarm_threshold !== null) {
@@ -1030,23 +1043,24 @@ function modelPanels(info) {
   }
   const list = element('dl', {}, facts.flatMap(([term, value]) => [element('dt', { text: term }), element('dd', { text: String(value ?? '–') })]));
   const splits = Object.entries(info.evaluation ?? {}).filter(([, split]) => split);
-  const evaluation = splits.length === 0 ? element('p', { class: 'quiet', text: 'It was trained without labels, so nothing says how good it is.' })
+  const evaluation = splits.length === 0 ? element('p', { class: 'quiet', text: 'Trained without labels, so there are no figures of precision and recall.' })
     : element('div', { class: 'scroll' }, element('table', {},
       element('thead', {}, element('tr', {}, ['Part', 'Precision', 'Recall', 'F1', 'ROC AUC'].map((label, place) =>
         element('th', { scope: 'col', class: place > 0 ? 'number' : null, text: label })))),
-      element('tbody', {}, splits.map(([name, split]) => element('tr', {}, element('td', { text: name }),
+      element('tbody', {}, splits.map(([name, split]) => element('tr', {}, element('td', { text: name === 'val' ? 'validation' : name }),
         [split.precision, split.recall, split.f1, split.roc_auc].map((value) =>
           element('td', { class: 'number', text: typeof value === 'number' ? value.toFixed(3) : '–' })))))));
   const features = element('div', { class: 'scroll' }, element('table', {},
     element('thead', {}, element('tr', {}, ['Feature', 'Unit', 'Mean', 'Standard deviation'].map((label, place) =>
       element('th', { scope: 'col', class: place > 1 ? 'number' : null, text: label })))),
     element('tbody', {}, info.features.map((feature) => element('tr', {},
-      element('td', { text: feature.name }), element('td', { text: feature.unit ?? '–' }),
+      element('td', { text: feature.name }), element('td', { text: feature.unit || '–' }),
       element('td', { class: 'number', text: figure(feature.mean) }), element('td', { class: 'number', text: figure(feature.std) }))))));
   return [
-    element('div', { class: 'panel' }, list),
-    element('div', { class: 'panel' }, element('h2', { text: 'Evaluation' }), evaluation),
-    element('div', { class: 'panel' }, element('h2', { text: 'Features in training' }), features),
+    element('div', { class: 'panel' }, element('h2', { text: `In service: ${info.model_version}` }), list),
+    element('div', { class: 'halves' },
+      element('div', { class: 'panel' }, element('h2', { text: 'Evaluation' }), evaluation),
+      element('div', { class: 'panel' }, element('h2', { text: 'Features in training' }), features)),
   ];
 }
 
@@ -1152,8 +1166,14 @@ function lifecyclePanels(models, act) {
     element('div', { class: 'scroll' }, element('table', { class: 'models' },
       element('thead', {}, element('tr', {}, ['File', 'State', 'Version', 'Trained on', 'Written', 'Actions'].map((label) =>
         element('th', { scope: 'col', class: { 'Trained on': 'number wide', Written: 'wide' }[label] ?? null, text: label })))),
-      element('tbody', {}, models.models.map((model) => modelRow(model, models, act)))))));
+      element('tbody', {}, inOrder(models.models).map((model) => modelRow(model, models, act)))))));
   return panels;
+}
+
+/** The file in service first, those that cannot be used last. */
+function inOrder(files) {
+  const states = Object.keys(FILE_STATES);
+  return files.toSorted((a, b) => states.indexOf(a.state) - states.indexOf(b.state) || a.file.localeCompare(b.file, 'en'));
 }
 
 function modelRow(model, models, act) {
@@ -1198,7 +1218,7 @@ function shadowPanel(models, act) {
   const title = shadow.role === 'previous' ? `The model before, ${shadow.model_version}` : `Shadow: ${shadow.file}, ${shadow.model_version}`;
   const readings = shadow.readings.toLocaleString('en');
   const agreement = shadow.agreement === null ? 'Nothing compared yet: it waits for readings.'
-    : `Both said the same of ${figure(100 * shadow.agreement)} % of ${readings} readings; the shadow’s scores are ${figure(Math.abs(shadow.mean_score_difference))} ${shadow.mean_score_difference < 0 ? 'lower' : 'higher'} on average.`;
+    : `Both agree on ${figure(100 * shadow.agreement)} % of ${readings} readings; the shadow’s scores are ${figure(Math.abs(shadow.mean_score_difference))} ${shadow.mean_score_difference < 0 ? 'lower' : 'higher'} on average.`;
   const end = models.trial ? null : element('button', {
     text: 'End shadow',
     onclick: () => confirmed('End the shadow?', `The model ${shadow.model_version} scores no more readings. Its file stays.`, 'End shadow', () => act('DELETE', '/model/shadow')),
@@ -1251,20 +1271,25 @@ function driftPanel(abort) {
 function driftOf(report) {
   const share = (value) => (value === null ? '–' : `${(100 * value).toFixed(1)} %`);
   const readings = `The newest ${report.readings.toLocaleString('en')} readings against those of the training`;
+  const drifting = report.features.filter((feature) => feature.drifting);
+  const summary = drifting.length === 0 ? null : element('p', {}, element('span', { class: 'state', 'data-state': 'sensor', text:
+    `${drifting.length} of ${report.features.length} features drift: ${drifting.map((feature) => feature.feature).join(', ')}` }));
+  const ordered = report.features.toSorted((a, b) => Number(b.drifting) - Number(a.drifting));
   return [
     element('p', { class: 'quiet', text: `${readings}. Flagged as anomalies: ${share(report.anomaly_rate)}, expected ${share(report.expected_rate)}.` }),
-    element('div', { class: 'multiples' }, report.features.map(driftChart)),
+    summary,
+    element('div', { class: 'multiples' }, ordered.map(driftChart)),
     element('p', { class: 'legend' },
       element('span', { class: 'l-window', text: 'newest readings' }), element('span', { class: 'l-training', text: 'training' }),
       element('span', { text: 'Each column is a range of values, low to high, with about a twentieth of the training.' })),
-  ];
+  ].filter(Boolean);
 }
 
 /** What the figures say, in words. */
 function driftWords(feature) {
   if (feature.drifting) return ['drifting since ', timeElement(feature.since)];
   if (feature.values === 0) return ['no readings yet'];
-  return [feature.decided ? 'as in training' : 'too few readings to say'];
+  return [feature.decided ? 'no drift' : 'too few readings to say'];
 }
 
 const MULTIPLE = { width: 320, height: 110, base: 92, left: 4 };
