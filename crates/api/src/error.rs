@@ -197,7 +197,7 @@ pub enum AnyRefusal {
     /// A defect of the service; its log says more.
     #[response(status = 500)]
     Internal(Envelope<'static>),
-    /// It cannot now: no model, no room in the log, or too much under way. Ask again after `Retry-After` seconds.
+    /// It cannot now: no model, no room in the log, or too many requests in flight. Retry after `Retry-After` seconds.
     #[response(status = 503)]
     Unavailable(Envelope<'static>),
 }

@@ -23,8 +23,8 @@ const LOG_FILE: &str = "predictions_log.csv";
 /// model that cannot be used leaves a service that says so; a log that cannot be used does not.
 ///
 /// # Errors
-/// If the API keys or the log cannot be opened, a receiver of notifications cannot be told, the named model does not exist, or the first model cannot be loaded, trained
-/// or saved.
+/// If the API keys or the log cannot be opened, a receiver of notifications cannot be set up, the named model does not exist,
+/// or the first model cannot be loaded, trained or saved.
 pub fn app(config: &Config) -> Result<Arc<App>> {
     raise_file_limit();
     let keys = ApiKeys::from_config(&config.keys)?;
@@ -162,7 +162,7 @@ pub fn pipeline_config(config: &Config) -> PipelineConfig {
 /// What the flags say of notifications.
 fn notify_config(config: &Config) -> Result<NotifyConfig> {
     let flags = &config.notify;
-    // An empty variable names nobody.
+    // An empty variable names no receiver.
     let named = flags.receivers.iter().filter(|text| !text.trim().is_empty());
     let targets: Result<Vec<Target>, _> = named.map(|text| text.parse()).collect();
     Ok(NotifyConfig {

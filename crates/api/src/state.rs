@@ -32,7 +32,7 @@ pub struct App {
     pub log_reads: Offload,
     /// What changes, for those who follow it.
     pub event_stream: EventStream,
-    /// Those who are told of alarms.
+    /// The receivers of alarms.
     pub notifications: Notifications,
     /// Whether the service is stopping.
     pub shutdown: Shutdown,

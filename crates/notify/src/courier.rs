@@ -160,7 +160,7 @@ impl<S: AlarmSource, T: Transport> Courier<S, T> {
                 self.standing.set_waiting(self.account.waiting());
             }
             Ok(None) => {}
-            Err(error) => tracing::error!("cannot look for alarms to tell: {error}"),
+            Err(error) => tracing::error!("cannot look up alarms for notifications: {error}"),
         }
     }
 

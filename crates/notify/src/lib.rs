@@ -42,7 +42,7 @@ use webhook::Sender;
 /// The most alarms that a message to people says something of.
 const NAMED_IN_CHAT: usize = 10;
 
-/// Who is told, and how.
+/// The receivers, and how they are notified.
 #[derive(Debug, Clone, Default)]
 pub struct NotifyConfig {
     /// The receivers.
@@ -55,7 +55,7 @@ pub struct NotifyConfig {
     pub folder: PathBuf,
 }
 
-/// Why nobody can be told.
+/// Why notifications cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
     /// Two receivers are the same.
@@ -90,7 +90,7 @@ impl Notifications {
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// A [`NotifyError`] if a receiver cannot be told.
+    /// A [`NotifyError`] if a receiver cannot be set up.
     pub fn start(config: NotifyConfig, pipeline: &Pipeline, registry: &Registry) -> Result<Self, NotifyError> {
         let NotifyConfig { targets, every, link, folder } = config;
         if targets.is_empty() {

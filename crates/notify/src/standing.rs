@@ -129,7 +129,7 @@ impl Standing {
             format!("the last notification to {host} was refused and dropped: {why}; correct --notify, or the receiver")
         });
         let unsaved = unsaved.as_ref().map(|why| {
-            format!("notifications are sent, but not kept over a restart: {why}; make the folder writable, or room on the disk")
+            format!("notifications are sent, but not kept over a restart: {why}; make the folder writable, or free space on the disk")
         });
         [failure, refusal, unsaved].into_iter().flatten().collect()
     }

@@ -25,7 +25,8 @@ use turbine_core::reading::{Reading, TurbineId};
 /// window of repeated readings.
 const SNAPSHOT_ROWS: u64 = 100_000;
 
-/// The turbines' state, read by all and changed by the committer alone.
+/// The turbines' state, read by all and changed by the committer alone. Its lock is taken after that of
+/// [`SharedHistory`](crate::alarms::SharedHistory), and no further one while it is held.
 #[derive(Clone)]
 pub(crate) struct SharedFleet(Arc<RwLock<Fleet>>);
 

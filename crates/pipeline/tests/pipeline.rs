@@ -274,6 +274,34 @@ async fn without_a_model_readings_are_refused_until_one_is_there() {
 }
 
 #[tokio::test]
+async fn the_shadow_of_the_configuration_begins_with_the_first_model() {
+    let mut place = Place::new();
+    let candidate = place.folder.path().join("candidate.json");
+    let shadow = place.save(2);
+    std::fs::rename(&place.config.model, &candidate).unwrap();
+    place.config.shadow = Some(candidate);
+    let pipeline = place.open();
+    assert_eq!(pipeline.models().unwrap().shadow, None);
+    place.save(1);
+    assert!(pipeline.reload().await.unwrap().changed());
+    assert_eq!(&*pipeline.models().unwrap().shadow.unwrap().model_version, shadow);
+}
+
+#[tokio::test]
+async fn a_reload_is_finished_if_its_caller_is_cancelled() {
+    let place = Place::new();
+    let pipeline = place.open();
+    let version = place.save(2);
+    // Polled once: the file is read on a blocking thread.
+    assert!(tokio::time::timeout(Duration::ZERO, pipeline.reload()).await.is_err());
+    let began = Instant::now();
+    while **pipeline.model().unwrap().version() != *version {
+        assert!(began.elapsed() < Duration::from_secs(60), "the model is not in service");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
 async fn rows_of_a_watched_turbine_are_told_once_they_are_logged() {
     let place = Place::new();
     let pipeline = place.open();

@@ -139,12 +139,11 @@ const data = {
   },
 };
 
-/** Asks the service with the key, if one was given; posts `body` if there is one. Fails with words that can be shown. */
-async function ask(path, signal, headers = {}, body = undefined) {
+/** Sends a request, with the key if one was given. Fails with the words of the refusal and its status. */
+async function ask(path, options = {}) {
   const key = sessionStorage.getItem('key');
-  if (key) headers['X-API-Key'] = key;
-  const method = body === undefined ? 'GET' : 'POST';
-  const response = await fetch(path, { method, headers, body, signal, cache: 'no-store' });
+  const headers = { ...options.headers, ...(key && { 'X-API-Key': key }) };
+  const response = await fetch(path, { ...options, headers, cache: 'no-store' });
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   const error = new Error(problem.error ?? `the service answered ${response.status}`);
@@ -153,7 +152,17 @@ async function ask(path, signal, headers = {}, body = undefined) {
 }
 
 async function askJson(path, signal) {
-  return (await ask(path, signal)).json();
+  return (await ask(path, { signal })).json();
+}
+
+/** Has the service do something. Fails with words for the person who pressed the button. */
+async function command(method, path, content) {
+  const body = content && JSON.stringify(content);
+  try {
+    return await (await ask(path, { method, headers: { 'Content-Type': 'application/json' }, body })).json();
+  } catch (error) {
+    throw new Error(`Not done: ${error.status ? error.message : 'the service does not answer'}`);
+  }
 }
 
 /** What `/model/info` says of the model in service; asked for once a version. */
@@ -218,7 +227,7 @@ const stream = {
   async read(signal, connected) {
     const headers = { Accept: 'text/event-stream' };
     if (this.lastId) headers['Last-Event-ID'] = this.lastId;
-    const response = await ask('/events', signal, headers);
+    const response = await ask('/events', { signal, headers });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
     for (;;) {
@@ -976,14 +985,12 @@ function openHandling(alarm) {
     const comment = words.field.value.replace(/\s+/g, ' ').trim() || undefined;
     setText(problem, '');
     try {
-      const headers = { 'Content-Type': 'application/json' };
-      const answer = await ask(`/alarms/${encodeURIComponent(alarm.id)}/actions`, undefined, headers, JSON.stringify({ action, by, comment, ...more }));
-      data.takeAlarm(await answer.json());
+      data.takeAlarm(await command('POST', `/alarms/${encodeURIComponent(alarm.id)}/actions`, { action, by, comment, ...more }));
       localStorage.setItem('by', by);
       dialog.close();
       changed();
     } catch (error) {
-      setText(problem, `Not done: ${error.status ? error.message : 'the service does not answer'}`);
+      setText(problem, error.message);
     }
   }
 
@@ -1076,17 +1083,6 @@ const FILE_STATES = {
   other_features: 'other features',
   unusable: 'cannot be used',
 };
-
-/** Asks the service to do something, with the key if one was given. Fails with words that can be shown. */
-async function command(method, path, body) {
-  const headers = { 'Content-Type': 'application/json' };
-  const key = sessionStorage.getItem('key');
-  if (key) headers['X-API-Key'] = key;
-  const response = await fetch(path, { method, headers, body: body ? JSON.stringify(body) : undefined });
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.error ?? `the service answered ${response.status}`);
-  return answer;
-}
 
 /** Asks whether to do something, and then does it; what goes wrong is said in the dialog. */
 function confirmed(title, text, label, act) {

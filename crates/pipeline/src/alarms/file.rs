@@ -1,9 +1,9 @@
 //! The file of alarms: one row an event, appended in the order of the log, and one for each thing that people did.
 //!
 //! The prediction log implies every row that says that an alarm was raised or cleared, so none that is torn or lost here is
-//! lost for good: the next start writes it again. What people did is said by its row alone, which is on the disk before
-//! anybody is told that it was done. Rows of the first kind that cannot be written wait in memory, up to [`MAX_WAITING_BYTES`]; then the file takes no more rows until the
-//! next start, so that those it has stay in the order of the log.
+//! lost for good: the next start writes it again. What people did is in its row alone, which is on the disk before the
+//! request is answered. Rows of the first kind that cannot be written wait in memory, up to [`MAX_WAITING_BYTES`]; then the
+//! file takes no more rows until the next start, so that those it has stay in the order of the log.
 
 use super::alarm::Alarm;
 use super::upgrade::upgrade;

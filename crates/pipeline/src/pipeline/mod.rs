@@ -104,6 +104,11 @@ pub enum SubmitError {
 #[derive(Clone)]
 pub struct Pipeline(Arc<Shared>);
 
+/// Locks are taken in this order: `reloading`, the writer of `commits`, `history`, `fleet`. Of the others no second one is
+/// taken while one is held.
+///
+/// A commit holds the writer throughout, and `history` and `fleet` only while it judges readings and folds rows. Events,
+/// rows for histories and watched turbines, and the shadow's rows are handed over without waiting for their consumers.
 struct Shared {
     config: PipelineConfig,
     slot: ModelSlot,

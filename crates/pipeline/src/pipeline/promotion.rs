@@ -4,7 +4,7 @@
 //! lost is kept beside it, then the model file is replaced, then the model goes into service. A process that dies in
 //! between starts with the model before or with the new one.
 
-use super::reload::{ReloadError, Reloaded};
+use super::reload::{ReloadError, Reloaded, finish};
 use super::{Pipeline, Shared};
 use crate::lifecycle::ShadowRole;
 use crate::slot::refusal;
@@ -74,13 +74,6 @@ impl Pipeline {
         })
         .await
     }
-}
-
-/// Runs to its end also if the caller goes away.
-async fn finish(
-    work: impl Future<Output = Result<Reloaded, ReloadError>> + Send + 'static,
-) -> Result<Reloaded, ReloadError> {
-    tokio::spawn(work).await.unwrap_or_else(|error| Err(ReloadError::Refused(error.to_string().into())))
 }
 
 impl Shared {

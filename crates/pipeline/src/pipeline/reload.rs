@@ -47,13 +47,19 @@ impl Pipeline {
     /// Reads the model file and puts it into service, if it is not already. Requests in flight finish with the model they
     /// began with. A model with other features gets a new log, and turbines start afresh.
     ///
+    /// Cancelling is safe: what was begun is finished.
+    ///
     /// # Errors
     /// If the file cannot be used; the model before goes on.
     pub async fn reload(&self) -> Result<Reloaded, ReloadError> {
-        let reloaded = self.reload_file().await?;
-        // Somebody asked for this model, so they know.
-        self.0.standing().taken_back = None;
-        Ok(reloaded)
+        let pipeline = self.clone();
+        finish(async move {
+            let reloaded = pipeline.reload_file().await?;
+            // The request confirms that the model before the one taken back is to stay.
+            pipeline.0.standing().taken_back = None;
+            Ok(reloaded)
+        })
+        .await
     }
 
     async fn reload_file(&self) -> Result<Reloaded, ReloadError> {
@@ -104,6 +110,13 @@ impl Pipeline {
     }
 }
 
+/// Runs the work to its end even if the caller is cancelled, so that no model is left half in service.
+pub(super) async fn finish<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ReloadError>> + Send + 'static,
+) -> Result<T, ReloadError> {
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(ReloadError::Refused(error.to_string().into())))
+}
+
 impl Shared {
     /// Does the work on a blocking thread.
     pub(super) async fn apart<T: Send + 'static>(
@@ -116,7 +129,7 @@ impl Shared {
     }
 
     /// Puts a model into service, if it is not already.
-    pub(super) async fn install(&self, model: Model) -> Result<Reloaded, ReloadError> {
+    pub(super) async fn install(self: &Arc<Self>, model: Model) -> Result<Reloaded, ReloadError> {
         let (version, previous) = (Arc::clone(model.version()), self.slot.model());
         let reloaded = Reloaded { version, previous: previous.as_ref().map(|model| Arc::clone(model.version())) };
         if !reloaded.changed() {
@@ -129,7 +142,16 @@ impl Shared {
                 let begun = commits.exclusively(move |committer| committer.begin_anew(&features, fleet)).await;
                 begun.map_err(|error| ReloadError::Log(error.to_string().into()))?;
             }
-            (None, _) => self.open_log(&model).map_err(|error| ReloadError::Log(error.to_string().into()))?,
+            (None, _) => {
+                let begun = self.apart(move |shared| {
+                    shared.open_log(&model).map_err(|error| ReloadError::Log(error.to_string().into()))?;
+                    shared.put(model);
+                    shared.begin_configured_shadow();
+                    Ok(())
+                });
+                begun.await??;
+                return Ok(reloaded);
+            }
             _ => {}
         }
         self.put(model);

@@ -1,6 +1,6 @@
 //! The models beside the one in service, and the shadow among them.
 
-use super::reload::ReloadError;
+use super::reload::{ReloadError, finish};
 use super::{Pipeline, Shared, Standing};
 use crate::lifecycle::{Beginning, FolderStanding, ListedModel, Shadow, ShadowRole, ShadowStatus};
 use crate::slot::refusal;
@@ -67,13 +67,19 @@ impl Pipeline {
     /// Has a model of that file in the folder of the model file score the same readings as the one in service, from now on.
     /// It takes the place of the shadow before.
     ///
+    /// Cancelling is safe: what was begun is finished.
+    ///
     /// # Errors
     /// If the file cannot be used, its features are others, or a promoted model is still compared with the one before.
     pub async fn set_shadow(&self, file: &str) -> Result<ShadowStatus, ReloadError> {
-        let _one_at_a_time = self.0.reloading.lock().await;
-        self.0.not_during_trial()?;
         let path = self.0.folder.named(file).map_err(|problem| ReloadError::Name(problem.into()))?;
-        self.0.apart(move |shared| shared.begin_shadow(path)).await?
+        let shared = Arc::clone(&self.0);
+        finish(async move {
+            let _one_at_a_time = shared.reloading.lock().await;
+            shared.not_during_trial()?;
+            shared.apart(move |shared| shared.begin_shadow(path)).await?
+        })
+        .await
     }
 
     /// Ends the shadow, and says which version it was; `None` if there was none.
