@@ -35,12 +35,16 @@ pub async fn publish_all(jetstream: &Context, park: Park) {
 
 /// Publishes payloads as readings of those turbines, in order.
 pub async fn send_all(jetstream: &Context, payloads: impl Iterator<Item = (String, String)>) {
-    let mut sent = Vec::new();
-    for (turbine, payload) in payloads {
-        sent.push(jetstream.publish(format!("readings.{turbine}"), payload.into()).await.unwrap());
-    }
-    for acknowledged in sent {
-        acknowledged.await.unwrap();
+    let mut payloads = payloads.peekable();
+    // Those that are not acknowledged yet are bounded by the connection.
+    while payloads.peek().is_some() {
+        let mut sent = Vec::new();
+        for (turbine, payload) in payloads.by_ref().take(1_000) {
+            sent.push(jetstream.publish(format!("readings.{turbine}"), payload.into()).await.unwrap());
+        }
+        for acknowledged in sent {
+            acknowledged.await.unwrap();
+        }
     }
 }
 
