@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 #[serde(deny_unknown_fields)]
 pub struct Selection {
     /// `true`: only alarms that are running; `false`: only those that were cleared.
+    #[serde(default, deserialize_with = "query::optional_flag")]
     active: Option<bool>,
     /// Only alarms of this turbine; `-` for those of readings that name none.
     #[param(pattern = "^(-|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$")]
@@ -25,6 +26,7 @@ pub struct Selection {
     since: Option<String>,
     /// The most alarms that are listed; 1,000 without it.
     #[param(minimum = 1, maximum = 10_000)]
+    #[serde(default, deserialize_with = "query::whole_number")]
     limit: Option<usize>,
 }
 

@@ -5,7 +5,7 @@ use crate::error::{AnyRefusal, ApiError, ReadingRefusal};
 use crate::memory::Reservation;
 use crate::routes::answer::{Answer, Answers, max_answer_bytes};
 use crate::routes::ndjson;
-use crate::routes::query::Parameters;
+use crate::routes::query::{self, Parameters};
 use crate::schema::{BatchSchema, FormSchema, ReadingSchema};
 use crate::state::App;
 use axum::body::Body;
@@ -110,6 +110,7 @@ pub async fn batch(
 pub struct Options {
     /// Whether to say which sensors the surprisal comes from; not for newline-delimited JSON.
     #[param(required = false)]
+    #[serde(deserialize_with = "query::flag")]
     explain: bool,
 }
 

@@ -38,6 +38,7 @@ pub struct Range {
     to: Option<String>,
     /// The most buckets; 300 without it.
     #[param(minimum = 10, maximum = 2_000)]
+    #[serde(default, deserialize_with = "query::whole_number")]
     points: Option<u16>,
 }
 

@@ -17,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 pub struct Page {
     /// The most turbines that are listed; 1,000 without it.
     #[param(minimum = 1, maximum = 10_000)]
+    #[serde(default, deserialize_with = "query::whole_number")]
     limit: Option<usize>,
     /// Only turbines whose names come after this one: the `next` of the page before.
     after: Option<String>,
