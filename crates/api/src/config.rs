@@ -204,7 +204,7 @@ pub struct NotifyFlags {
     #[arg(long = "notify-every", hide_short_help = true, env = "NOTIFY_EVERY", value_name = "TIME", default_value = "0", value_parser = duration)]
     pub every: Duration,
 
-    /// Where people reach the page, such as https://turbines.example.com; notifications link to it.
+    /// Where people reach the page, such as `https://turbines.example.com`; notifications link to it.
     #[arg(long, hide_short_help = true, env = "PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<Link>,
 }

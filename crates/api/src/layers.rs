@@ -28,7 +28,7 @@ pub fn service(app: Arc<App>) -> impl HttpService {
     layered(routes::router(app.clone()), app)
 }
 
-/// What [`service`] is to a server.
+/// What [`service()`] is to a server.
 pub trait HttpService:
     Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
 {
