@@ -22,7 +22,7 @@ pub enum Kind {
 pub struct Message {
     /// Identifies the message, however often it is sent.
     pub id: String,
-    /// What it says.
+    /// Kind of the message.
     pub kind: Kind,
     /// When it was composed; UTC.
     pub composed: Timestamp,

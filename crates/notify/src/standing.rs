@@ -50,7 +50,7 @@ pub(crate) struct Standing {
     trouble: Mutex<Trouble>,
 }
 
-/// What is wrong.
+/// Problems of one receiver.
 #[derive(Default)]
 struct Trouble {
     /// Messages that wait.

@@ -38,15 +38,15 @@ pub struct FeatureDrift {
     pub values: u64,
     /// Population stability index, 0 or more; `None` without a value.
     pub psi: Option<f64>,
-    /// What it is on average without drift.
+    /// Mean of the index without drift, by chance alone.
     pub psi_by_chance: Option<f64>,
     /// Kolmogorov–Smirnov distance, 0 to 1; `None` without a value.
     pub ks: Option<f64>,
-    /// What it is less than 999 times in a thousand without drift.
+    /// Critical value of the distance at significance level 0.001.
     pub ks_by_chance: Option<f64>,
     /// Whether there are enough readings to say whether it drifts.
     pub decided: bool,
-    /// Whether it drifts.
+    /// Whether the feature drifts.
     pub drifting: bool,
     /// The time of the reading with which drift began; `None` without drift.
     pub since: Option<Timestamp>,

@@ -40,7 +40,7 @@ pub enum Happening<'a> {
     Drift {
         /// The feature.
         feature: &'a str,
-        /// Whether it drifts now.
+        /// Whether the feature drifts now.
         drifting: bool,
     },
     /// A turbine is silent.

@@ -19,7 +19,7 @@ pub struct FeatureDrift {
     pub feature: String,
     /// Population stability index; `None` without a reading.
     pub psi: Option<f64>,
-    /// Whether it drifts.
+    /// Whether the feature drifts.
     pub drifting: bool,
 }
 

@@ -60,7 +60,7 @@ pub enum SenderError {
     NotFollowed {
         /// What was named.
         path: PathBuf,
-        /// What it is.
+        /// Kind of input.
         kind: &'static str,
     },
     /// The file to replay has no usable row.

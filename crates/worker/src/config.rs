@@ -104,7 +104,7 @@ pub struct RunFlags {
     #[arg(long, env = "WORKER_PORT", value_name = "PORT", default_value_t = 5001)]
     pub port: u16,
 
-    /// Works on all partitions, whoever else does: to test that only efficiency suffers.
+    /// Claims all partitions, also those of other workers: a test shows that the records are right all the same.
     #[arg(long, hide = true)]
     pub claim_all: bool,
 }
@@ -144,7 +144,7 @@ pub struct SetupFlags {
     pub in_memory: bool,
 }
 
-/// What is exported.
+/// Range and destination of an export.
 #[derive(Debug, Clone, Args)]
 pub struct ExportFlags {
     /// Folder for the log; there must be no prediction log in it yet.

@@ -17,7 +17,7 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// A roster of nobody, kept by the worker of that name.
+    /// An empty roster, kept by the worker of that name.
     pub fn new(own: String) -> Self {
         Roster { own, heard: BTreeMap::new() }
     }

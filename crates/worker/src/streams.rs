@@ -35,7 +35,7 @@ pub enum StreamsError {
     Foreign {
         /// The stream.
         name: &'static str,
-        /// What it lacks.
+        /// The difference, and the remedy.
         problem: String,
     },
     /// The streams disagree.

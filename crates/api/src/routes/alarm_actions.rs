@@ -37,7 +37,7 @@ pub struct Named {
 #[schema(as = AlarmAction)]
 pub struct Request {
     action: Action,
-    /// Who does it: 1 to 64 characters in one line.
+    /// Name of the person who acts: 1 to 64 characters in one line.
     #[schema(min_length = 1, max_length = 64, example = "Ann")]
     by: String,
     /// For a snooze, its end: RFC 3339, in the future and at most 30 days ahead.

@@ -60,7 +60,7 @@ pub struct ModelFile {
     /// `forest` or `forest+neighbours`.
     #[schema(value_type = Option<String>)]
     pub detector: Option<DetectorKind>,
-    /// What it reads, in order.
+    /// Its features, in order.
     pub feature_names: Option<Vec<String>>,
     /// Readings that it was fitted to; 0 if not known.
     pub training_rows: Option<u64>,

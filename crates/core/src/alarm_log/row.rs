@@ -59,7 +59,7 @@ impl AlarmFormat {
     }
 }
 
-/// Who did something.
+/// Name of a person.
 pub type PersonName = Line<64>;
 
 /// What somebody has to say of an alarm.
@@ -103,7 +103,7 @@ pub struct AlarmState {
 pub struct AlarmAction {
     /// What was done.
     pub kind: ActionKind,
-    /// Who did it.
+    /// The person who acted.
     pub by: PersonName,
     /// When, by the service's clock; UTC.
     pub at: Timestamp,

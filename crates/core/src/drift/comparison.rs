@@ -18,11 +18,11 @@ pub struct Comparison {
     pub values: u64,
     /// Population stability index, 0 or more.
     pub psi: f64,
-    /// What it is on average for so many values of the same distribution.
+    /// Mean of the index for so many values of the same distribution.
     pub psi_by_chance: f64,
     /// Kolmogorov–Smirnov distance, 0 to 1.
     pub ks: f64,
-    /// What it is less than 999 times in a thousand for so many values of the same distribution.
+    /// Critical value of the distance at significance level 0.001 for so many values.
     pub ks_by_chance: f64,
 }
 

@@ -34,7 +34,7 @@ pub struct Observed<'a> {
 pub struct Change {
     /// The feature, by its place.
     pub feature: usize,
-    /// Whether it drifts now.
+    /// Whether the feature drifts now.
     pub is_drifting: bool,
     /// The figures by which that was decided.
     pub comparison: Comparison,

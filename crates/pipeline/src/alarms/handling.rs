@@ -27,7 +27,7 @@ pub struct Handling {
     pub comments: VecDeque<Comment>,
 }
 
-/// Who did something, and when.
+/// A person, and the time of the action.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct By {
     /// Who.
@@ -39,7 +39,7 @@ pub struct By {
 /// Who snoozed an alarm, and until when.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snooze {
-    /// Who did, and when.
+    /// The person, and the time of the snooze.
     pub by: By,
     /// The end of it; UTC.
     pub until: Timestamp,
@@ -48,7 +48,7 @@ pub struct Snooze {
 /// What somebody says of an alarm.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Comment {
-    /// Who says so.
+    /// The author.
     #[serde(flatten)]
     pub by: By,
     /// The words.

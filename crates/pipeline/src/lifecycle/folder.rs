@@ -58,7 +58,7 @@ pub struct ModelSummary {
     pub model_version: Arc<str>,
     /// What scores readings.
     pub detector: DetectorKind,
-    /// What it reads, in order.
+    /// Its features, in order.
     pub feature_names: Vec<String>,
     /// Readings it was fitted to; 0 if not known.
     pub training_rows: u64,

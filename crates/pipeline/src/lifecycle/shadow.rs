@@ -160,7 +160,7 @@ impl Shadow {
         &self.shared.model
     }
 
-    /// How it stands.
+    /// Version, role and comparison so far.
     pub(crate) fn status(&self) -> ShadowStatus {
         let Compared { against, since, comparison } = self.shared.compared().clone();
         ShadowStatus {
@@ -231,7 +231,7 @@ impl Batch {
         batch
     }
 
-    /// What it takes, in units of 8 bytes.
+    /// Size, in units of 8 bytes.
     fn weight(&self) -> usize {
         self.values.len() + self.rows.len() * ROW
     }

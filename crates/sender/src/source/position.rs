@@ -83,7 +83,7 @@ impl Default for Head {
 pub struct Position {
     /// The file.
     pub file: FileId,
-    /// How it begins, as far as that is known.
+    /// Its first bytes, as far as they are known.
     pub head: Head,
     /// Readings before the place: usable rows of the file.
     pub readings: u64,
