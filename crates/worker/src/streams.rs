@@ -18,7 +18,7 @@ const PARTITIONS: &str = "partitions";
 pub struct Streams {
     /// Readings.
     pub input: Stream,
-    /// What is said of them.
+    /// Records, alarms, events, rejected readings and checkpoints.
     pub output: Stream,
     /// The number of partitions.
     pub partitions: u32,
@@ -35,7 +35,7 @@ pub enum StreamsError {
     Foreign {
         /// The stream.
         name: &'static str,
-        /// The difference, and the remedy.
+        /// The difference.
         problem: String,
     },
     /// The streams disagree.
