@@ -11,6 +11,9 @@
 use anyhow::{Context as _, Result, ensure};
 use async_nats::jetstream::stream::Config;
 use clap::Parser;
+use cluster::streams::{self, Streams};
+use cluster::subject;
+use cluster::{Cluster, ClusterFlags};
 use futures_util::future::{join_all, try_join_all};
 use pipeline::Partition;
 use pipeline::counters::Counters;
@@ -23,13 +26,9 @@ use std::time::{Duration, Instant};
 use turbine_core::model::Model;
 use turbine_core::reading::MissingValues;
 use worker::batch;
-use worker::cluster::Cluster;
-use worker::config::ClusterFlags;
 use worker::follow::{Desk, follow};
 use worker::input::Inputs;
 use worker::restore::restore;
-use worker::streams::{self, Streams};
-use worker::subject;
 use worker::telemetry::Telemetry;
 
 #[derive(Parser)]
@@ -50,7 +49,7 @@ struct Args {
 async fn main() -> Result<()> {
     let args = Args::parse();
     let model = Arc::new(Model::load(&args.model).context("the model")?);
-    let cluster = Cluster::connect(&args.cluster).await?;
+    let cluster = Cluster::connect(&args.cluster, "throughput").await?;
     let streams = streams::find(&cluster).await?;
     let readings = readings(&args)?;
     let bytes: usize = readings.iter().map(|(_, reading)| reading.len()).sum();

@@ -1,12 +1,12 @@
 //! Atomic batches: all their messages are stored one after the other, or none is.
 
-use crate::cluster::{Cluster, TIME_LIMIT};
 use crate::interruption::Interruption;
-use crate::message::Sequence;
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE};
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
+use cluster::message::Sequence;
+use cluster::{Cluster, TIME_LIMIT};
 use tokio::time::timeout;
 
 /// The most messages of a batch that the server takes.

@@ -1,13 +1,13 @@
 //! The records of the cluster as a prediction log in CSV files, which the other programs read.
 
-use crate::cluster::{Cluster, TIME_LIMIT};
 use crate::config::ExportFlags;
-use crate::message::{Checkpoint, RecordRead};
 use crate::restore::last_checkpoint;
-use crate::streams::{self, Streams};
-use crate::subject::{Kind, OUTPUT};
 use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
+use cluster::message::{Checkpoint, RecordRead};
+use cluster::streams::{self, Streams};
+use cluster::subject::{Kind, OUTPUT};
+use cluster::{Cluster, TIME_LIMIT};
 use futures_util::StreamExt;
 use pipeline::prediction_log::{CsvLog, LogTelemetry, RecordLog};
 use pipeline::{LogConfig, LogSync};

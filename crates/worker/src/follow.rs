@@ -1,15 +1,16 @@
 //! The work on one partition: restore, read, judge, commit; and from the start after anything that was not expected.
 
 use crate::batch::MAX_MESSAGES;
-use crate::cluster::Cluster;
 use crate::input::{self, Input, Inputs};
 use crate::interruption::Interruption;
-use crate::message::{Rejected, Sequence};
 use crate::output::{self, Chunk, Output};
+use crate::rejected::Rejected;
 use crate::restore::{Standing, restore};
-use crate::streams::Streams;
-use crate::subject;
 use crate::telemetry::Telemetry;
+use cluster::Cluster;
+use cluster::message::Sequence;
+use cluster::streams::Streams;
+use cluster::subject;
 use jiff::Timestamp;
 use pipeline::decode::{self, BadReadings};
 use pipeline::{Batch, Partition};

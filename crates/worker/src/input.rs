@@ -1,12 +1,12 @@
 //! The readings of a partition, one after the other and none left out.
 
-use crate::cluster::TIME_LIMIT;
 use crate::interruption::Interruption;
-use crate::message::Sequence;
-use crate::subject;
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
 use async_nats::jetstream::stream::Stream;
+use cluster::TIME_LIMIT;
+use cluster::message::Sequence;
+use cluster::subject;
 use futures_util::StreamExt;
 use futures_util::stream::ReadyChunks;
 use jiff::Timestamp;

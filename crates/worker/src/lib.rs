@@ -6,22 +6,23 @@
 //! the streams; a worker that finds anything unexpected drops what it knows of the partition and restores it from them.
 
 pub mod batch;
-pub mod cluster;
 pub mod config;
 pub mod export;
 pub mod follow;
 pub mod input;
 pub mod interruption;
-pub mod message;
 pub mod output;
 pub mod probe;
+pub mod rejected;
 pub mod restore;
 pub mod roster;
 pub mod run;
-pub mod streams;
-pub mod subject;
+pub mod setup;
 pub mod telemetry;
 
 mod startup;
 
 pub use startup::execute;
+
+/// The name under which the cluster lists the connections of workers.
+const CLIENT: &str = "turbine-worker";

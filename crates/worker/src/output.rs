@@ -1,11 +1,12 @@
 //! The log of a partition: atomic batches to the stream `OUT`, each behind the fence of the checkpoint before it.
 
 use crate::batch;
-use crate::cluster::Cluster;
 use crate::interruption::Interruption;
-use crate::message::{self, Checkpoint, Rejected, Sequence};
+use crate::rejected::Rejected;
 use crate::restore::Standing;
-use crate::subject::{self, Kind};
+use cluster::Cluster;
+use cluster::message::{self, Checkpoint, Sequence};
+use cluster::subject::{self, Kind};
 use pipeline::events::Event;
 use pipeline::{Batch, BatchLog, Happening};
 use turbine_core::feature::FeatureSet;

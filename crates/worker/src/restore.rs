@@ -1,14 +1,15 @@
 //! What is known of a partition: its last checkpoint, and the newest record of each of its turbines.
 
-use crate::cluster::TIME_LIMIT;
 use crate::interruption::Interruption;
-use crate::message::{Checkpoint, Sequence, StateRead};
-use crate::streams::Streams;
-use crate::subject;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
+use cluster::TIME_LIMIT;
+use cluster::message::{Checkpoint, Sequence, StateRead};
+use cluster::streams::Streams;
+use cluster::subject;
 use futures_util::StreamExt;
 use pipeline::Partition;
+use pipeline::fleet::Turbine;
 use std::time::Duration;
 use tokio::time::timeout;
 use turbine_core::feature::FeatureSet;
@@ -102,7 +103,7 @@ async fn read_turbines(output: &Stream, number: u32, partition: &mut Partition) 
         let unreadable = |problem: &dyn std::fmt::Display| unreadable(&message.subject, sequence, problem);
         let turbine = subject::turbine(&message.subject).unwrap_or_default();
         let turbine: TurbineId = turbine.parse().map_err(|problem| unreadable(&problem))?;
-        let state: StateRead = serde_json::from_slice(&message.payload).map_err(|error| unreadable(&error))?;
+        let state: StateRead<Turbine> = serde_json::from_slice(&message.payload).map_err(|error| unreadable(&error))?;
         partition.restore(turbine, state.turbine);
         newest = newest.max(sequence);
         if pending == 0 {

@@ -1,15 +1,17 @@
 //! A worker: it connects, tells that it is alive, and works on its share of the partitions.
 
-use crate::cluster::Cluster;
-use crate::config::{ClusterFlags, RunFlags};
+use crate::CLIENT;
+use crate::config::RunFlags;
 use crate::follow::{Desk, follow};
 use crate::roster::{HEARTBEAT, Roster};
-use crate::streams::{self, Streams};
-use crate::subject::HEARTBEATS;
 use crate::telemetry::Telemetry;
 use anyhow::{Context as _, Result};
 use async_nats::Subscriber;
 use async_nats::connection::State;
+use cluster::Cluster;
+use cluster::ClusterFlags;
+use cluster::streams::{self, Streams};
+use cluster::subject::HEARTBEATS;
 use futures_util::StreamExt;
 use service::Shutdown;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,7 +90,7 @@ pub async fn run(
 /// Connects and finds the streams, as often as it takes.
 async fn reach(flags: &ClusterFlags, telemetry: &Telemetry) -> (Cluster, Streams) {
     loop {
-        let problem = match Cluster::connect(flags).await {
+        let problem = match Cluster::connect(flags, CLIENT).await {
             Ok(cluster) => match streams::find(&cluster).await {
                 Ok(streams) => {
                     telemetry.set_problem(None);

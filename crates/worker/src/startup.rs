@@ -1,12 +1,14 @@
 //! From the configuration to what the program does.
 
-use crate::cluster::Cluster;
-use crate::config::{ClusterFlags, Command, Config, RunFlags, SetupFlags};
+use crate::CLIENT;
+use crate::config::{Command, Config, RunFlags, SetupFlags};
 use crate::export::export;
-use crate::streams::{self, Made};
+use crate::setup::{self, Made};
 use crate::telemetry::Telemetry;
 use crate::{probe, run};
 use anyhow::{Context as _, Result};
+use cluster::Cluster;
+use cluster::ClusterFlags;
 use service::{Shutdown, signals};
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -25,7 +27,7 @@ pub fn execute(config: &Config) -> Result<()> {
             None | Some(Command::Run) => work(&config.cluster, &config.run).await,
             Some(Command::Setup(flags)) => setup(&config.cluster, flags).await,
             Some(Command::Export(flags)) => {
-                let exported = export(&Cluster::connect(&config.cluster).await?, flags).await?;
+                let exported = export(&Cluster::connect(&config.cluster, CLIENT).await?, flags).await?;
                 println!("wrote {} rows to {}", exported.rows, exported.log.display());
                 Ok(())
             }
@@ -34,8 +36,8 @@ pub fn execute(config: &Config) -> Result<()> {
 }
 
 async fn setup(cluster: &ClusterFlags, flags: &SetupFlags) -> Result<()> {
-    let cluster = Cluster::connect(cluster).await?;
-    for (stream, made) in streams::setup(&cluster, flags).await? {
+    let cluster = Cluster::connect(cluster, CLIENT).await?;
+    for (stream, made) in setup::setup(&cluster, flags).await? {
         match made {
             Made::Now => println!("{stream}: made"),
             Made::Before => println!("{stream}: is there, as asked for"),

@@ -1,13 +1,8 @@
-//! What is written to the stream `OUT`, as JSON.
+//! What is written to the stream `OUT`, as JSON. The state of a turbine, `T`, is that of the program that keeps it.
 
-use pipeline::decode::{BadReadings, IndexedFault};
-use pipeline::fleet::Turbine;
 use serde::{Deserialize, Serialize};
 use turbine_core::feature::FeatureSet;
 use turbine_core::prediction::{JsonRecord, PredictionRecord};
-
-/// The longest part of a rejected payload that is kept, in bytes.
-const MAX_PAYLOAD: usize = 2_048;
 
 /// Sequence numbers of the streams `IN` and `OUT`.
 pub type Sequence = u64;
@@ -37,13 +32,18 @@ impl Checkpoint {
 ///
 /// # Panics
 /// Never: numbers, names and times have a JSON form.
-pub fn record(input: Sequence, record: &PredictionRecord, turbine: Option<&Turbine>, features: &FeatureSet) -> Vec<u8> {
+pub fn record(
+    input: Sequence,
+    record: &PredictionRecord,
+    turbine: Option<&impl Serialize>,
+    features: &FeatureSet,
+) -> Vec<u8> {
     #[derive(Serialize)]
-    struct Message<'a, R: Serialize> {
+    struct Message<'a, R: Serialize, T: Serialize> {
         input: Sequence,
         record: R,
         #[serde(skip_serializing_if = "Option::is_none")]
-        turbine: Option<&'a Turbine>,
+        turbine: Option<&'a T>,
     }
     json(&Message { input, record: record.json(features), turbine })
 }
@@ -59,43 +59,9 @@ pub struct RecordRead {
 
 /// The state in the newest record of a turbine; the record itself is passed over.
 #[derive(Debug, Deserialize)]
-pub struct StateRead {
+pub struct StateRead<T> {
     /// The turbine after the record.
-    pub turbine: Turbine,
-}
-
-/// A reading with faults.
-#[derive(Debug, Serialize)]
-pub struct Rejected {
-    /// The reading.
-    pub input: Sequence,
-    /// What stands for the turbine in its subject.
-    #[serde(skip)]
-    pub turbine: String,
-    /// What is wrong with it and how to mend it.
-    pub message: String,
-    /// The same by field.
-    pub faults: Vec<IndexedFault>,
-    /// How many faults there are besides.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub more_faults: usize,
-    /// What was sent, or its beginning.
-    pub payload: String,
-}
-
-impl Rejected {
-    /// The rejection of that payload.
-    pub fn new(input: Sequence, turbine: &str, why: BadReadings, payload: &[u8]) -> Self {
-        let BadReadings { message, faults, more_faults } = why;
-        let shown = &payload[..payload.len().min(MAX_PAYLOAD)];
-        let payload = String::from_utf8_lossy(shown).into_owned();
-        Rejected { input, turbine: turbine.to_owned(), message, faults, more_faults, payload }
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
+    pub turbine: T,
 }
 
 /// The JSON text of what has one.
@@ -121,14 +87,5 @@ mod tests {
         for checkpoint in [after_records, after_rejections] {
             assert_eq!(serde_json::from_slice::<Checkpoint>(&json(&checkpoint)).unwrap(), checkpoint);
         }
-    }
-
-    #[test]
-    fn of_a_rejected_payload_the_beginning_is_kept() {
-        let payload = [b'x'; 10_000];
-        let rejected = Rejected::new(3, "T1", BadReadings::of_text("the body is not JSON"), &payload);
-        assert_eq!(rejected.payload.len(), MAX_PAYLOAD);
-        let text = String::from_utf8(json(&Rejected { payload: "x".to_owned(), ..rejected })).unwrap();
-        assert_eq!(text, r#"{"input":3,"message":"the body is not JSON","faults":[],"payload":"x"}"#);
     }
 }

@@ -1,63 +1,13 @@
-//! The streams of the cluster: how they are made, and how they are found.
+//! The streams of the cluster: how they are made, and what differs in those that are there.
 
-use crate::cluster::{Cluster, TIME_LIMIT};
 use crate::config::SetupFlags;
-use crate::subject::{self, INPUT, OUTPUT};
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::GetStreamErrorKind;
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream, SubjectTransform};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform};
+use cluster::streams::{self, PARTITIONS, StreamsError};
+use cluster::subject::{self, INPUT, OUTPUT};
+use cluster::{Cluster, TIME_LIMIT};
 use std::collections::HashMap;
 use std::fmt::Debug;
 use tokio::time::timeout;
-
-/// The key of the number of partitions in the metadata of the stream `OUT`.
-const PARTITIONS: &str = "partitions";
-
-/// The streams, and into how many partitions they are divided.
-#[derive(Debug, Clone)]
-pub struct Streams {
-    /// Readings.
-    pub input: Stream,
-    /// Records, alarms, events, rejected readings and checkpoints.
-    pub output: Stream,
-    /// The number of partitions.
-    pub partitions: u32,
-}
-
-/// Why the streams cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StreamsError {
-    /// There is no stream of that name.
-    #[error("the cluster has no stream {0}; make it with `worker setup`")]
-    Missing(&'static str),
-    /// There is one, and it is not what `setup` makes.
-    #[error("the stream {name} was not made by `worker setup`: {problem}; name another cluster or account")]
-    Foreign {
-        /// The stream.
-        name: &'static str,
-        /// The difference.
-        problem: String,
-    },
-    /// The streams disagree.
-    #[error("IN has {input} partitions and OUT was made for {output}; make both with one `worker setup`")]
-    Partitions {
-        /// Of the stream of readings.
-        input: u32,
-        /// Of the stream of records.
-        output: u32,
-    },
-    /// A stream that was asked for is there and is another.
-    #[error("{0}")]
-    Differs(String),
-    /// The cluster did not answer, or refused.
-    #[error("{stream}: {problem}")]
-    Cluster {
-        /// The stream.
-        stream: &'static str,
-        /// What was said.
-        problem: String,
-    },
-}
 
 /// Whether a stream was made or was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,29 +16,6 @@ pub enum Made {
     Now,
     /// It was there, as asked for.
     Before,
-}
-
-/// Finds the streams that [`setup`] made.
-///
-/// # Errors
-/// If one is not there or is another, or if the cluster does not answer.
-pub async fn find(cluster: &Cluster) -> Result<Streams, StreamsError> {
-    let input = get(cluster, INPUT).await?.ok_or(StreamsError::Missing(INPUT))?;
-    let output = get(cluster, OUTPUT).await?.ok_or(StreamsError::Missing(OUTPUT))?;
-    let foreign = |name, problem: &str| StreamsError::Foreign { name, problem: problem.to_owned() };
-    let transform = input.cached_info().config.subject_transform.as_ref();
-    let partitions = transform.and_then(|transform| subject::partitions_of(&transform.destination));
-    let partitions = partitions.ok_or_else(|| foreign(INPUT, "it does not move readings into partitions"))?;
-    let config = &output.cached_info().config;
-    if !config.allow_atomic_publish {
-        return Err(foreign(OUTPUT, "it does not allow atomic batches"));
-    }
-    let made_for = config.metadata.get(PARTITIONS).and_then(|number| number.parse().ok());
-    let made_for = made_for.ok_or_else(|| foreign(OUTPUT, "it does not say for how many partitions it is"))?;
-    if made_for != partitions {
-        return Err(StreamsError::Partitions { input: partitions, output: made_for });
-    }
-    Ok(Streams { input, output, partitions })
 }
 
 /// Makes the streams that are not there. Those that are there are compared and never changed.
@@ -100,7 +27,7 @@ pub async fn setup(cluster: &Cluster, flags: &SetupFlags) -> Result<[(&'static s
     let mut differences = Vec::new();
     let mut found = Vec::new();
     for (name, wanted) in &wanted {
-        let stream = get(cluster, name).await?;
+        let stream = streams::get(cluster, name).await?;
         if let Some(stream) = &stream {
             differences.extend(compare(wanted, &stream.cached_info().config));
         }
@@ -114,31 +41,11 @@ pub async fn setup(cluster: &Cluster, flags: &SetupFlags) -> Result<[(&'static s
     for ((name, wanted), is_there) in wanted.iter().zip(&found) {
         if !is_there {
             let made = timeout(2 * TIME_LIMIT, cluster.jetstream.create_stream(wanted.clone())).await;
-            made.map_err(|_| no_answer(name))?.map_err(|error| refused(name, error))?;
+            made.map_err(|_| StreamsError::no_answer(name))?.map_err(|error| StreamsError::refused(name, error))?;
         }
     }
     let made = |is_there: bool| if is_there { Made::Before } else { Made::Now };
     Ok([(INPUT, made(found[0])), (OUTPUT, made(found[1]))])
-}
-
-async fn get(cluster: &Cluster, name: &'static str) -> Result<Option<Stream>, StreamsError> {
-    match timeout(TIME_LIMIT, cluster.jetstream.get_stream(name)).await {
-        Err(_) => Err(no_answer(name)),
-        Ok(Ok(stream)) => Ok(Some(stream)),
-        Ok(Err(error)) => match error.kind() {
-            GetStreamErrorKind::JetStream(answer) if answer.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
-            _ => Err(refused(name, error)),
-        },
-    }
-}
-
-fn no_answer(stream: &'static str) -> StreamsError {
-    let problem = "the cluster does not answer; see that more than half of its nodes run".to_owned();
-    StreamsError::Cluster { stream, problem }
-}
-
-fn refused(stream: &'static str, error: impl std::error::Error) -> StreamsError {
-    StreamsError::Cluster { stream, problem: error.to_string() }
 }
 
 fn input(flags: &SetupFlags) -> Config {

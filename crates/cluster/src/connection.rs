@@ -1,6 +1,6 @@
 //! The connection to a cluster.
 
-use crate::config::ClusterFlags;
+use crate::flags::ClusterFlags;
 use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectOptions, ServerAddr};
@@ -25,13 +25,13 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Connects to one of the nodes.
+    /// Connects to one of the nodes. The cluster lists its clients under the `name` of the program.
     ///
     /// # Errors
     /// If none answers, if the cluster refuses the user, or if its servers are too old; and for files that cannot be read.
-    pub async fn connect(flags: &ClusterFlags) -> Result<Self> {
+    pub async fn connect(flags: &ClusterFlags, name: &str) -> Result<Self> {
         let nodes = nodes(&flags.nats)?;
-        let connected = options(flags).await?.connect(nodes).await;
+        let connected = options(flags, name).await?.connect(nodes).await;
         let client = connected.with_context(|| {
             format!(
                 "cannot connect to {} (--nats); check that a node runs there and takes this user",
@@ -74,9 +74,9 @@ fn nodes(urls: &[String]) -> Result<Vec<ServerAddr>> {
     urls.iter().map(parse).collect()
 }
 
-async fn options(flags: &ClusterFlags) -> Result<ConnectOptions> {
+async fn options(flags: &ClusterFlags, name: &str) -> Result<ConnectOptions> {
     let mut options = ConnectOptions::new()
-        .name("turbine-worker")
+        .name(name)
         .connection_timeout(TIME_LIMIT)
         .ping_interval(Duration::from_secs(2))
         .reconnect_delay_callback(|_| Duration::from_millis(200));

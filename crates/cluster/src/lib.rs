@@ -1,0 +1,12 @@
+//! A NATS JetStream cluster as its programs share it: the connection, the streams `IN` and `OUT`, their subjects, and what is
+//! in their messages.
+
+pub mod connection;
+pub mod flags;
+pub mod message;
+pub mod streams;
+pub mod subject;
+
+pub use connection::{Cluster, TIME_LIMIT};
+pub use flags::ClusterFlags;
+pub use streams::Streams;
