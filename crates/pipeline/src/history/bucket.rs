@@ -20,13 +20,14 @@ pub struct Spread {
 pub struct Bucket {
     /// Where the stretch begins, in seconds since 1970.
     start: i64,
-    n: u64,
-    anomalies: u64,
-    in_alarm: bool,
     /// One entry a feature.
     sensors: Box<[Sum]>,
-    smoothed: Option<Sum>,
-    n_smoothed: u64,
+    /// Of the smoothed surprisal; without meaning if no reading has one.
+    smoothed: Sum,
+    n: u32,
+    n_smoothed: u32,
+    anomalies: u32,
+    in_alarm: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,6 +38,8 @@ struct Sum {
 }
 
 impl Sum {
+    const NONE: Sum = Sum { min: f64::INFINITY, sum: 0.0, max: f64::NEG_INFINITY };
+
     fn of(value: f64) -> Self {
         Sum { min: value, sum: value, max: value }
     }
@@ -47,8 +50,8 @@ impl Sum {
         self.max = self.max.max(other.max);
     }
 
-    fn spread(self, n: u64) -> Spread {
-        Spread { min: self.min, mean: self.sum / n as f64, max: self.max }
+    fn spread(self, n: u32) -> Spread {
+        Spread { min: self.min, mean: self.sum / f64::from(n), max: self.max }
     }
 }
 
@@ -59,22 +62,22 @@ impl Bucket {
         Bucket {
             start,
             n: 1,
-            anomalies: u64::from(record.prediction.is_anomaly),
+            anomalies: u32::from(record.prediction.is_anomaly),
             in_alarm: record.watch.in_alarm,
             sensors: record.values.iter().copied().map(Sum::of).collect(),
-            smoothed: smoothed.map(Sum::of),
-            n_smoothed: u64::from(smoothed.is_some()),
+            smoothed: smoothed.map_or(Sum::NONE, Sum::of),
+            n_smoothed: u32::from(smoothed.is_some()),
         }
     }
 
     /// Takes in a row.
     pub(super) fn add(&mut self, record: &PredictionRecord) {
         self.n += 1;
-        self.anomalies += u64::from(record.prediction.is_anomaly);
+        self.anomalies += u32::from(record.prediction.is_anomaly);
         self.in_alarm |= record.watch.in_alarm;
         self.sensors.iter_mut().zip(&record.values).for_each(|(sensor, &value)| sensor.merge(Sum::of(value)));
         if let Some(smoothed) = record.watch.smoothed_surprisal {
-            self.smoothed.get_or_insert(Sum { min: smoothed, sum: 0.0, max: smoothed }).merge(Sum::of(smoothed));
+            self.smoothed.merge(Sum::of(smoothed));
             self.n_smoothed += 1;
         }
     }
@@ -90,10 +93,7 @@ impl Bucket {
         self.anomalies += other.anomalies;
         self.in_alarm |= other.in_alarm;
         self.sensors.iter_mut().zip(&other.sensors).for_each(|(sensor, other)| sensor.merge(*other));
-        match (&mut self.smoothed, other.smoothed) {
-            (Some(smoothed), Some(other)) => smoothed.merge(other),
-            (smoothed, other) => *smoothed = smoothed.or(other),
-        }
+        self.smoothed.merge(other.smoothed);
         self.n_smoothed += other.n_smoothed;
     }
 
@@ -104,7 +104,7 @@ impl Bucket {
 
     /// How many readings there are.
     pub fn readings(&self) -> u64 {
-        self.n
+        self.n.into()
     }
 
     /// The values of each sensor, in the features' order and units.
@@ -124,12 +124,12 @@ impl Serialize for Bucket {
         #[derive(Serialize)]
         struct Shown {
             t: Timestamp,
-            n: u64,
+            n: u32,
             min: Vec<f64>,
             mean: Vec<f64>,
             max: Vec<f64>,
             smoothed_surprisal: Option<Spread>,
-            anomalies: u64,
+            anomalies: u32,
             in_alarm: bool,
         }
         let shown = Shown {
@@ -138,7 +138,7 @@ impl Serialize for Bucket {
             min: self.sensors().map(|sensor| sensor.min).collect(),
             mean: self.sensors().map(|sensor| sensor.mean).collect(),
             max: self.sensors().map(|sensor| sensor.max).collect(),
-            smoothed_surprisal: self.smoothed.map(|smoothed| smoothed.spread(self.n_smoothed)),
+            smoothed_surprisal: (self.n_smoothed > 0).then(|| self.smoothed.spread(self.n_smoothed)),
             anomalies: self.anomalies,
             in_alarm: self.in_alarm,
         };

@@ -1,6 +1,6 @@
 //! The newest readings of each turbine in memory, in buckets of a few widths, so that what a page shows most needs no file.
 //!
-//! With three sensors a full turbine takes about 150 KB, one that sends every ten minutes less; together they take no more
+//! With three sensors a full turbine takes about 125 KB, one that sends every ten minutes less; together they take no more
 //! than [`MAX_BYTES`]: from then on each turbine's memory reaches as far back as it did.
 
 use super::bucket::Bucket;
@@ -10,19 +10,23 @@ use std::collections::{HashMap, VecDeque};
 use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::TurbineId;
 
-/// Widths of the buckets that are kept, in seconds: of 300 points, five minutes, an hour and a day are seen in them.
-const WIDTHS: [i64; 3] = [1, 15, 300];
+/// Widths of the buckets that are kept, in seconds: of 300 points, five minutes, an hour and a day are seen in them. With each
+/// the part of [`MAX_BYTES`], in percent, from which on all buckets together are too many for one more of this width: narrow
+/// ones fill first, and what they leave out is read from the log soonest.
+const WIDTHS: [(i64, usize); 3] = [(1, 40), (15, 75), (300, 100)];
 
 /// Buckets of each width that are kept: 300 points, the one that is begun, and one at the other end.
-const MAX_BUCKETS: usize = 302;
+pub(super) const MAX_BUCKETS: usize = 302;
 
-/// The most bytes for the buckets of all turbines.
-const MAX_BYTES: usize = 64 << 20;
+/// The most bytes for the buckets of all turbines: enough for a thousand with three sensors.
+pub(super) const MAX_BYTES: usize = 128 << 20;
 
 /// What is known of one turbine in buckets of one width.
 #[derive(Debug)]
 struct Tier {
     width: i64,
+    /// How many bytes all tiers together may take for this one to grow.
+    max_bytes: usize,
     /// By time.
     buckets: VecDeque<Bucket>,
     /// All readings of this time and later are in the buckets, and no others; in seconds since 1970.
@@ -81,7 +85,7 @@ impl Recent {
             None => return,
         };
         for tier in tiers {
-            let change = tier.take_in(record, MAX_BYTES.saturating_sub(self.bytes));
+            let change = tier.take_in(record, tier.max_bytes.saturating_sub(self.bytes));
             self.bytes = self.bytes.saturating_add_signed(change);
         }
     }
@@ -117,5 +121,8 @@ impl Recent {
 }
 
 fn tiers(known_from: i64) -> [Tier; WIDTHS.len()] {
-    WIDTHS.map(|width| Tier { width, buckets: VecDeque::new(), known_from })
+    WIDTHS.map(|(width, percent)| {
+        let max_bytes = MAX_BYTES / 100 * percent;
+        Tier { width, max_bytes, buckets: VecDeque::new(), known_from }
+    })
 }

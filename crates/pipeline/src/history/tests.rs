@@ -199,14 +199,31 @@ fn a_page_that_shows_the_newest_readings_needs_no_file() {
 #[test]
 fn memory_is_bounded_for_all_turbines_together() {
     let mut recent = Recent::default();
-    for turbine in 0..700 {
-        for i in 0..400 {
-            let row =
-                PredictionRecord { turbine_id: Some(format!("T{turbine}").parse().unwrap()), ..row(1, i * 300, 1) };
-            recent.take_in(&row, true);
-        }
+    let of = |turbine: usize, second: i64| PredictionRecord {
+        turbine_id: Some(format!("T{turbine}").parse().unwrap()),
+        ..row(1, second, 1)
+    };
+    for second in (0..400).map(|i| i * 300) {
+        (0..1_500).for_each(|turbine| recent.take_in(&of(turbine, second), true));
     }
     assert!(recent.is_bounded());
+    let known_from = |points: i64| {
+        let end = START + 120_000;
+        recent.select(&of(7, 0).turbine_id, &TimeFrame::new(at(end - 300 * points), at(end), 300)).1
+    };
+    // Narrow buckets give way first.
+    let (day, hour, minutes) = (known_from(300), known_from(12), known_from(1));
+    assert!(day < hour && hour < minutes, "{day}, {hour}, {minutes}");
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+#[test]
+fn the_charts_of_a_thousand_turbines_fit_into_memory() {
+    let row = PredictionRecord { values: vec![1.0; 3], ..row(1, 0, 0) };
+    assert!(1_000 * 3 * recent::MAX_BUCKETS * Bucket::of(0, &row).bytes() <= recent::MAX_BYTES);
 }
 
 #[test]
