@@ -1363,8 +1363,7 @@ function show() {
 /** New data: the view in front shows them. */
 function changed() {
   const count = document.getElementById('alarm-count');
-  setText(count, String(data.alarms.size));
-  count.hidden = data.alarms.size === 0;
+  setText(count, data.alarms.size > 0 ? String(data.alarms.size) : '');
   view?.update();
 }
 
