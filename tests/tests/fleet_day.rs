@@ -1,4 +1,5 @@
-//! A thousand turbines at one reading a second. `FLEET_SECONDS=86400` plays a day, otherwise a few minutes.
+//! A thousand turbines at one reading a second. `FLEET_SECONDS=172800` plays two days, otherwise a few minutes: the charts of
+//! the first day fill the memory that they may take, and on the second day it stays as it is.
 
 #![allow(clippy::unwrap_used)]
 
@@ -80,7 +81,7 @@ fn memory_stays_bounded_while_a_thousand_turbines_send_each_second() {
     }
     let memory = api.proc_status("VmRSS");
     println!("first half {halfway} kB, end {memory} kB; page calls in ms: {CALLS:?}");
-    if seconds >= 86_400 {
-        assert!(memory < halfway + halfway / 10, "{memory} kB at the end, {halfway} kB in the first half");
+    if seconds >= 172_800 {
+        assert!(memory < halfway + halfway / 20, "{memory} kB at the end, {halfway} kB in the first half");
     }
 }
