@@ -76,11 +76,21 @@ impl Inputs {
     }
 }
 
-/// The first reading that the stream still has.
+/// Which readings the stream has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// The first that it still has.
+    pub first: Sequence,
+    /// The last that it took; 0 before the first.
+    pub last: Sequence,
+}
+
+/// Asks the stream which readings it has.
 ///
 /// # Errors
 /// If the cluster does not answer.
-pub async fn first(input: &Stream) -> Result<Sequence, Interruption> {
+pub async fn extent(input: &Stream) -> Result<Extent, Interruption> {
     let info = tokio::time::timeout(TIME_LIMIT, input.get_info()).await.map_err(Interruption::cluster)?;
-    Ok(info.map_err(Interruption::cluster)?.state.first_sequence)
+    let state = info.map_err(Interruption::cluster)?.state;
+    Ok(Extent { first: state.first_sequence, last: state.last_sequence })
 }

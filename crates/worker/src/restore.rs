@@ -1,5 +1,6 @@
 //! What is known of a partition: its last checkpoint, and the newest record of each of its turbines.
 
+use crate::fit;
 use crate::interruption::Interruption;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
@@ -40,10 +41,7 @@ pub async fn restore(
     let Some((fence, checkpoint)) = last_checkpoint(&streams.output, number).await? else {
         return Ok(Standing::default());
     };
-    if !checkpoint.features.iter().eq(features.names()) {
-        let (expected, found) = (features.names().collect::<Vec<_>>().join(", "), checkpoint.features.join(", "));
-        return Err(Interruption::OtherFeatures { expected, found });
-    }
+    fit::of_partition(&checkpoint, features)?;
     let newest_record = checkpoint.newest_record(fence);
     if newest_record > 0 {
         let read = timeout(3 * TIME_LIMIT, read_turbines(&streams.output, number, partition)).await;

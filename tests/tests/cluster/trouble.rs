@@ -9,12 +9,12 @@ use serde_json::json;
 use std::path::Path;
 use tokio::runtime::Runtime;
 
-fn problems(worker: &Api) -> String {
+pub fn problems(worker: &Api) -> String {
     worker.get("/health").json()["problems"].to_string()
 }
 
 /// Waits until the worker is not ready and says why.
-fn says(worker: &Api, problem: &str) {
+pub fn says(worker: &Api, problem: &str) {
     eventually(problem, || worker.get("/health/ready").status == 503 && problems(worker).contains(problem));
 }
 
