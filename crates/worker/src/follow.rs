@@ -1,15 +1,13 @@
 //! The work on one partition: restore, read, judge, commit; and from the start after anything that was not expected.
 
 use crate::batch::MAX_MESSAGES;
+use crate::desk::Desk;
 use crate::input::{self, Extent, Input, Inputs};
 use crate::interruption::Interruption;
 use crate::output::{self, Chunk, Output};
 use crate::rejected::Rejected;
 use crate::restore::{Standing, restore};
-use crate::telemetry::Telemetry;
-use cluster::Cluster;
 use cluster::message::Sequence;
-use cluster::streams::Streams;
 use cluster::subject;
 use jiff::Timestamp;
 use pipeline::decode::{self, BadReadings};
@@ -17,40 +15,11 @@ use pipeline::{Batch, Partition};
 use service::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
-use turbine_core::model::Model;
-use turbine_core::reading::{MissingValues, Reading, TurbineId};
+use turbine_core::reading::{Reading, TurbineId};
 
 /// How often it is looked for turbines that need attention.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// What the work on every partition needs.
-#[derive(Clone)]
-pub struct Desk {
-    /// The connection.
-    pub cluster: Cluster,
-    /// The streams.
-    pub streams: Streams,
-    /// The model that judges the next batch.
-    pub model: Arc<Model>,
-    /// The model in service, which takes over between two batches.
-    pub service: watch::Receiver<Arc<Model>>,
-    /// What becomes of readings that lack values.
-    pub missing: MissingValues,
-    /// Names this worker in checkpoints.
-    pub worker: Arc<str>,
-    /// Counters and problems.
-    pub telemetry: Arc<Telemetry>,
-}
-
-impl Desk {
-    /// Has the model in service judge what comes next; whether its features are those of the one before.
-    fn take_model_in_service(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.model, Arc::clone(&self.service.borrow()));
-        before.features().names().eq(self.model.features().names())
-    }
-}
 
 /// Works on a partition until `stop`, which is heeded between two batches.
 pub async fn follow(mut desk: Desk, partition: u32, stop: Shutdown) {
@@ -93,9 +62,7 @@ async fn work(desk: &mut Desk, number: u32, stop: &Shutdown) -> Result<(), Inter
         restored = take_up(desk, number) => restored?,
         () = stop.begun() => return Ok(()),
     };
-    let worker = desk.worker.to_string();
-    let features = desk.model.features().clone();
-    let mut output = Output::new(desk.cluster.clone(), number, standing, worker, features);
+    let mut output = Output::new(desk, number, standing, desk.model.features().clone());
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last_input = standing.input;

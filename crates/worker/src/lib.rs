@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod config;
+pub mod desk;
 pub mod export;
 pub mod fit;
 pub mod follow;

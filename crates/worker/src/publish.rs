@@ -1,7 +1,7 @@
 //! `worker publish-model`: a model file for all workers that run with `--model-store`.
 
 use crate::fit;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use cluster::{Cluster, models, streams};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub async fn publish_model(cluster: &Cluster, file: &Path) -> Result<Arc<str>> {
     let bytes = std::fs::read(file).with_context(name)?;
     let model = Model::from_bytes(&bytes).with_context(name)?;
     let streams = streams::find(cluster).await?;
-    fit::of_park(&streams, model.features()).await.map_err(|problem| anyhow!(problem)).with_context(name)?;
+    fit::of_park(&streams, model.features()).await.with_context(name)?;
     models::publish(cluster, &streams, &bytes).await?;
     Ok(Arc::clone(model.version()))
 }

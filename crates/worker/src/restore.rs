@@ -1,6 +1,5 @@
 //! What is known of a partition: its last checkpoint, and the newest record of each of its turbines.
 
-use crate::fit;
 use crate::interruption::Interruption;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
@@ -41,7 +40,7 @@ pub async fn restore(
     let Some((fence, checkpoint)) = last_checkpoint(&streams.output, number).await? else {
         return Ok(Standing::default());
     };
-    fit::of_partition(&checkpoint, features)?;
+    check_features(&checkpoint, features)?;
     let newest_record = checkpoint.newest_record(fence);
     if newest_record > 0 {
         let read = timeout(3 * TIME_LIMIT, read_turbines(&streams.output, number, partition)).await;
@@ -52,6 +51,18 @@ pub async fn restore(
         }
     }
     Ok(Standing { fence, input: checkpoint.input, newest_record })
+}
+
+/// Compares the features of a model with those of a partition.
+///
+/// # Errors
+/// [`Interruption::OtherFeatures`].
+pub fn check_features(checkpoint: &Checkpoint, features: &FeatureSet) -> Result<(), Interruption> {
+    if checkpoint.features.iter().eq(features.names()) {
+        return Ok(());
+    }
+    let (expected, found) = (features.names().collect::<Vec<_>>().join(", "), checkpoint.features.join(", "));
+    Err(Interruption::OtherFeatures { expected, found })
 }
 
 /// The last checkpoint of a partition and its sequence; `None` before the first.

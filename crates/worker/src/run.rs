@@ -2,7 +2,8 @@
 
 use crate::CLIENT;
 use crate::config::RunFlags;
-use crate::follow::{Desk, follow};
+use crate::desk::Desk;
+use crate::follow::follow;
 use crate::roster::{HEARTBEAT, Roster};
 use crate::source::{Origin, Source};
 use crate::telemetry::{Concern, Telemetry};
@@ -86,8 +87,16 @@ async fn share(
     let mut newer = pin!(source.keep_up(&in_service, telemetry));
     let mut others = pin!(other_partitions(&cluster, partitions, telemetry));
     let (missing, telemetry) = (flags.missing.into(), Arc::clone(telemetry));
-    let desk =
-        Desk { cluster: cluster.clone(), streams, model, service, missing, worker: Arc::clone(&worker), telemetry };
+    let desk = Desk {
+        cluster: cluster.clone(),
+        streams,
+        model,
+        service,
+        missing,
+        worker: Arc::clone(&worker),
+        batches: Arc::default(),
+        telemetry,
+    };
     let mut work = Work { desk, tasks: BTreeMap::new() };
     let mut roster = Roster::new(worker.to_string());
     let mut ticks = interval(HEARTBEAT);

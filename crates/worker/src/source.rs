@@ -1,6 +1,7 @@
 //! Where the model comes from: a file, or the cluster, where a newer one may be published at any time.
 
 use crate::fit;
+use crate::interruption::Interruption;
 use crate::telemetry::{Concern, Telemetry};
 use cluster::Cluster;
 use cluster::models::{self, ContentError};
@@ -107,8 +108,13 @@ impl Source {
             Origin::Store => self.published().await?,
         };
         if serving.is_none_or(|serving| serving.version() != model.version()) {
-            let fits = fit::of_park(&self.streams, model.features()).await;
-            fits.map_err(|problem| NoModel::Refused(format!("the model {} does not fit: {problem}", model.version())))?;
+            fit::of_park(&self.streams, model.features()).await.map_err(|misfit| {
+                let problem = format!("the model {} is not put into service: {misfit}", model.version());
+                match misfit.why {
+                    Interruption::OtherFeatures { .. } => NoModel::Refused(problem),
+                    _ => NoModel::Unavailable(problem),
+                }
+            })?;
         }
         Ok(model)
     }

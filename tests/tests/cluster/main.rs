@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod anew;
 mod failover;
 mod full;
 mod gate;

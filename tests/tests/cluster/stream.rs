@@ -36,7 +36,7 @@ pub async fn publish_all(jetstream: &Context, park: Park) {
 /// Publishes payloads as readings of those turbines, in order.
 pub async fn send_all(jetstream: &Context, payloads: impl Iterator<Item = (String, String)>) {
     let mut payloads = payloads.peekable();
-    // Those that are not acknowledged yet are bounded by the connection.
+    // Beyond 20,000 unacknowledged ones, `publish` waits until an acknowledgement is taken: for ever, if that comes later.
     while payloads.peek().is_some() {
         let mut sent = Vec::new();
         for (turbine, payload) in payloads.by_ref().take(1_000) {

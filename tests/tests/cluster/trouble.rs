@@ -7,6 +7,7 @@ use e2e::{Api, NatsCluster, eventually, run, train_other_features};
 use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
+use std::time::Instant;
 use tokio::runtime::Runtime;
 
 pub fn problems(worker: &Api) -> String {
@@ -91,13 +92,20 @@ fn damaged_readings_are_rejected_with_their_faults_and_hold_up_nothing() {
     let jetstream = runtime.block_on(cluster.connect());
     let workers = Workers::start(1, &cluster, &model, &[]);
     let park = Park { turbines: 10, rounds: 1 };
+    let began = Instant::now();
     runtime.block_on(async {
         stream::send_all(&jetstream, (0..count).map(|i| ("WT-0".to_owned(), damaged(i).0))).await;
         stream::send_all(&jetstream, [("ö".to_owned(), Park::reading(1, 1))].into_iter()).await;
         stream::publish_all(&jetstream, park).await;
         stream::send_all(&jetstream, [("unsaid".to_owned(), json!({"a": 1, "b": 1}).to_string())].into_iter()).await;
     });
+    let sent = began.elapsed();
     let found = runtime.block_on(stream::outcome(&jetstream, park.readings() + 1));
+    let peak = workers.running[0].0.proc_status("VmHWM");
+    eprintln!(
+        "{count} damaged readings: sent in {sent:.1?}, read back after {:.1?}; worker: {peak} kB",
+        began.elapsed()
+    );
     assert_eq!(found.rows.len(), park.turbines + 1);
     // What a reading does not say of itself, its subject and the stream say.
     let row: Vec<&str> = found.rows["unsaid"][0].split(',').collect();
