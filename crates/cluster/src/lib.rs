@@ -9,6 +9,8 @@ pub mod reader;
 pub mod streams;
 pub mod subject;
 
+mod complaints;
+
 pub use connection::{Cluster, TIME_LIMIT};
 pub use flags::ClusterFlags;
 pub use streams::Streams;

@@ -132,17 +132,21 @@ async fn share(
 
 /// Connects and finds the streams, as often as it takes.
 async fn reach(flags: &ClusterFlags, telemetry: &Telemetry) -> (Cluster, Streams) {
-    loop {
+    let cluster = loop {
         match Cluster::connect(flags, CLIENT).await {
-            Ok(cluster) => {
-                telemetry.set_problem(Concern::Connection, None);
-                let found = streams::find(&cluster).await;
-                telemetry.set_problem(Concern::Streams, found.as_ref().err().map(ToString::to_string));
-                if let Ok(streams) = found {
-                    return (cluster, streams);
-                }
-            }
+            Ok(cluster) => break cluster,
             Err(error) => _ = telemetry.set_problem(Concern::Connection, Some(format!("{error:#}"))),
+        }
+        sleep(RETRY).await;
+    };
+    telemetry.set_problem(Concern::Connection, None);
+    loop {
+        match streams::find(&cluster).await {
+            Ok(streams) => {
+                telemetry.set_problem(Concern::Streams, None);
+                return (cluster, streams);
+            }
+            Err(error) => _ = telemetry.set_problem(Concern::Streams, Some(error.to_string())),
         }
         sleep(RETRY).await;
     }

@@ -61,9 +61,10 @@ fn account(operator: &KeyPair, account: &KeyPair, name: &str, storage: i64) -> S
     statement(operator, &account.public_key(), name, &claims)
 }
 
-fn credentials(of_account: &KeyPair) -> String {
+/// The credentials of a user who may publish to those subjects only; to all if there are none.
+fn credentials(of_account: &KeyPair, allowed: &[&str]) -> String {
     let user = KeyPair::new_user();
-    let claims = json!({"type": "user", "version": 2, "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1});
+    let claims = json!({"type": "user", "version": 2, "pub": {"allow": allowed}, "sub": {}, "subs": -1, "data": -1, "payload": -1});
     let statement = statement(of_account, &user.public_key(), "worker", &claims);
     let seed = user.seed().unwrap();
     format!(
@@ -97,11 +98,16 @@ fn a_worker_logs_in_with_a_credentials_file() {
         path.display().to_string()
     };
     let nodes = &cluster.flags()[1];
-    let stranger = path("stranger.creds", &credentials(&KeyPair::new_account()));
+    let stranger = path("stranger.creds", &credentials(&KeyPair::new_account(), &[]));
     let refused = start(folder.path(), &model, &["--nats", nodes, "--creds", &stranger]);
     says(&refused, "authorization violation");
     let no_file = start(folder.path(), &model, &["--nats", nodes, "--creds", "none.creds"]);
     says(&no_file, "cannot use the credentials file none.creds (--creds)");
-    drop((refused, no_file));
-    works(folder.path(), &model, &["--nats", nodes, "--creds", &path("worker.creds", &credentials(&wind))]);
+    let sensor = path("sensor.creds", &credentials(&wind, &["readings.*"]));
+    let sensor = start(folder.path(), &model, &["--nats", nodes, "--creds", &sensor]);
+    says(&sensor, "IN: the cluster does not answer");
+    eventually("the cluster's complaint in the log", || sensor.stderr().contains("from the cluster: "));
+    assert!(sensor.stderr().to_lowercase().contains("permissions violation for publish to"), "{}", sensor.stderr());
+    drop((refused, no_file, sensor));
+    works(folder.path(), &model, &["--nats", nodes, "--creds", &path("worker.creds", &credentials(&wind, &[]))]);
 }
