@@ -49,7 +49,7 @@ async fn take_up(desk: &Desk, number: u32) -> Result<Restored, Interruption> {
     let standing = restore(streams, number, &mut partition, model.features()).await?;
     compare_with_input(desk, number, standing.input).await?;
     let inputs = Inputs::after(standing.input, &streams.input, number).await?;
-    telemetry.restored(number, partition.len(), started.elapsed());
+    telemetry.restored(number, partition.len(), inputs.pending, started.elapsed());
     telemetry.lag(number, inputs.pending);
     Ok(Restored { partition, standing, inputs })
 }
@@ -80,7 +80,7 @@ async fn work(desk: &mut Desk, number: u32, stop: &Shutdown) -> Result<(), Inter
             // It went into service before the partition had its first batch.
             return Err(Interruption::NewFeatures);
         }
-        commit(desk, &mut partition, &mut output, &chunk).await?;
+        commit(desk, number, &mut partition, &mut output, &chunk).await?;
         desk.telemetry.lag(number, inputs.pending);
     }
 }
@@ -109,6 +109,7 @@ async fn look(
 /// Judges and commits readings; in halves if what they bring is too much for one batch.
 async fn commit(
     desk: &Desk,
+    number: u32,
     partition: &mut Partition,
     output: &mut Output,
     mut inputs: &[Input],
@@ -124,7 +125,7 @@ async fn commit(
         let Judged { batch, accepted, rejected } = judged;
         let mut chunk = Chunk { output, accepted: &accepted, rejected: &rejected, last_input };
         partition.commit(batch, &mut chunk).await?;
-        desk.telemetry.committed(rejected.len());
+        desk.telemetry.committed(number, rejected.len());
         inputs = &inputs[part.len()..];
     }
     Ok(())

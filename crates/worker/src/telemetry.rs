@@ -162,17 +162,25 @@ impl Telemetry {
         tracing::info!(model_version = %model.version(), "put the model into service");
     }
 
-    /// A partition was restored.
-    pub fn restored(&self, partition: u32, turbines: usize, took: Duration) {
+    /// A partition was restored, and so many readings wait. What was wrong with it before is over when one of them is
+    /// scored: it may be that which interrupted the work.
+    pub fn restored(&self, partition: u32, turbines: usize, pending: u64, took: Duration) {
         self.restores.observe(took.as_secs_f64());
-        self.state().partitions.insert(partition, None);
-        tracing::info!(partition, turbines, seconds = took.as_secs_f64(), "took up a partition");
+        let mut state = self.state();
+        let problem = state.partitions.entry(partition).or_default();
+        if problem.is_none() || pending == 0 {
+            *problem = None;
+            tracing::info!(partition, turbines, pending, seconds = took.as_secs_f64(), "took up a partition");
+        }
     }
 
-    /// A batch was committed, with so many rejected readings in it.
-    pub fn committed(&self, rejected: usize) {
+    /// A batch of a partition was committed, with so many rejected readings in it.
+    pub fn committed(&self, partition: u32, rejected: usize) {
         self.batches.inc();
         self.rejected.inc_by(rejected as u64);
+        if let Some(problem) = self.state().partitions.get_mut(&partition).and_then(Option::take) {
+            tracing::info!(partition, "the partition is scored again; before: {problem}");
+        }
     }
 
     /// So many readings wait.

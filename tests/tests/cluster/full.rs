@@ -66,6 +66,10 @@ fn a_full_output_holds_up_scoring_until_there_is_room() {
     says(worker, "the stream OUT is full");
     let stored = runtime.block_on(stream::count(&jetstream));
     assert!(stored < park.readings(), "{stored}");
+    eventually("some attempts", || workers.sum("turbine_worker_interruptions_total") > 5.0);
+    assert_eq!(worker.get("/health/ready").status, 503);
+    let told = worker.stderr().matches("is not scored: the stream OUT is full").count();
+    assert!((1..=2).contains(&told), "once a partition: {}", worker.stderr());
     limit(-1);
     let found = runtime.block_on(stream::outcome(&jetstream, park.readings()));
     assert_eq!(found.rows.len(), park.turbines);
