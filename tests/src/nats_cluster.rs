@@ -36,6 +36,14 @@ impl NatsCluster {
     /// # Panics
     /// If the nodes do not become a cluster.
     pub fn start(nodes: usize) -> Option<Self> {
+        Self::start_with(nodes, |configuration| configuration)
+    }
+
+    /// The same, with each node's configuration changed; what `accounts` and the rest after it say comes last in it.
+    ///
+    /// # Panics
+    /// As [`NatsCluster::start`].
+    pub fn start_with(nodes: usize, change: impl Fn(String) -> String) -> Option<Self> {
         let Some(server) = server() else {
             not_run("a NATS server 2.14 or newer, named by NATS_SERVER or installed by `tests/nats-server.sh`");
             return None;
@@ -59,7 +67,7 @@ impl NatsCluster {
                 ports[2 * nodes + i],
                 routes.join(","),
             );
-            std::fs::write(folder.path().join(format!("n{i}.conf")), configuration)
+            std::fs::write(folder.path().join(format!("n{i}.conf")), change(configuration))
                 .expect("the folder can be written to");
         }
         let node = |i: usize| Node { client: ports[i], http: ports[nodes + i], child: None };

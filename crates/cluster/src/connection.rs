@@ -1,5 +1,6 @@
 //! The connection to a cluster.
 
+use crate::complaints;
 use crate::flags::ClusterFlags;
 use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::{self, context::ContextBuilder};
@@ -92,7 +93,7 @@ async fn options(flags: &ClusterFlags, name: &str) -> Result<ConnectOptions> {
     if let Some(file) = &flags.tls_ca {
         options = options.add_root_certificates(file.clone()).require_tls(true);
     }
-    Ok(options)
+    Ok(complaints::logged(options))
 }
 
 fn is_new_enough(version: &str) -> bool {

@@ -4,8 +4,12 @@
 pub mod connection;
 pub mod flags;
 pub mod message;
+pub mod models;
+pub mod reader;
 pub mod streams;
 pub mod subject;
+
+mod complaints;
 
 pub use connection::{Cluster, TIME_LIMIT};
 pub use flags::ClusterFlags;

@@ -32,8 +32,10 @@ pub struct Counters {
     drift: DriftGauges,
     model_loaded: IntGauge,
     model_info: IntGaugeVec,
-    pub(crate) reloads: IntCounter,
-    pub(crate) refused_reloads: IntCounter,
+    /// Models that went into service after the start.
+    pub reloads: IntCounter,
+    /// Model files that were refused.
+    pub refused_reloads: IntCounter,
     turbines_known: IntGauge,
     alarms_active: IntGauge,
     pub(crate) alarms_acknowledged: IntGauge,

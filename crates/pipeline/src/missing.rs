@@ -1,4 +1,5 @@
-//! The setting for readings that lack values.
+//! The setting for readings that lack values. Like those of the log it is here for all front ends: they offer the same
+//! choices by the same words.
 
 use clap::ValueEnum;
 use turbine_core::reading::MissingValues;

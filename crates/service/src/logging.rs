@@ -15,9 +15,13 @@ pub enum LogFormat {
     Json,
 }
 
+/// What is logged unless `RUST_LOG` says otherwise. The cluster's client tells of each attempt to connect, where the
+/// programs tell of a change.
+const LEVELS: &str = "info,async_nats=warn";
+
 /// Sends log lines to standard error, from level INFO on or as `RUST_LOG` says.
 pub fn init(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LEVELS));
     let terminal = std::io::stderr().is_terminal();
     // A line that cannot be written, for instance to a full disk, is lost. To complain of it on standard error would fail
     // as well, and end the request that wrote the line.

@@ -23,13 +23,15 @@ use service::Shutdown;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use turbine_core::model::Model;
 use turbine_core::reading::MissingValues;
 use worker::batch;
-use worker::follow::{Desk, follow};
+use worker::desk::Desk;
+use worker::follow::follow;
 use worker::input::Inputs;
 use worker::restore::restore;
-use worker::telemetry::Telemetry;
+use worker::telemetry::{Concern, Telemetry};
 
 #[derive(Parser)]
 struct Args {
@@ -157,13 +159,15 @@ async fn copy_partition(cluster: &Cluster, streams: &Streams, token: &str, numbe
 /// Scores the readings, all partitions at once; gives the rate.
 async fn score(cluster: &Cluster, streams: &Streams, model: &Arc<Model>, count: usize) -> Result<f64> {
     let telemetry = Arc::new(Telemetry::new());
-    telemetry.set_problem(None);
+    telemetry.set_problem(Concern::Connection, None);
     let desk = Desk {
         cluster: cluster.clone(),
         streams: streams.clone(),
         model: Arc::clone(model),
+        service: watch::channel(Arc::clone(model)).1,
         missing: MissingValues::Refuse,
         worker: "throughput".into(),
+        batches: Arc::default(),
         telemetry: Arc::clone(&telemetry),
     };
     let stop = Shutdown::default();

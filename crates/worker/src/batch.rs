@@ -3,10 +3,12 @@
 use crate::interruption::Interruption;
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE};
-use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{self, ErrorCode};
 use cluster::message::Sequence;
 use cluster::{Cluster, TIME_LIMIT};
+use std::error::Error;
 use tokio::time::timeout;
 
 /// The most messages of a batch that the server takes.
@@ -59,12 +61,28 @@ async fn send(
     };
     let acknowledged = acknowledged.map_err(|error| match error.kind() {
         PublishErrorKind::WrongLastSequence => Interruption::FenceLost,
+        _ if is_full(&error) => Interruption::Full(error.to_string()),
         _ => unacknowledged(error),
     })?;
     if acknowledged.batch_size != Some(count as u64) {
         return Err(unacknowledged(format!("{count} messages were sent, and {:?} stored", acknowledged.batch_size)));
     }
     Ok(acknowledged.sequence)
+}
+
+/// Whether the server refused the batch for the limits of the stream, of the account or of its disk.
+fn is_full(error: &PublishError) -> bool {
+    let refusal = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
+    refusal.is_some_and(|refusal| {
+        [
+            ErrorCode::STREAM_STORE_FAILED,
+            ErrorCode::ACCOUNT_RESOURCES_EXCEEDED,
+            ErrorCode::STORAGE_RESOURCES_EXCEEDED,
+            ErrorCode::MEMORY_RESOURCES_EXCEEDED,
+            ErrorCode::INSUFFICIENT_RESOURCES,
+        ]
+        .contains(&refusal.error_code())
+    })
 }
 
 fn unacknowledged(problem: impl std::fmt::Display) -> Interruption {

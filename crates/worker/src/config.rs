@@ -18,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   worker setup --replicas 3 --partitions 16
   worker --nats nats://n1:4222,nats://n2:4222,nats://n3:4222 --user worker --password-file password.txt
+  worker publish-model models/turbine_iforest.json
   worker export --out outputs/exported";
 
 /// Scores the readings of a NATS JetStream cluster, beside any number of other workers.
@@ -49,6 +50,10 @@ pub struct RunFlags {
     #[arg(long, env = "MODEL_PATH", value_name = "FILE", default_value = "models/turbine_iforest.json")]
     pub model: PathBuf,
 
+    /// Take the model that `worker publish-model` published, and each newer one, instead of --model.
+    #[arg(long, env = "WORKER_MODEL_STORE", conflicts_with = "model")]
+    pub model_store: bool,
+
     /// What becomes of a reading in which a value is missing or null, as with the API: refuse = it is rejected; carry = the
     /// turbine's last value stands in for it, or what is expected given the others.
     #[arg(long = "missing", env = "MISSING_VALUES", value_enum, default_value_t = Missing::Refuse)]
@@ -78,6 +83,8 @@ pub enum Command {
     Setup(SetupFlags),
     /// Score readings until SIGTERM.
     Run,
+    /// Publish a model: all workers with --model-store score with it from then on.
+    PublishModel(PublishFlags),
     /// Write the records of the cluster as a prediction log that viz, train and evaluate read.
     Export(ExportFlags),
 }
@@ -104,6 +111,14 @@ pub struct SetupFlags {
     /// Keep the streams in memory: faster, and gone when all nodes stop.
     #[arg(long)]
     pub in_memory: bool,
+}
+
+/// What is published.
+#[derive(Debug, Clone, Args)]
+pub struct PublishFlags {
+    /// Model file, of the features that the park was scored with.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// Range and destination of an export.

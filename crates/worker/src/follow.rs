@@ -1,15 +1,13 @@
 //! The work on one partition: restore, read, judge, commit; and from the start after anything that was not expected.
 
 use crate::batch::MAX_MESSAGES;
-use crate::input::{self, Input, Inputs};
+use crate::desk::Desk;
+use crate::input::{self, Extent, Input, Inputs};
 use crate::interruption::Interruption;
 use crate::output::{self, Chunk, Output};
 use crate::rejected::Rejected;
 use crate::restore::{Standing, restore};
-use crate::telemetry::Telemetry;
-use cluster::Cluster;
 use cluster::message::Sequence;
-use cluster::streams::Streams;
 use cluster::subject;
 use jiff::Timestamp;
 use pipeline::decode::{self, BadReadings};
@@ -18,34 +16,16 @@ use service::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval};
-use turbine_core::model::Model;
-use turbine_core::reading::{MissingValues, Reading, TurbineId};
+use turbine_core::reading::{Reading, TurbineId};
 
 /// How often it is looked for turbines that need attention.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What the work on every partition needs.
-#[derive(Clone)]
-pub struct Desk {
-    /// The connection.
-    pub cluster: Cluster,
-    /// The streams.
-    pub streams: Streams,
-    /// The model in service.
-    pub model: Arc<Model>,
-    /// What becomes of readings that lack values.
-    pub missing: MissingValues,
-    /// Names this worker in checkpoints.
-    pub worker: Arc<str>,
-    /// Counters and problems.
-    pub telemetry: Arc<Telemetry>,
-}
-
 /// Works on a partition until `stop`, which is heeded between two batches.
-pub async fn follow(desk: Desk, partition: u32, stop: Shutdown) {
+pub async fn follow(mut desk: Desk, partition: u32, stop: Shutdown) {
     desk.telemetry.owned.inc();
     while !stop.has_begun() {
-        let Err(interruption) = work(&desk, partition, &stop).await else { break };
+        let Err(interruption) = work(&mut desk, partition, &stop).await else { break };
         desk.telemetry.interrupted(partition, &interruption);
         tokio::select! {
             () = tokio::time::sleep(interruption.back_off()) => {}
@@ -67,23 +47,22 @@ async fn take_up(desk: &Desk, number: u32) -> Result<Restored, Interruption> {
     let started = Instant::now();
     let mut partition = Partition::new(Arc::clone(&telemetry.counters), telemetry.events.clone());
     let standing = restore(streams, number, &mut partition, model.features()).await?;
-    note_lost_readings(desk, number, standing.input).await?;
+    compare_with_input(desk, number, standing.input).await?;
     let inputs = Inputs::after(standing.input, &streams.input, number).await?;
-    telemetry.restored(number, partition.len(), started.elapsed());
+    telemetry.restored(number, partition.len(), inputs.pending, started.elapsed());
     telemetry.lag(number, inputs.pending);
     Ok(Restored { partition, standing, inputs })
 }
 
 /// Works until `stop`, or until something that was not expected. A batch that is under way is not broken off: the server
 /// would wait for its end.
-async fn work(desk: &Desk, number: u32, stop: &Shutdown) -> Result<(), Interruption> {
-    let Desk { cluster, model, telemetry, .. } = desk;
+async fn work(desk: &mut Desk, number: u32, stop: &Shutdown) -> Result<(), Interruption> {
+    desk.take_model_in_service();
     let Restored { mut partition, standing, mut inputs } = tokio::select! {
         restored = take_up(desk, number) => restored?,
         () = stop.begun() => return Ok(()),
     };
-    let worker = desk.worker.to_string();
-    let mut output = Output::new(cluster.clone(), number, standing, worker, model.features().clone());
+    let mut output = Output::new(desk, number, standing, desk.model.features().clone());
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last_input = standing.input;
@@ -97,8 +76,12 @@ async fn work(desk: &Desk, number: u32, stop: &Shutdown) -> Result<(), Interrupt
             () = stop.begun() => return Ok(()),
         };
         last_input = chunk.last().map_or(last_input, |input| input.sequence);
-        commit(desk, &mut partition, &mut output, &chunk).await?;
-        telemetry.lag(number, inputs.pending);
+        if !desk.take_model_in_service() {
+            // It went into service before the partition had its first batch.
+            return Err(Interruption::NewFeatures);
+        }
+        commit(desk, number, &mut partition, &mut output, &chunk).await?;
+        desk.telemetry.lag(number, inputs.pending);
     }
 }
 
@@ -126,6 +109,7 @@ async fn look(
 /// Judges and commits readings; in halves if what they bring is too much for one batch.
 async fn commit(
     desk: &Desk,
+    number: u32,
     partition: &mut Partition,
     output: &mut Output,
     mut inputs: &[Input],
@@ -141,7 +125,7 @@ async fn commit(
         let Judged { batch, accepted, rejected } = judged;
         let mut chunk = Chunk { output, accepted: &accepted, rejected: &rejected, last_input };
         partition.commit(batch, &mut chunk).await?;
-        desk.telemetry.committed(rejected.len());
+        desk.telemetry.committed(number, rejected.len());
         inputs = &inputs[part.len()..];
     }
     Ok(())
@@ -192,9 +176,15 @@ fn reading(desk: &Desk, input: &Input) -> Result<Reading, BadReadings> {
     }
 }
 
-/// Tells if readings may have expired before they were scored.
-async fn note_lost_readings(desk: &Desk, number: u32, last_input: Sequence) -> Result<(), Interruption> {
-    let first = input::first(&desk.streams.input).await?;
+/// Compares a checkpoint with the readings that the cluster has, and tells if some expired before they were scored.
+///
+/// # Errors
+/// If the checkpoint is beyond the last of them.
+async fn compare_with_input(desk: &Desk, number: u32, last_input: Sequence) -> Result<(), Interruption> {
+    let Extent { first, last } = input::extent(&desk.streams.input).await?;
+    if last_input > last {
+        return Err(Interruption::InputBehind { checkpoint: last_input, last });
+    }
     if last_input > 0 && last_input + 1 < first {
         // Of a partition that had no readings for so long none is lost.
         tracing::warn!(

@@ -2,10 +2,11 @@
 
 use crate::interruption::Interruption;
 use async_nats::jetstream::Message;
-use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
+use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::stream::Stream;
 use cluster::TIME_LIMIT;
 use cluster::message::Sequence;
+use cluster::reader::{Reader, reader};
 use cluster::subject;
 use futures_util::StreamExt;
 use futures_util::stream::ReadyChunks;
@@ -41,21 +42,10 @@ impl Inputs {
     /// # Errors
     /// If the cluster does not answer.
     pub async fn after(last: Sequence, input: &Stream, partition: u32) -> Result<Self, Interruption> {
-        let consumer: Consumer<pull::Config> = input
-            .create_consumer(pull::Config {
-                deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: last + 1 },
-                // How far the partition has come is in its checkpoint, with the records.
-                ack_policy: AckPolicy::None,
-                filter_subject: subject::inputs(partition),
-                memory_storage: true,
-                num_replicas: 1,
-                inactive_threshold: Duration::from_secs(10),
-                ..pull::Config::default()
-            })
-            .await
-            .map_err(Interruption::cluster)?;
-        // Asked at once after it was made, the consumer may not be there yet for a pull.
-        let pending = consumer.get_info().await.map_err(Interruption::cluster)?.num_pending;
+        // How far the partition has come is in its checkpoint, with the records.
+        let from = DeliverPolicy::ByStartSequence { start_sequence: last + 1 };
+        let Reader { consumer, pending } =
+            reader(input, from, subject::inputs(partition)).await.map_err(Interruption::cluster)?;
         let messages = consumer.stream().max_messages_per_batch(1_000).expires(Duration::from_secs(5));
         let messages =
             messages.heartbeat(Duration::from_millis(700)).messages().await.map_err(Interruption::cluster)?;
@@ -86,11 +76,21 @@ impl Inputs {
     }
 }
 
-/// The first reading that the stream still has.
+/// Which readings the stream has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// The first that it still has.
+    pub first: Sequence,
+    /// The last that it took; 0 before the first.
+    pub last: Sequence,
+}
+
+/// Asks the stream which readings it has.
 ///
 /// # Errors
 /// If the cluster does not answer.
-pub async fn first(input: &Stream) -> Result<Sequence, Interruption> {
+pub async fn extent(input: &Stream) -> Result<Extent, Interruption> {
     let info = tokio::time::timeout(TIME_LIMIT, input.get_info()).await.map_err(Interruption::cluster)?;
-    Ok(info.map_err(Interruption::cluster)?.state.first_sequence)
+    let state = info.map_err(Interruption::cluster)?.state;
+    Ok(Extent { first: state.first_sequence, last: state.last_sequence })
 }

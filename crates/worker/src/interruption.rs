@@ -24,8 +24,8 @@ pub enum Interruption {
     },
     /// The partition was scored with other features.
     #[error(
-        "the partition was scored with the features {found}, and the model has {expected}; run the model of those \
-         features (--model), or make new streams for this one"
+        "the partition was scored with the features {found}, and the model has {expected}; take a model of those \
+         features (--model, or `worker publish-model`), or make new streams for this one"
     )]
     OtherFeatures {
         /// The model's.
@@ -33,6 +33,24 @@ pub enum Interruption {
         /// Those of the checkpoint.
         found: String,
     },
+    /// A model of other features went into service.
+    #[error("a model of other features is in service now")]
+    NewFeatures,
+    /// The stream `IN` does not have what was scored.
+    #[error(
+        "the checkpoint is at reading {checkpoint}, and IN ends at {last}: it was made anew, or lost its end with the \
+         power of all nodes. Further readings are scored once `ckpt.*` is purged from OUT: partitions then begin with \
+         the first reading of IN and know nothing of their turbines; or make both streams anew"
+    )]
+    InputBehind {
+        /// The last reading that was scored.
+        checkpoint: u64,
+        /// The last reading of the stream.
+        last: u64,
+    },
+    /// The stream `OUT` takes no more.
+    #[error("the stream OUT is full ({0}); raise its limits, or remove old records from it")]
+    Full(String),
     /// A message of the stream `OUT` cannot be read.
     #[error("the message {subject} at {sequence} cannot be read: {problem}; was it written by another version?")]
     Unreadable {
@@ -56,7 +74,13 @@ impl Interruption {
 
     /// Whether waiting alone will not mend it: somebody must see it.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Interruption::OtherFeatures { .. } | Interruption::Unreadable { .. })
+        matches!(
+            self,
+            Interruption::OtherFeatures { .. }
+                | Interruption::InputBehind { .. }
+                | Interruption::Full(_)
+                | Interruption::Unreadable { .. }
+        )
     }
 
     /// How long to wait before the partition is restored.

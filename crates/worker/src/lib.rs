@@ -7,17 +7,21 @@
 
 pub mod batch;
 pub mod config;
+pub mod desk;
 pub mod export;
+pub mod fit;
 pub mod follow;
 pub mod input;
 pub mod interruption;
 pub mod output;
 pub mod probe;
+pub mod publish;
 pub mod rejected;
 pub mod restore;
 pub mod roster;
 pub mod run;
 pub mod setup;
+pub mod source;
 pub mod telemetry;
 
 mod startup;

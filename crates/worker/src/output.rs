@@ -1,6 +1,7 @@
 //! The log of a partition: atomic batches to the stream `OUT`, each behind the fence of the checkpoint before it.
 
 use crate::batch;
+use crate::desk::Desk;
 use crate::interruption::Interruption;
 use crate::rejected::Rejected;
 use crate::restore::Standing;
@@ -9,6 +10,8 @@ use cluster::message::{self, Checkpoint, Sequence};
 use cluster::subject::{self, Kind};
 use pipeline::events::Event;
 use pipeline::{Batch, BatchLog, Happening};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use turbine_core::feature::FeatureSet;
 use turbine_core::reading::TurbineId;
 
@@ -19,8 +22,7 @@ pub struct Output {
     standing: Standing,
     worker: String,
     features: FeatureSet,
-    /// Names each batch: no two of a stream that are under way may share a name.
-    batches: u64,
+    batches: Arc<AtomicU64>,
 }
 
 /// What a chunk of readings brings besides its judged readings.
@@ -41,9 +43,11 @@ pub fn messages(batch: &Batch, rejected: usize) -> usize {
 }
 
 impl Output {
-    /// The log of a partition that stands there.
-    pub fn new(cluster: Cluster, partition: u32, standing: Standing, worker: String, features: FeatureSet) -> Self {
-        Output { cluster, partition, standing, worker, features, batches: 0 }
+    /// The log of a partition that stands there, for batches with records of these features.
+    pub fn new(desk: &Desk, partition: u32, standing: Standing, features: FeatureSet) -> Self {
+        let Desk { cluster, worker, batches, .. } = desk;
+        let (cluster, worker, batches) = (cluster.clone(), worker.to_string(), Arc::clone(batches));
+        Output { cluster, partition, standing, worker, features, batches }
     }
 
     fn checkpoint(&self, input: Sequence, has_records: bool) -> Checkpoint {
@@ -57,8 +61,7 @@ impl Output {
 
     /// Sends the messages, and waits until all of them are in the stream.
     async fn publish(&mut self, messages: Vec<batch::Message>, checkpoint: &Checkpoint) -> Result<(), Interruption> {
-        self.batches += 1;
-        let id = format!("{}-{}-{}", self.worker, self.partition, self.batches);
+        let id = format!("{}-{}", self.worker, self.batches.fetch_add(1, Ordering::Relaxed));
         let last = (subject::checkpoint(self.partition), message::json(checkpoint));
         self.standing.fence = batch::publish(&self.cluster, &id, messages, last, self.standing.fence).await?;
         Ok(())

@@ -41,10 +41,10 @@ async fn health(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
     Json(telemetry.health())
 }
 
-/// 503 while there are problems.
+/// 503 while it does not score; a problem with a newer model does not hinder that.
 async fn ready(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
     let health = telemetry.health();
-    let status = if health.problems.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if health.is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(health))
 }
 

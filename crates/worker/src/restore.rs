@@ -1,22 +1,19 @@
 //! What is known of a partition: its last checkpoint, and the newest record of each of its turbines.
 
 use crate::interruption::Interruption;
-use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
+use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use cluster::TIME_LIMIT;
 use cluster::message::{Checkpoint, Sequence, StateRead};
+use cluster::reader::{Reader, reader};
 use cluster::streams::Streams;
 use cluster::subject;
 use futures_util::StreamExt;
 use pipeline::Partition;
 use pipeline::fleet::Turbine;
-use std::time::Duration;
 use tokio::time::timeout;
 use turbine_core::feature::FeatureSet;
 use turbine_core::reading::TurbineId;
-
-/// How long a node may lag behind the checkpoint before the restore is given up.
-const CATCH_UP: Duration = Duration::from_secs(3);
 
 /// Where a partition stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,7 +29,8 @@ pub struct Standing {
 /// Reads the partition's turbines into `partition` and says where it stands.
 ///
 /// # Errors
-/// If the cluster does not answer, if it was scored with other features, or if a node is behind for too long.
+/// If the cluster does not answer, if it was scored with other features, or if the records came from a node that is behind
+/// the checkpoint: the next attempt may get them from another one.
 pub async fn restore(
     streams: &Streams,
     number: u32,
@@ -42,13 +40,10 @@ pub async fn restore(
     let Some((fence, checkpoint)) = last_checkpoint(&streams.output, number).await? else {
         return Ok(Standing::default());
     };
-    if !checkpoint.features.iter().eq(features.names()) {
-        let (expected, found) = (features.names().collect::<Vec<_>>().join(", "), checkpoint.features.join(", "));
-        return Err(Interruption::OtherFeatures { expected, found });
-    }
+    check_features(&checkpoint, features)?;
     let newest_record = checkpoint.newest_record(fence);
     if newest_record > 0 {
-        let read = timeout(TIME_LIMIT + CATCH_UP, read_turbines(&streams.output, number, partition)).await;
+        let read = timeout(3 * TIME_LIMIT, read_turbines(&streams.output, number, partition)).await;
         let found = read.map_err(|_| Interruption::cluster("the records take too long to come"))??;
         // A node that is behind has older records, and another worker may have committed since.
         if found != newest_record {
@@ -56,6 +51,18 @@ pub async fn restore(
         }
     }
     Ok(Standing { fence, input: checkpoint.input, newest_record })
+}
+
+/// Compares the features of a model with those of a partition.
+///
+/// # Errors
+/// [`Interruption::OtherFeatures`].
+pub fn check_features(checkpoint: &Checkpoint, features: &FeatureSet) -> Result<(), Interruption> {
+    if checkpoint.features.iter().eq(features.names()) {
+        return Ok(());
+    }
+    let (expected, found) = (features.names().collect::<Vec<_>>().join(", "), checkpoint.features.join(", "));
+    Err(Interruption::OtherFeatures { expected, found })
 }
 
 /// The last checkpoint of a partition and its sequence; `None` before the first.
@@ -78,19 +85,9 @@ pub async fn last_checkpoint(output: &Stream, number: u32) -> Result<Option<(Seq
 
 /// Reads the newest record of each turbine; gives the sequence of the newest one.
 async fn read_turbines(output: &Stream, number: u32, partition: &mut Partition) -> Result<Sequence, Interruption> {
-    let consumer: Consumer<pull::Config> = output
-        .create_consumer(pull::Config {
-            deliver_policy: DeliverPolicy::LastPerSubject,
-            ack_policy: AckPolicy::None,
-            filter_subject: subject::records(number),
-            memory_storage: true,
-            num_replicas: 1,
-            inactive_threshold: Duration::from_secs(10),
-            ..pull::Config::default()
-        })
-        .await
-        .map_err(Interruption::cluster)?;
-    if consumer.get_info().await.map_err(Interruption::cluster)?.num_pending == 0 {
+    let made = reader(output, DeliverPolicy::LastPerSubject, subject::records(number)).await;
+    let Reader { consumer, pending } = made.map_err(Interruption::cluster)?;
+    if pending == 0 {
         return Ok(0);
     }
     let messages = consumer.stream().max_messages_per_batch(1_000).expires(TIME_LIMIT).heartbeat(TIME_LIMIT / 4);

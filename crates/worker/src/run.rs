@@ -2,27 +2,34 @@
 
 use crate::CLIENT;
 use crate::config::RunFlags;
-use crate::follow::{Desk, follow};
+use crate::desk::Desk;
+use crate::follow::follow;
 use crate::roster::{HEARTBEAT, Roster};
-use crate::telemetry::Telemetry;
+use crate::source::{Origin, Source};
+use crate::telemetry::{Concern, Telemetry};
 use anyhow::{Context as _, Result};
 use async_nats::Subscriber;
 use async_nats::connection::State;
 use cluster::Cluster;
 use cluster::ClusterFlags;
-use cluster::streams::{self, Streams};
+use cluster::streams::{self, Streams, StreamsError};
 use cluster::subject::HEARTBEATS;
 use futures_util::StreamExt;
 use service::Shutdown;
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use turbine_core::model::Model;
 
 /// How often a cluster that cannot be used is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether the streams are still there.
+const CHECK: Duration = Duration::from_secs(2);
 
 /// How long a batch that is under way may take when the partition is given back.
 const GIVE_BACK: Duration = Duration::from_millis(600);
@@ -33,29 +40,63 @@ const LEAVING: char = '-';
 /// For how many heartbeats a new worker listens before it takes partitions.
 const LISTEN: u32 = 2;
 
-/// Works until `shutdown`.
+/// Works until `shutdown`; from the start if the streams were made anew with another number of partitions.
 ///
 /// # Errors
 /// If the heartbeats cannot be listened to.
 pub async fn run(
     cluster: &ClusterFlags,
     flags: &RunFlags,
-    model: Arc<Model>,
+    origin: Origin,
     telemetry: Arc<Telemetry>,
     shutdown: Shutdown,
 ) -> Result<()> {
-    telemetry.counters.set_model(&model);
-    let (cluster, streams) = tokio::select! {
-        found = reach(cluster, &telemetry) => found,
-        () = shutdown.begun() => return Ok(()),
-    };
+    while !shutdown.has_begun() {
+        let (cluster, streams) = tokio::select! {
+            found = reach(cluster, &telemetry) => found,
+            () = shutdown.begun() => break,
+        };
+        let mut source = Source::new(origin.clone(), cluster.clone(), streams.clone());
+        // A worker takes no partitions, and lets others have them, before it can score them.
+        let model = tokio::select! {
+            model = source.first(&telemetry) => model,
+            () = shutdown.begun() => break,
+        };
+        share(cluster, streams, flags, source, model, &telemetry, &shutdown).await?;
+    }
+    Ok(())
+}
+
+/// Works on this worker's share until `shutdown`, or until the number of partitions is another.
+async fn share(
+    cluster: Cluster,
+    streams: Streams,
+    flags: &RunFlags,
+    source: Source,
+    model: Arc<Model>,
+    telemetry: &Arc<Telemetry>,
+    shutdown: &Shutdown,
+) -> Result<()> {
     // An inbox has a name that no other client has.
     let inbox = cluster.client.new_inbox();
     let worker: Arc<str> = inbox.rsplit('.').next().unwrap_or(&inbox).into();
-    tracing::info!(worker = &*worker, partitions = streams.partitions, "sharing the partitions");
+    let partitions = streams.partitions;
+    tracing::info!(worker = &*worker, partitions, "sharing the partitions");
     let mut heartbeats = cluster.client.subscribe(HEARTBEATS).await.context("cannot listen to the other workers")?;
-    let missing = flags.missing.into();
-    let desk = Desk { cluster: cluster.clone(), streams, model, missing, worker: Arc::clone(&worker), telemetry };
+    let (in_service, service) = watch::channel(Arc::clone(&model));
+    let mut newer = pin!(source.keep_up(&in_service, telemetry));
+    let mut others = pin!(other_partitions(&cluster, partitions, telemetry));
+    let (missing, telemetry) = (flags.missing.into(), Arc::clone(telemetry));
+    let desk = Desk {
+        cluster: cluster.clone(),
+        streams,
+        model,
+        service,
+        missing,
+        worker: Arc::clone(&worker),
+        batches: Arc::default(),
+        telemetry,
+    };
     let mut work = Work { desk, tasks: BTreeMap::new() };
     let mut roster = Roster::new(worker.to_string());
     let mut ticks = interval(HEARTBEAT);
@@ -68,15 +109,17 @@ pub async fn run(
                 hear(&mut roster, &heard);
                 continue;
             }
+            never = &mut newer => match never {},
+            () = &mut others => break,
             () = shutdown.begun() => break,
         }
         let is_connected = cluster.client.connection_state() == State::Connected;
-        work.desk.telemetry.set_problem((!is_connected).then(|| "the connection to the cluster is lost".to_owned()));
+        let problem = (!is_connected).then(|| "the connection to the cluster is lost".to_owned());
+        work.desk.telemetry.set_problem(Concern::Connection, problem);
         // Without a connection it waits to be sent; that does no harm, since it is heard late as well.
         let _ = cluster.client.publish(HEARTBEATS, worker.as_bytes().to_vec().into()).await;
         told += 1;
         if told > LISTEN {
-            let partitions = work.desk.streams.partitions;
             let own = roster.share(partitions, Instant::now());
             work.take(if flags.claim_all { (0..partitions).collect() } else { own });
         }
@@ -89,19 +132,40 @@ pub async fn run(
 
 /// Connects and finds the streams, as often as it takes.
 async fn reach(flags: &ClusterFlags, telemetry: &Telemetry) -> (Cluster, Streams) {
-    loop {
-        let problem = match Cluster::connect(flags, CLIENT).await {
-            Ok(cluster) => match streams::find(&cluster).await {
-                Ok(streams) => {
-                    telemetry.set_problem(None);
-                    return (cluster, streams);
-                }
-                Err(error) => error.to_string(),
-            },
-            Err(error) => format!("{error:#}"),
-        };
-        telemetry.set_problem(Some(problem));
+    let cluster = loop {
+        match Cluster::connect(flags, CLIENT).await {
+            Ok(cluster) => break cluster,
+            Err(error) => _ = telemetry.set_problem(Concern::Connection, Some(format!("{error:#}"))),
+        }
         sleep(RETRY).await;
+    };
+    telemetry.set_problem(Concern::Connection, None);
+    loop {
+        match streams::find(&cluster).await {
+            Ok(streams) => {
+                telemetry.set_problem(Concern::Streams, None);
+                return (cluster, streams);
+            }
+            Err(error) => _ = telemetry.set_problem(Concern::Streams, Some(error.to_string())),
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// Looks after the streams, and ends when they have another number of partitions.
+async fn other_partitions(cluster: &Cluster, partitions: u32, telemetry: &Telemetry) {
+    loop {
+        sleep(CHECK).await;
+        match streams::find(cluster).await {
+            Ok(found) if found.partitions != partitions => {
+                tracing::warn!(before = partitions, now = found.partitions, "the streams have other partitions");
+                return;
+            }
+            Ok(_) => _ = telemetry.set_problem(Concern::Streams, None),
+            // Whether a partition can be worked on in spite of it, the partition tells.
+            Err(StreamsError::Cluster { .. }) => {}
+            Err(error) => _ = telemetry.set_problem(Concern::Streams, Some(error.to_string())),
+        }
     }
 }
 

@@ -3,13 +3,16 @@
 use crate::CLIENT;
 use crate::config::{Command, Config, RunFlags, SetupFlags};
 use crate::export::export;
+use crate::publish::publish_model;
 use crate::setup::{self, Made};
+use crate::source::Origin;
 use crate::telemetry::Telemetry;
 use crate::{probe, run};
 use anyhow::{Context as _, Result};
 use cluster::Cluster;
 use cluster::ClusterFlags;
 use service::{Shutdown, signals};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use turbine_core::model::Model;
@@ -26,6 +29,12 @@ pub fn execute(config: &Config) -> Result<()> {
         match &config.command {
             None | Some(Command::Run) => work(&config.cluster, &config.run).await,
             Some(Command::Setup(flags)) => setup(&config.cluster, flags).await,
+            Some(Command::PublishModel(flags)) => {
+                let cluster = Cluster::connect(&config.cluster, CLIENT).await?;
+                let version = publish_model(&cluster, &flags.file).await?;
+                println!("published the model {version} ({})", flags.file.display());
+                Ok(())
+            }
             Some(Command::Export(flags)) => {
                 let exported = export(&Cluster::connect(&config.cluster, CLIENT).await?, flags).await?;
                 println!("wrote {} rows to {}", exported.rows, exported.log.display());
@@ -47,19 +56,25 @@ async fn setup(cluster: &ClusterFlags, flags: &SetupFlags) -> Result<()> {
 }
 
 async fn work(cluster: &ClusterFlags, flags: &RunFlags) -> Result<()> {
-    let path = &flags.model;
+    let origin = if flags.model_store { Origin::Store } else { Origin::File(Arc::new(load(&flags.model)?)) };
+    let (shutdown, telemetry) = (Shutdown::default(), Arc::new(Telemetry::new()));
+    signals::listen(shutdown.clone(), || {
+        tracing::warn!(
+            "SIGHUP changes nothing: a worker takes another model with --model-store, or when it is started anew"
+        )
+    })?;
+    let listener = probe::listen(&flags.host, flags.port).await?;
+    let answers = tokio::spawn(probe::answer(listener, Arc::clone(&telemetry), shutdown.clone()));
+    run::run(cluster, flags, origin, telemetry, shutdown).await?;
+    // A connection that stays open must not hold up the end.
+    answers.abort();
+    Ok(())
+}
+
+fn load(path: &Path) -> Result<Model> {
     let model = Model::load(path).with_context(|| {
         format!("cannot use the model {} (--model); train one with `train`, or name another", path.display())
     })?;
     tracing::info!(model_version = %model.version(), "loaded the model {}", path.display());
-    let (shutdown, telemetry) = (Shutdown::default(), Arc::new(Telemetry::new()));
-    signals::listen(shutdown.clone(), || {
-        tracing::warn!("SIGHUP: a worker takes another model when it is started anew")
-    })?;
-    let listener = probe::listen(&flags.host, flags.port).await?;
-    let answers = tokio::spawn(probe::answer(listener, Arc::clone(&telemetry), shutdown.clone()));
-    run::run(cluster, flags, Arc::new(model), telemetry, shutdown).await?;
-    // A connection that stays open must not hold up the end.
-    answers.abort();
-    Ok(())
+    Ok(model)
 }

@@ -8,6 +8,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, IntGaugeVec, Op
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use turbine_core::model::Model;
 
 const RESTORE_BUCKETS: [f64; 8] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
@@ -29,11 +30,23 @@ pub struct Telemetry {
     state: Mutex<State>,
 }
 
+/// What a problem of the whole worker is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// The connection to the cluster.
+    Connection,
+    /// The streams.
+    Streams,
+    /// The model that is to go into service; another one may be.
+    Model,
+}
+
 /// What is known of the cluster and of each partition.
 #[derive(Default)]
 struct State {
-    /// Why nothing can be done at all.
-    problem: Option<Arc<str>>,
+    problems: BTreeMap<Concern, Arc<str>>,
+    /// The model in service.
+    model_version: Option<Arc<str>>,
     /// Why a partition is not worked on; `None` if it is.
     partitions: BTreeMap<u32, Option<Arc<str>>>,
     /// The turbines of each partition, as they were looked at last.
@@ -45,10 +58,15 @@ struct State {
 pub struct Health {
     /// `ok`, or `degraded` if there are problems.
     pub status: &'static str,
+    /// The model in service.
+    pub model_version: Option<Arc<str>>,
     /// The partitions that it works on.
     pub partitions: Vec<u32>,
     /// What is wrong and how to mend it.
     pub problems: Vec<String>,
+    /// Whether it scores the readings of its partitions.
+    #[serde(skip)]
+    pub is_ready: bool,
 }
 
 impl Telemetry {
@@ -71,14 +89,17 @@ impl Telemetry {
                 "Batches dropped because another worker had committed one of the partition.",
             ),
             interruptions: counter("turbine_worker_interruptions_total", "Times that a partition was to be restored."),
-            state: Mutex::new(State { problem: Some("not connected to the cluster yet".into()), ..State::default() }),
+            state: Mutex::new(State {
+                problems: BTreeMap::from([(Concern::Connection, "not connected to the cluster yet".into())]),
+                ..State::default()
+            }),
             registry,
         }
     }
 
     /// The text for Prometheus.
     pub fn text(&self) -> String {
-        self.counters.set_log_accepting(self.health().problems.is_empty());
+        self.counters.set_log_accepting(self.health().is_ready);
         self.counters.set_census(self.state().census.values().fold(Census::default(), |sum, &part| sum + part));
         let mut text = String::new();
         let encoder = prometheus::TextEncoder::new();
@@ -93,35 +114,73 @@ impl Telemetry {
         let of_partition = |(number, problem): (&u32, &Option<Arc<str>>)| {
             problem.as_ref().map(|problem| format!("partition {number}: {problem}"))
         };
-        let problems = state.problem.iter().map(|problem| problem.to_string());
+        let problems = state.problems.values().map(|problem| problem.to_string());
         let problems: Vec<String> = problems.chain(state.partitions.iter().filter_map(of_partition)).collect();
-        let status = if problems.is_empty() { "ok" } else { "degraded" };
-        Health { status, partitions: state.partitions.keys().copied().collect(), problems }
-    }
-
-    /// Notes why nothing can be done, or that it can. Says so once.
-    pub fn set_problem(&self, problem: Option<String>) {
-        let mut state = self.state();
-        if state.problem.as_deref() != problem.as_deref() {
-            match &problem {
-                Some(problem) => tracing::error!("readings are not scored: {problem}"),
-                None => tracing::info!("connected to the cluster, and its streams are there"),
-            }
+        let is_hindered = [Concern::Connection, Concern::Streams].iter().any(|it| state.problems.contains_key(it));
+        Health {
+            status: if problems.is_empty() { "ok" } else { "degraded" },
+            model_version: state.model_version.clone(),
+            partitions: state.partitions.keys().copied().collect(),
+            problems,
+            is_ready: !is_hindered
+                && state.model_version.is_some()
+                && state.partitions.values().all(|problem| problem.is_none()),
         }
-        state.problem = problem.map(Into::into);
     }
 
-    /// A partition was restored.
-    pub fn restored(&self, partition: u32, turbines: usize, took: Duration) {
+    /// Notes a problem, or that there is none. Says so once, and whether it was news.
+    pub fn set_problem(&self, concern: Concern, problem: Option<String>) -> bool {
+        let mut state = self.state();
+        if state.problems.get(&concern).map(|before| &**before) == problem.as_deref() {
+            return false;
+        }
+        match (&problem, concern) {
+            (Some(problem), Concern::Model) if state.model_version.is_some() => tracing::error!("{problem}"),
+            (Some(problem), _) => tracing::error!("readings are not scored: {problem}"),
+            (None, Concern::Connection) => tracing::info!("connected to the cluster"),
+            (None, Concern::Streams) => tracing::info!("the streams are there"),
+            (None, Concern::Model) => tracing::info!("the model in service is the one that is to be"),
+        }
+        match problem {
+            Some(problem) => state.problems.insert(concern, problem.into()),
+            None => state.problems.remove(&concern),
+        };
+        true
+    }
+
+    /// Notes the model in service, which is the one that is to be.
+    pub fn serve(&self, model: &Model) {
+        let before = self.state().model_version.replace(Arc::clone(model.version()));
+        self.set_problem(Concern::Model, None);
+        if before.as_ref() == Some(model.version()) {
+            return;
+        }
+        self.counters.set_model(model);
+        if before.is_some() {
+            self.counters.reloads.inc();
+        }
+        tracing::info!(model_version = %model.version(), "put the model into service");
+    }
+
+    /// A partition was restored, and so many readings wait. What was wrong with it before is over when one of them is
+    /// scored: it may be that which interrupted the work.
+    pub fn restored(&self, partition: u32, turbines: usize, pending: u64, took: Duration) {
         self.restores.observe(took.as_secs_f64());
-        self.state().partitions.insert(partition, None);
-        tracing::info!(partition, turbines, seconds = took.as_secs_f64(), "took up a partition");
+        let mut state = self.state();
+        let problem = state.partitions.entry(partition).or_default();
+        if problem.is_none() || pending == 0 {
+            *problem = None;
+            tracing::info!(partition, turbines, pending, seconds = took.as_secs_f64(), "took up a partition");
+        }
     }
 
-    /// A batch was committed, with so many rejected readings in it.
-    pub fn committed(&self, rejected: usize) {
+    /// A batch of a partition was committed, with so many rejected readings in it.
+    pub fn committed(&self, partition: u32, rejected: usize) {
         self.batches.inc();
         self.rejected.inc_by(rejected as u64);
+        if let Some(problem) = self.state().partitions.get_mut(&partition).and_then(Option::take) {
+            tracing::info!(partition, "the partition is scored again; before: {problem}");
+        }
     }
 
     /// So many readings wait.

@@ -5,8 +5,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod anew;
 mod failover;
+mod full;
 mod gate;
+mod identity;
+mod models;
 mod park;
 mod stream;
 mod trouble;
@@ -28,9 +32,13 @@ fn park() -> Park {
 }
 
 fn set_up(cluster: &NatsCluster, folder: &Path, partitions: &str) {
-    let flags = cluster.flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let args = [&["setup", "--replicas", "3", "--partitions", partitions], &flags[..]].concat();
+    set_up_with(cluster, folder, &["--partitions", partitions]);
+}
+
+fn set_up_with(cluster: &NatsCluster, folder: &Path, flags: &[&str]) {
+    let of_cluster = cluster.flags();
+    let of_cluster: Vec<&str> = of_cluster.iter().map(String::as_str).collect();
+    let args = [&["setup", "--replicas", "3"], flags, &of_cluster[..]].concat();
     let done = run("worker", folder, &args, &[]);
     assert_eq!((done.code, &*done.stdout), (Some(0), "IN: made\nOUT: made\n"), "{}", done.stderr);
     let again = run("worker", folder, &args, &[]);

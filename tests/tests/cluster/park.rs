@@ -116,9 +116,18 @@ pub fn trained() -> (TempDir, PathBuf) {
     };
     let csv = "timestamp,a,b\n".to_owned() + &(0..1_500).map(row).collect::<String>();
     std::fs::write(folder.path().join("data.csv"), csv).unwrap();
-    let args = ["--data", "data.csv", "--timestamp", "timestamp", "--n-estimators", "20", "--model", MODEL_PATH];
-    let trained = run("train", folder.path(), &args, &[]);
-    assert_eq!(trained.code, Some(0), "{}", trained.stderr);
-    let model = folder.path().join(MODEL_PATH);
+    let model = train(folder.path(), MODEL_PATH, "20");
     (folder, model)
+}
+
+/// Another model of the park, in a folder that [`trained`] made.
+pub fn trained_anew(folder: &Path) -> PathBuf {
+    train(folder, "models/anew.json", "10")
+}
+
+fn train(folder: &Path, model: &str, trees: &str) -> PathBuf {
+    let args = ["--data", "data.csv", "--timestamp", "timestamp", "--n-estimators", trees, "--model", model];
+    let trained = run("train", folder, &args, &[]);
+    assert_eq!(trained.code, Some(0), "{}", trained.stderr);
+    folder.join(model)
 }

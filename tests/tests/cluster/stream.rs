@@ -36,7 +36,7 @@ pub async fn publish_all(jetstream: &Context, park: Park) {
 /// Publishes payloads as readings of those turbines, in order.
 pub async fn send_all(jetstream: &Context, payloads: impl Iterator<Item = (String, String)>) {
     let mut payloads = payloads.peekable();
-    // Those that are not acknowledged yet are bounded by the connection.
+    // Beyond 20,000 unacknowledged ones, `publish` waits until an acknowledgement is taken: for ever, if that comes later.
     while payloads.peek().is_some() {
         let mut sent = Vec::new();
         for (turbine, payload) in payloads.by_ref().take(1_000) {
@@ -74,6 +74,36 @@ pub async fn outcome(jetstream: &Context, records: usize) -> Outcome {
         assert!(started.elapsed() < LIMIT, "{} of {records} records came", count(jetstream).await);
         sleep(Duration::from_millis(200)).await;
     }
+    let mut outcome = Outcome::default();
+    let mut inputs = Vec::new();
+    read(&output, |subject, value| match subject.split_once('.').unwrap().0 {
+        "out" => {
+            inputs.push(value["input"].as_u64().unwrap());
+            let (turbine, row) = row(&value["record"]);
+            outcome.rows.entry(turbine.clone()).or_default().push(row);
+            // The newest record has the state: null, where an earlier one alone had it, is no state.
+            outcome.turbines.insert(turbine, value["turbine"].clone());
+        }
+        "alarms" => {
+            let event = if value["cleared"].is_null() { "raised" } else { "cleared" };
+            let key = (value["id"].as_str().unwrap().to_owned(), event.to_owned());
+            let before = outcome.alarms.insert(key, value);
+            assert_eq!(before, None, "an alarm was published twice");
+        }
+        "rejected" => outcome.rejected.push(value),
+        "events" | "ckpt" => {}
+        other => panic!("{other}: {value}"),
+    })
+    .await;
+    let read = inputs.len();
+    inputs.sort_unstable();
+    inputs.dedup();
+    assert_eq!((read, inputs.len()), (records, records), "each reading is stored once");
+    outcome
+}
+
+/// Reads what is in the stream `OUT` now, in order.
+pub async fn read(output: &stream::Stream, mut take: impl FnMut(&str, Value)) {
     let consumer = output
         .create_consumer(pull::Config {
             deliver_policy: DeliverPolicy::All,
@@ -85,39 +115,13 @@ pub async fn outcome(jetstream: &Context, records: usize) -> Outcome {
         .await
         .unwrap();
     let mut messages = consumer.stream().max_messages_per_batch(1_000).messages().await.unwrap();
-    let mut outcome = Outcome::default();
-    let mut inputs = Vec::new();
     loop {
         let message = timeout(LIMIT, messages.next()).await.expect("the records come").unwrap().unwrap();
-        let subject = message.subject.to_string();
-        let value: Value = serde_json::from_slice(&message.payload).unwrap();
-        match subject.split_once('.').unwrap().0 {
-            "out" => {
-                inputs.push(value["input"].as_u64().unwrap());
-                let (turbine, row) = row(&value["record"]);
-                outcome.rows.entry(turbine.clone()).or_default().push(row);
-                // The newest record has the state: null, where an earlier one alone had it, is no state.
-                outcome.turbines.insert(turbine, value["turbine"].clone());
-            }
-            "alarms" => {
-                let event = if value["cleared"].is_null() { "raised" } else { "cleared" };
-                let key = (value["id"].as_str().unwrap().to_owned(), event.to_owned());
-                let before = outcome.alarms.insert(key, value);
-                assert_eq!(before, None, "an alarm was published twice");
-            }
-            "rejected" => outcome.rejected.push(value),
-            "events" | "ckpt" => {}
-            other => panic!("{other}: {value}"),
-        }
+        take(&message.subject, serde_json::from_slice(&message.payload).unwrap());
         if message.info().unwrap().pending == 0 {
-            break;
+            return;
         }
     }
-    let read = inputs.len();
-    inputs.sort_unstable();
-    inputs.dedup();
-    assert_eq!((read, inputs.len()), (records, records), "each reading is stored once");
-    outcome
 }
 
 /// The turbine and the row of the prediction log that a record is.
@@ -132,7 +136,7 @@ fn row(record: &Value) -> (String, String) {
 }
 
 /// How many records there are.
-async fn count(jetstream: &Context) -> usize {
+pub async fn count(jetstream: &Context) -> usize {
     let mut subjects = output(jetstream).await.info_with_subjects("out.>").await.unwrap();
     let mut count = 0;
     while let Some(subject) = subjects.next().await {
@@ -141,7 +145,8 @@ async fn count(jetstream: &Context) -> usize {
     count
 }
 
-async fn output(jetstream: &Context) -> stream::Stream {
+/// The stream `OUT`, once it can be had.
+pub async fn output(jetstream: &Context) -> stream::Stream {
     let started = Instant::now();
     loop {
         if let Ok(Ok(output)) = timeout(Duration::from_secs(3), jetstream.get_stream("OUT")).await {

@@ -7,14 +7,15 @@ use e2e::{Api, NatsCluster, eventually, run, train_other_features};
 use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
+use std::time::Instant;
 use tokio::runtime::Runtime;
 
-fn problems(worker: &Api) -> String {
+pub fn problems(worker: &Api) -> String {
     worker.get("/health").json()["problems"].to_string()
 }
 
 /// Waits until the worker is not ready and says why.
-fn says(worker: &Api, problem: &str) {
+pub fn says(worker: &Api, problem: &str) {
     eventually(problem, || worker.get("/health/ready").status == 503 && problems(worker).contains(problem));
 }
 
@@ -66,6 +67,13 @@ fn what_is_missing_is_said_and_heals_when_it_comes() {
     train_other_features(elsewhere.path(), 3);
     let other = Workers::start(1, &cluster, &elsewhere.path().join(e2e::MODEL_PATH), &[]);
     says(&other.running[0].0, "the partition was scored with the features a, b, and the model has s0, s1, s2");
+    // It leaves all partitions to those that can score them.
+    workers.add();
+    eventually("the worker to be ready", || {
+        let health = workers.running[0].0.get("/health/ready");
+        health.status == 200 && health.json()["partitions"].as_array().unwrap().len() == 4
+    });
+    says(&other.running[0].0, "the partition was scored with the features a, b");
 }
 
 /// Payloads that are no readings, and what is said of them.
@@ -91,13 +99,20 @@ fn damaged_readings_are_rejected_with_their_faults_and_hold_up_nothing() {
     let jetstream = runtime.block_on(cluster.connect());
     let workers = Workers::start(1, &cluster, &model, &[]);
     let park = Park { turbines: 10, rounds: 1 };
+    let began = Instant::now();
     runtime.block_on(async {
         stream::send_all(&jetstream, (0..count).map(|i| ("WT-0".to_owned(), damaged(i).0))).await;
         stream::send_all(&jetstream, [("ö".to_owned(), Park::reading(1, 1))].into_iter()).await;
         stream::publish_all(&jetstream, park).await;
         stream::send_all(&jetstream, [("unsaid".to_owned(), json!({"a": 1, "b": 1}).to_string())].into_iter()).await;
     });
+    let sent = began.elapsed();
     let found = runtime.block_on(stream::outcome(&jetstream, park.readings() + 1));
+    let peak = workers.running[0].0.proc_status("VmHWM");
+    eprintln!(
+        "{count} damaged readings: sent in {sent:.1?}, read back after {:.1?}; worker: {peak} kB",
+        began.elapsed()
+    );
     assert_eq!(found.rows.len(), park.turbines + 1);
     // What a reading does not say of itself, its subject and the stream say.
     let row: Vec<&str> = found.rows["unsaid"][0].split(',').collect();

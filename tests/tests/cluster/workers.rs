@@ -1,30 +1,32 @@
 //! Workers of a cluster, and what is disturbed about them.
 
 use e2e::{Api, NatsCluster};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::TempDir;
 
 /// Workers, each in a folder of its own.
 pub struct Workers {
     flags: Vec<String>,
-    model: PathBuf,
     more: Vec<String>,
     pub running: Vec<(Api, TempDir)>,
 }
 
 impl Workers {
     pub fn start(count: usize, cluster: &NatsCluster, model: &Path, more: &[&str]) -> Self {
+        Self::start_with(count, cluster, &[&["--model", model.to_str().unwrap()], more].concat())
+    }
+
+    /// The same, with the model that these flags name.
+    pub fn start_with(count: usize, cluster: &NatsCluster, more: &[&str]) -> Self {
         let more = more.iter().map(|&flag| flag.to_owned()).collect();
-        let mut workers = Workers { flags: cluster.flags(), model: model.to_owned(), more, running: Vec::new() };
+        let mut workers = Workers { flags: cluster.flags(), more, running: Vec::new() };
         (0..count).for_each(|_| workers.add());
         workers
     }
 
     pub fn add(&mut self) {
         let folder = tempfile::tempdir().unwrap();
-        let model = self.model.to_str().unwrap().to_owned();
-        let flags = self.flags.iter().chain(&self.more).map(String::as_str);
-        let args: Vec<&str> = ["--model", &model].into_iter().chain(flags).collect();
+        let args: Vec<&str> = self.flags.iter().chain(&self.more).map(String::as_str).collect();
         let worker = Api::start_program("worker", 0, folder.path(), &args, &[]);
         self.running.push((worker, folder));
     }
