@@ -4,6 +4,7 @@
 pub mod connection;
 pub mod flags;
 pub mod message;
+pub mod reader;
 pub mod streams;
 pub mod subject;
 

@@ -1,7 +1,7 @@
 //! The work on one partition: restore, read, judge, commit; and from the start after anything that was not expected.
 
 use crate::batch::MAX_MESSAGES;
-use crate::input::{self, Input, Inputs};
+use crate::input::{self, Input};
 use crate::interruption::Interruption;
 use crate::output::{self, Chunk, Output};
 use crate::rejected::Rejected;
@@ -9,6 +9,7 @@ use crate::restore::{Standing, restore};
 use crate::telemetry::Telemetry;
 use cluster::Cluster;
 use cluster::message::Sequence;
+use cluster::reader::Reader;
 use cluster::streams::Streams;
 use cluster::subject;
 use jiff::Timestamp;
@@ -59,7 +60,7 @@ pub async fn follow(desk: Desk, partition: u32, stop: Shutdown) {
 struct Restored {
     partition: Partition,
     standing: Standing,
-    inputs: Inputs,
+    inputs: Reader,
 }
 
 async fn take_up(desk: &Desk, number: u32) -> Result<Restored, Interruption> {
@@ -68,7 +69,7 @@ async fn take_up(desk: &Desk, number: u32) -> Result<Restored, Interruption> {
     let mut partition = Partition::new(Arc::clone(&telemetry.counters), telemetry.events.clone());
     let standing = restore(streams, number, &mut partition, model.features()).await?;
     note_lost_readings(desk, number, standing.input).await?;
-    let inputs = Inputs::after(standing.input, &streams.input, number).await?;
+    let inputs = input::after(standing.input, &streams.input, number).await?;
     telemetry.restored(number, partition.len(), started.elapsed());
     telemetry.lag(number, inputs.pending);
     Ok(Restored { partition, standing, inputs })

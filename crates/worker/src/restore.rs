@@ -1,13 +1,13 @@
 //! What is known of a partition: its last checkpoint, and the newest record of each of its turbines.
 
 use crate::interruption::Interruption;
-use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
-use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::stream::Stream;
 use cluster::TIME_LIMIT;
-use cluster::message::{Checkpoint, Sequence, StateRead};
+use cluster::message::{Sequence, StateRead};
+use cluster::reader::{Reader, last_checkpoint};
 use cluster::streams::Streams;
 use cluster::subject;
-use futures_util::StreamExt;
 use pipeline::Partition;
 use pipeline::fleet::Turbine;
 use std::time::Duration;
@@ -58,61 +58,19 @@ pub async fn restore(
     Ok(Standing { fence, input: checkpoint.input, newest_record })
 }
 
-/// The last checkpoint of a partition and its sequence; `None` before the first.
-///
-/// # Errors
-/// If the cluster does not answer, or if the checkpoint cannot be read.
-pub async fn last_checkpoint(output: &Stream, number: u32) -> Result<Option<(Sequence, Checkpoint)>, Interruption> {
-    let subject = subject::checkpoint(number);
-    let read = timeout(TIME_LIMIT, output.get_last_raw_message_by_subject(&subject)).await;
-    let message = match read.map_err(Interruption::cluster)? {
-        Ok(message) => message,
-        Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => return Ok(None),
-        Err(error) => return Err(Interruption::cluster(error)),
-    };
-    let sequence = message.sequence;
-    let checkpoint = serde_json::from_slice(&message.payload);
-    let checkpoint = checkpoint.map_err(|error| unreadable(&subject, sequence, error))?;
-    Ok(Some((sequence, checkpoint)))
-}
-
 /// Reads the newest record of each turbine; gives the sequence of the newest one.
 async fn read_turbines(output: &Stream, number: u32, partition: &mut Partition) -> Result<Sequence, Interruption> {
-    let consumer: Consumer<pull::Config> = output
-        .create_consumer(pull::Config {
-            deliver_policy: DeliverPolicy::LastPerSubject,
-            ack_policy: AckPolicy::None,
-            filter_subject: subject::records(number),
-            memory_storage: true,
-            num_replicas: 1,
-            inactive_threshold: Duration::from_secs(10),
-            ..pull::Config::default()
-        })
-        .await
-        .map_err(Interruption::cluster)?;
-    if consumer.get_info().await.map_err(Interruption::cluster)?.num_pending == 0 {
-        return Ok(0);
-    }
-    let messages = consumer.stream().max_messages_per_batch(1_000).expires(TIME_LIMIT).heartbeat(TIME_LIMIT / 4);
-    let mut messages = messages.messages().await.map_err(Interruption::cluster)?;
+    let mut reader = Reader::open(output, DeliverPolicy::LastPerSubject, vec![subject::records(number)]).await?;
     let mut newest = 0;
-    while let Some(message) = messages.next().await {
-        let message = message.map_err(Interruption::cluster)?;
-        let info = message.info().map_err(Interruption::cluster)?;
-        let (sequence, pending) = (info.stream_sequence, info.pending);
-        let unreadable = |problem: &dyn std::fmt::Display| unreadable(&message.subject, sequence, problem);
-        let turbine = subject::turbine(&message.subject).unwrap_or_default();
-        let turbine: TurbineId = turbine.parse().map_err(|problem| unreadable(&problem))?;
-        let state: StateRead<Turbine> = serde_json::from_slice(&message.payload).map_err(|error| unreadable(&error))?;
-        partition.restore(turbine, state.turbine);
-        newest = newest.max(sequence);
-        if pending == 0 {
-            break;
+    while reader.pending > 0 {
+        for received in reader.next().await? {
+            let turbine = subject::turbine(&received.message.subject).unwrap_or_default();
+            let turbine: TurbineId = turbine.parse().map_err(|problem| received.unreadable(problem))?;
+            let state: StateRead<Turbine> =
+                serde_json::from_slice(&received.message.payload).map_err(|error| received.unreadable(error))?;
+            partition.restore(turbine, state.turbine);
+            newest = newest.max(received.sequence);
         }
     }
     Ok(newest)
-}
-
-fn unreadable(subject: &str, sequence: Sequence, problem: impl std::fmt::Display) -> Interruption {
-    Interruption::Unreadable { subject: subject.to_owned(), sequence, problem: problem.to_string() }
 }
