@@ -1,7 +1,9 @@
 //! Every flag and variable of the service. A doc comment here is the help text.
 
 use bytesize::ByteSize;
-use clap::{Args, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{Arg, Args, Parser, Subcommand};
+use cluster::ClusterFlags;
 use notify::Link;
 use pipeline::lifecycle::RollbackRule;
 use pipeline::{LogPolicy, LogSync, Missing};
@@ -24,6 +26,7 @@ Examples:
 /// Scores turbine readings over HTTP and logs every prediction.
 #[derive(Debug, Clone, Parser)]
 #[command(version, next_help_heading = "Service", after_help = EXAMPLES)]
+#[command(mut_arg("nats", in_front_of), mut_arg("creds", rarely_used), mut_arg("tls_ca", rarely_used))]
 pub struct Config {
     /// What to do; without a command, serve.
     #[command(subcommand)]
@@ -46,6 +49,10 @@ pub struct Config {
     /// A second model, and when a promoted one is taken back.
     #[command(flatten)]
     pub lifecycle: LifecycleFlags,
+
+    /// The cluster in front of which it is.
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
 
     /// Folder of the prediction log.
     #[arg(long, env = "OUTPUTS_DIR", value_name = "FOLDER", default_value = "outputs")]
@@ -92,6 +99,18 @@ pub struct Config {
     /// Limits of one client, and of all.
     #[command(flatten)]
     pub limits: Limits,
+}
+
+/// A service is in front of a cluster only if one is named.
+fn in_front_of(nats: Arg) -> Arg {
+    nats.default_value(Resettable::Reset).help(
+        "Show the turbines of this cluster and hand readings to its workers, instead of scoring them: addresses of its \
+         nodes, separated by commas",
+    )
+}
+
+fn rarely_used(flag: Arg) -> Arg {
+    flag.hide_short_help(true)
 }
 
 impl Config {

@@ -104,10 +104,22 @@ impl<'a> Happening<'a> {
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum OfSensor {
-    Stuck { turbine_id: Option<TurbineId>, feature: String },
-    Released { turbine_id: Option<TurbineId>, feature: String },
-    Missing { turbine_id: Option<TurbineId>, feature: String },
-    Returned { turbine_id: Option<TurbineId>, feature: String },
+    Stuck {
+        turbine_id: Option<TurbineId>,
+        feature: String,
+    },
+    Released {
+        turbine_id: Option<TurbineId>,
+        feature: String,
+    },
+    Missing {
+        turbine_id: Option<TurbineId>,
+        feature: String,
+    },
+    Returned {
+        turbine_id: Option<TurbineId>,
+        feature: String,
+    },
     #[serde(other)]
     Other,
 }

@@ -33,8 +33,8 @@ pub use happening::Happening;
 pub use missing::Missing;
 pub use partition::{Batch, BatchLog, Partition};
 pub use pipeline::{
-    Changes, Follower, HandleError, Health, HistoryError, Mirror, Models, OpenError, Overview, Pipeline, PipelineConfig,
-    ReloadError, Reloaded, RollbackPolicy, SubmitError, TrialStatus, TurbineDetail, TurbineToday,
+    Changes, Follower, HandleError, Health, HistoryError, Mirror, Models, OpenError, Overview, Pipeline,
+    PipelineConfig, ReloadError, Reloaded, RollbackPolicy, SubmitError, TrialStatus, TurbineDetail, TurbineToday,
 };
 pub use prediction_log::{LogConfig, LogPolicy, LogSync};
 pub use slot::ModelSlot;

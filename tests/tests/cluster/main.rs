@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod failover;
+mod front;
 mod gate;
 mod park;
 mod stream;

@@ -47,7 +47,8 @@ impl Mirror {
         let mut fleet = empty_fleet(&shared.config);
         newest.iter().for_each(|record| fleet.fold_drift(record, &model));
         turbines.into_iter().for_each(|(id, turbine)| fleet.put(Some(id), turbine));
-        let last = |(id, turbine): (&Option<TurbineId>, &crate::fleet::Turbine)| Some((id.clone(), turbine.last_reading()?));
+        let last =
+            |(id, turbine): (&Option<TurbineId>, &crate::fleet::Turbine)| Some((id.clone(), turbine.last_reading()?));
         shared.histories.begin_anew();
         shared.histories.begin(fleet.latest(u64::MAX).filter_map(last));
         let mut history = shared.history.write();

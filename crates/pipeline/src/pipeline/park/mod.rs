@@ -43,8 +43,7 @@ impl Pipeline {
             folding: Mutex::default(),
         };
         let fleet = empty_fleet(&config);
-        let shared =
-            Shared { park: Some(park), fleet: SharedFleet::new(fleet), ..Shared::new(config, registry) };
+        let shared = Shared { park: Some(park), fleet: SharedFleet::new(fleet), ..Shared::new(config, registry) };
         match model {
             Ok(model) => shared.put(model),
             Err(reason) => shared.slot.set_problem(Some(reason)),

@@ -64,7 +64,8 @@ impl Park {
         let waiting = by_turbine.iter().map(|(id, readings)| self.of_turbine(id, readings, &model, (until, limit)));
         answers.extend(join_all(waiting).await.into_iter().flatten());
         answers.sort_unstable_by_key(|(index, _)| *index);
-        let unexplained = |answered: Answered| Answered { smoothed: answered.smoothed.filter(|_| explained), ..answered };
+        let unexplained =
+            |answered: Answered| Answered { smoothed: answered.smoothed.filter(|_| explained), ..answered };
         answers.into_iter().map(|(_, answer)| answer.map(unexplained)).collect()
     }
 
@@ -107,12 +108,7 @@ impl Park {
     }
 }
 
-fn answer(
-    outcome: Option<Outcome>,
-    is_repeated: bool,
-    model: &Model,
-    limit: Duration,
-) -> Result<Answered, ParkError> {
+fn answer(outcome: Option<Outcome>, is_repeated: bool, model: &Model, limit: Duration) -> Result<Answered, ParkError> {
     match outcome {
         None => Err(ParkError::Pending { seconds: limit.as_secs_f64() }),
         Some(Outcome::Rejected(why)) => Err(ParkError::Rejected(why)),
