@@ -26,7 +26,7 @@ Examples:
 /// Scores turbine readings over HTTP and logs every prediction.
 #[derive(Debug, Clone, Parser)]
 #[command(version, next_help_heading = "Service", after_help = EXAMPLES)]
-#[command(mut_arg("nats", in_front_of), mut_arg("creds", rarely_used), mut_arg("tls_ca", rarely_used))]
+#[command(mut_arg("nats", in_front_of), mut_args(with_nats))]
 pub struct Config {
     /// What to do; without a command, serve.
     #[command(subcommand)]
@@ -49,10 +49,6 @@ pub struct Config {
     /// A second model, and when a promoted one is taken back.
     #[command(flatten)]
     pub lifecycle: LifecycleFlags,
-
-    /// The cluster in front of which it is.
-    #[command(flatten)]
-    pub cluster: ClusterFlags,
 
     /// Folder of the prediction log.
     #[arg(long, env = "OUTPUTS_DIR", value_name = "FOLDER", default_value = "outputs")]
@@ -99,18 +95,22 @@ pub struct Config {
     /// Limits of one client, and of all.
     #[command(flatten)]
     pub limits: Limits,
+
+    /// The cluster in front of which it is.
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
 }
 
 /// A service is in front of a cluster only if one is named.
 fn in_front_of(nats: Arg) -> Arg {
-    nats.default_value(Resettable::Reset).help(
-        "Show the turbines of this cluster and hand readings to its workers, instead of scoring them: addresses of its \
-         nodes, separated by commas",
-    )
+    nats.default_value(Resettable::Reset)
+        .help("Show this cluster and hand readings to its workers: addresses of its nodes, separated by commas")
 }
 
-fn rarely_used(flag: Arg) -> Arg {
-    flag.hide_short_help(true)
+/// The flags beside it are for those who use it.
+fn with_nats(flag: Arg) -> Arg {
+    let is_beside = ["user", "password_file", "creds", "tls_ca"].contains(&flag.get_id().as_str());
+    if is_beside { flag.hide_short_help(true) } else { flag }
 }
 
 impl Config {
