@@ -1,7 +1,9 @@
 //! Every flag and variable of the service. A doc comment here is the help text.
 
 use bytesize::ByteSize;
-use clap::{Args, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{Arg, Args, Parser, Subcommand};
+use cluster::ClusterFlags;
 use notify::Link;
 use pipeline::lifecycle::RollbackRule;
 use pipeline::{LogPolicy, LogSync, Missing};
@@ -24,6 +26,7 @@ Examples:
 /// Scores turbine readings over HTTP and logs every prediction.
 #[derive(Debug, Clone, Parser)]
 #[command(version, next_help_heading = "Service", after_help = EXAMPLES)]
+#[command(mut_arg("nats", in_front_of), mut_args(with_nats))]
 pub struct Config {
     /// What to do; without a command, serve.
     #[command(subcommand)]
@@ -92,6 +95,22 @@ pub struct Config {
     /// Limits of one client, and of all.
     #[command(flatten)]
     pub limits: Limits,
+
+    /// The cluster in front of which it is.
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
+}
+
+/// A service is in front of a cluster only if one is named.
+fn in_front_of(nats: Arg) -> Arg {
+    nats.default_value(Resettable::Reset)
+        .help("Show this cluster and hand readings to its workers: addresses of its nodes, separated by commas")
+}
+
+/// The flags beside it are for those who use it.
+fn with_nats(flag: Arg) -> Arg {
+    let is_beside = ["user", "password_file", "creds", "tls_ca"].contains(&flag.get_id().as_str());
+    if is_beside { flag.hide_short_help(true) } else { flag }
 }
 
 impl Config {

@@ -5,8 +5,10 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pipeline::decode::{BadReadings, IndexedFault};
-use pipeline::{HandleError, ReloadError, SubmitError};
+use pipeline::park::ParkError;
+use pipeline::{HandleError, HistoryError, ReloadError, SubmitError};
 use serde::Serialize;
+use std::sync::Arc;
 use turbine_core::alarm_log::AlarmIdError;
 use turbine_core::reading::ReadingError;
 use utoipa::{IntoResponses, ToSchema};
@@ -84,16 +86,21 @@ pub enum ApiError {
         /// What is wrong with it, what was sent, and what would do.
         problem: String,
     },
-    /// 404: no such alarm is in memory. 503: nothing can be written.
+    /// 404: no such alarm is in memory. 501: nothing keeps what people do with alarms of a cluster. 503: nothing can be
+    /// written.
     #[error(transparent)]
     Handle(#[from] HandleError),
-    /// 422: the model file cannot be used, and does not go into service. 400: it has no such name. 409: there is nothing to
+    /// 501: the workers of a cluster score. 422: the model file cannot be used, and does not go into service. 400: it has no such name. 409: there is nothing to
     /// put into service. 503: no log can be begun for its features, or a file cannot be written.
     #[error(transparent)]
     Reload(#[from] ReloadError),
-    /// 503: there is no model, or the prediction cannot be logged, so it is not given.
+    /// 503: there is no model, or the prediction cannot be logged, so it is not given. In front of a cluster also 400: the
+    /// reading has faults. 504: it is not scored yet.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// 503: the history of a turbine cannot be read now.
+    #[error(transparent)]
+    History(#[from] Arc<HistoryError>),
     /// 503: too many requests in flight.
     #[error("too many requests in flight (limit {limit}); retry later")]
     Busy {
@@ -139,9 +146,18 @@ impl ApiError {
             ApiError::Reload(ReloadError::Refused(_)) | ApiError::BadAction { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             ApiError::Reload(ReloadError::Name(_)) => StatusCode::BAD_REQUEST,
             ApiError::Reload(ReloadError::Nothing(_)) => StatusCode::CONFLICT,
+            ApiError::Reload(ReloadError::Elsewhere) | ApiError::Handle(HandleError::NotKept) => {
+                StatusCode::NOT_IMPLEMENTED
+            }
+            ApiError::Submit(SubmitError::Park(error)) => match error.first() {
+                ParkError::Rejected(_) => StatusCode::BAD_REQUEST,
+                ParkError::Pending { .. } => StatusCode::GATEWAY_TIMEOUT,
+                _ => StatusCode::SERVICE_UNAVAILABLE,
+            },
             ApiError::Reload(ReloadError::Log(_) | ReloadError::NotSaved(_))
             | ApiError::Submit(_)
             | ApiError::Handle(_)
+            | ApiError::History(_)
             | ApiError::Busy { .. }
             | ApiError::ManyReaders { .. }
             | ApiError::MemoryExhausted(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -155,6 +171,11 @@ impl ApiError {
         match self {
             ApiError::BadRequest(BadReadings { faults, more_faults, .. }) => {
                 (envelope.faults, envelope.more_faults) = (faults, *more_faults);
+            }
+            ApiError::Submit(SubmitError::Park(error)) => {
+                if let ParkError::Rejected(BadReadings { faults, more_faults, .. }) = error.first() {
+                    (envelope.faults, envelope.more_faults) = (faults, *more_faults);
+                }
             }
             ApiError::Submit(SubmitError::NoModel { reason })
             | ApiError::Handle(HandleError::NoModel(SubmitError::NoModel { reason })) => envelope.reason = Some(reason),
@@ -217,6 +238,9 @@ pub enum ReadingRefusal {
     /// The body is of a kind that is not read here.
     #[response(status = 415)]
     UnsupportedMediaType(Envelope<'static>),
+    /// In front of a cluster: the readings were taken and will be scored, but are not yet.
+    #[response(status = 504)]
+    Pending(Envelope<'static>),
 }
 
 impl From<ReadingError> for ApiError {

@@ -15,6 +15,7 @@ mod linger;
 pub mod memory;
 pub mod offload;
 pub mod openapi;
+pub mod park;
 pub mod request_id;
 pub mod route;
 pub mod routes;

@@ -2,6 +2,7 @@
 
 use crate::auth::ApiKeys;
 use crate::config::Config;
+use crate::park;
 use crate::state::App;
 use anyhow::{Context, Result, anyhow};
 use notify::{Notifications, NotifyConfig, Target};
@@ -33,10 +34,21 @@ pub fn app(config: &Config) -> Result<Arc<App>> {
     let model = model(config)?.map_err(Arc::from);
     let pipeline_config = pipeline_config(config);
     let log = pipeline_config.log.path.display().to_string();
-    let pipeline = Pipeline::open(pipeline_config, model, &registry)
-        .with_context(|| format!("cannot open the prediction log {log}"))?;
+    let (pipeline, park) = match park::flags(config) {
+        Some(flags) => {
+            let (pipeline, park) = park::open(config, flags, pipeline_config, model, &registry)?;
+            (pipeline, Some(park))
+        }
+        None => {
+            let pipeline = Pipeline::open(pipeline_config, model, &registry);
+            (pipeline.with_context(|| format!("cannot open the prediction log {log}"))?, None)
+        }
+    };
     let notifications = Notifications::start(notify_config, &pipeline, &registry).context("cannot notify of alarms")?;
     let app = App { notifications, ..App::new(pipeline, registry, keys, config.limits.clone()) };
+    if let Some(park) = park {
+        tokio::spawn(park.follow());
+    }
     let (shutdown, notifications) = (app.shutdown.clone(), app.notifications.clone());
     tokio::spawn(async move {
         shutdown.begun().await;
@@ -71,6 +83,13 @@ fn model(config: &Config) -> Result<Result<Model, String>> {
         Ok(model) => {
             tracing::info!(model_version = %model.version(), "loaded the model {}", path.display());
             Ok(Ok(model))
+        }
+        // A model of its own would not be that of the workers.
+        Err(ModelError::Missing) if park::flags(config).is_some() => {
+            let shown = path.display();
+            let reason = format!("there is no model file {shown}; give this program that of the workers (--model)");
+            tracing::error!("{reason}");
+            Ok(Err(reason))
         }
         Err(ModelError::Missing) if config.model_is_default() => first_model(config).map(Ok),
         Err(ModelError::Missing) => Err(missing_model(path)),

@@ -64,6 +64,17 @@ pub struct StateRead<T> {
     pub turbine: T,
 }
 
+/// A record that was read back with the state of its turbine, if it is the newest one of its turbine in its batch.
+#[derive(Debug, Deserialize)]
+pub struct RowRead<T> {
+    /// The reading that it is of.
+    pub input: Sequence,
+    /// The record.
+    pub record: JsonRecord,
+    /// The turbine after the record.
+    pub turbine: Option<T>,
+}
+
 /// The JSON text of what has one.
 ///
 /// # Panics

@@ -1,41 +1,195 @@
-//! Reading a stream in order without leaving a trace in it: no acknowledgements, nothing on a disk.
+//! Messages of a stream, one after the other and none left out.
 
 use crate::connection::TIME_LIMIT;
+use crate::message::{Checkpoint, Sequence};
+use crate::subject;
+use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
-use async_nats::jetstream::stream::Stream;
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
+use futures_util::StreamExt;
+use futures_util::stream::ReadyChunks;
+use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long the server keeps a consumer that nobody asks for messages.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
+/// The most messages that come at once.
+const CHUNK: usize = 500;
 
-/// A consumer that has delivered nothing yet.
+/// How far the first look for the newest messages goes back, in messages of the stream for each that is wanted.
+const FIRST_LOOK: u64 = 4;
+
+/// How much further each look goes back than the one before.
+const FURTHER: u64 = 4;
+
+/// Why messages cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The cluster did not answer, or refused.
+    #[error("the cluster did not answer as expected: {0}")]
+    Cluster(String),
+    /// Messages may have been passed over.
+    #[error("messages did not come one after the other: {0}")]
+    Gap(String),
+    /// A message is not what it should be.
+    #[error("the message {subject} at {sequence} cannot be read: {problem}; was it written by another version?")]
+    Unreadable {
+        /// Its subject.
+        subject: String,
+        /// Its sequence.
+        sequence: Sequence,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl ReadError {
+    /// For `map_err`: an answer of the cluster that was not expected.
+    pub fn cluster(error: impl std::fmt::Display) -> Self {
+        ReadError::Cluster(error.to_string())
+    }
+}
+
+/// A message of a stream.
+#[derive(Debug)]
+pub struct Received {
+    /// Its place in the stream.
+    pub sequence: Sequence,
+    /// When the stream took it.
+    pub received: Timestamp,
+    /// How many more there are now.
+    pub pending: u64,
+    /// The message.
+    pub message: async_nats::Message,
+}
+
+impl Received {
+    /// For `map_err`: the message is not what it should be.
+    pub fn unreadable(&self, problem: impl std::fmt::Display) -> ReadError {
+        let (subject, problem) = (self.message.subject.to_string(), problem.to_string());
+        ReadError::Unreadable { subject, sequence: self.sequence, problem }
+    }
+}
+
+/// Reads a stream without acknowledgements: its reader knows itself how far it has come.
 pub struct Reader {
-    /// The consumer.
-    pub consumer: Consumer<pull::Config>,
-    /// Messages that are to come, as the node of the consumer has them: it may be behind the others.
+    messages: ReadyChunks<pull::Stream>,
+    /// Messages that have come so far.
+    delivered: u64,
+    /// Messages that are still to come, as of the last one.
     pub pending: u64,
 }
 
-/// A reader of the messages of these subjects, from where `from` says. How far it has come is for the caller to keep.
-///
-/// # Errors
-/// If the cluster refuses or does not answer.
-pub async fn reader(stream: &Stream, from: DeliverPolicy, subjects: String) -> Result<Reader, async_nats::Error> {
+impl Reader {
+    /// The messages of these subjects, from there on.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub async fn open(stream: &Stream, from: DeliverPolicy, subjects: Vec<String>) -> Result<Self, ReadError> {
+        let (consumer, pending) = consumer(stream, from, subjects).await?;
+        Self::start(&consumer, pending).await
+    }
+
+    /// The messages of these subjects behind `last`.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub async fn behind(last: Sequence, stream: &Stream, subjects: Vec<String>) -> Result<Self, ReadError> {
+        Self::open(stream, DeliverPolicy::ByStartSequence { start_sequence: last + 1 }, subjects).await
+    }
+
+    /// At least the newest `count` messages of these subjects up to `last`, and whether these are all that there are.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub async fn newest(
+        count: u64,
+        last: Sequence,
+        stream: &Stream,
+        subjects: Vec<String>,
+    ) -> Result<(Self, bool), ReadError> {
+        let info = timeout(TIME_LIMIT, stream.get_info()).await.map_err(ReadError::cluster)?;
+        let first = info.map_err(ReadError::cluster)?.state.first_sequence;
+        let mut back = count.saturating_mul(FIRST_LOOK);
+        loop {
+            let start_sequence = (last + 1).saturating_sub(back).max(first).max(1);
+            let from = DeliverPolicy::ByStartSequence { start_sequence };
+            let (consumer, pending) = consumer(stream, from, subjects.clone()).await?;
+            let is_all = start_sequence <= first.max(1);
+            if is_all || pending >= count {
+                return Ok((Self::start(&consumer, pending).await?, is_all));
+            }
+            back = back.saturating_mul(FURTHER);
+        }
+    }
+
+    async fn start(consumer: &Consumer<pull::Config>, pending: u64) -> Result<Self, ReadError> {
+        let messages = consumer.stream().max_messages_per_batch(1_000).expires(Duration::from_secs(5));
+        let messages = messages.heartbeat(Duration::from_millis(700)).messages().await.map_err(ReadError::cluster)?;
+        Ok(Reader { messages: messages.ready_chunks(CHUNK), delivered: 0, pending })
+    }
+
+    /// The next messages, once there is one.
+    ///
+    /// # Errors
+    /// If one may have been left out, or if the cluster is silent.
+    pub async fn next(&mut self) -> Result<Vec<Received>, ReadError> {
+        let chunk = self.messages.next().await.ok_or_else(|| ReadError::cluster("the messages ended"))?;
+        chunk.into_iter().map(|message| self.take(message.map_err(ReadError::cluster)?)).collect()
+    }
+
+    fn take(&mut self, message: Message) -> Result<Received, ReadError> {
+        let info = message.info().map_err(ReadError::cluster)?;
+        if info.consumer_sequence != self.delivered + 1 {
+            let gap = format!("after {} of the consumer came {}", self.delivered, info.consumer_sequence);
+            return Err(ReadError::Gap(gap));
+        }
+        self.delivered += 1;
+        self.pending = info.pending;
+        let (sequence, published) = (info.stream_sequence, info.published.unix_timestamp_nanos());
+        let received = Timestamp::from_nanosecond(published).map_err(ReadError::cluster)?;
+        Ok(Received { sequence, received, pending: self.pending, message: message.split().0 })
+    }
+}
+
+/// A consumer of the reader's own, and how many messages it has to give.
+async fn consumer(
+    stream: &Stream,
+    deliver_policy: DeliverPolicy,
+    filter_subjects: Vec<String>,
+) -> Result<(Consumer<pull::Config>, u64), ReadError> {
     let config = pull::Config {
-        deliver_policy: from,
+        deliver_policy,
         ack_policy: AckPolicy::None,
-        filter_subject: subjects,
+        filter_subjects,
         memory_storage: true,
         num_replicas: 1,
-        inactive_threshold: FORGOTTEN_AFTER,
+        inactive_threshold: Duration::from_secs(10),
         ..pull::Config::default()
     };
-    let made = async {
-        let consumer = stream.create_consumer(config).await?;
+    let made = timeout(2 * TIME_LIMIT, async {
+        let consumer = stream.create_consumer(config).await.map_err(ReadError::cluster)?;
         // Asked at once after it was made, the consumer may not be there yet for a pull.
-        let pending = consumer.get_info().await?.num_pending;
-        Ok(Reader { consumer, pending })
+        let pending = consumer.get_info().await.map_err(ReadError::cluster)?.num_pending;
+        Ok((consumer, pending))
+    });
+    made.await.unwrap_or_else(|late| Err(ReadError::cluster(late)))
+}
+
+/// The last checkpoint of a partition and its sequence; `None` before the first.
+///
+/// # Errors
+/// If the cluster does not answer, or if the checkpoint cannot be read.
+pub async fn last_checkpoint(output: &Stream, partition: u32) -> Result<Option<(Sequence, Checkpoint)>, ReadError> {
+    let subject = subject::checkpoint(partition);
+    let read = timeout(TIME_LIMIT, output.get_last_raw_message_by_subject(&subject)).await;
+    let message = match read.map_err(ReadError::cluster)? {
+        Ok(message) => message,
+        Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => return Ok(None),
+        Err(error) => return Err(ReadError::cluster(error)),
     };
-    timeout(2 * TIME_LIMIT, made).await.unwrap_or_else(|_| Err("the cluster does not answer".into()))
+    let sequence = message.sequence;
+    match serde_json::from_slice(&message.payload) {
+        Ok(checkpoint) => Ok(Some((sequence, checkpoint))),
+        Err(error) => Err(ReadError::Unreadable { subject, sequence, problem: error.to_string() }),
+    }
 }

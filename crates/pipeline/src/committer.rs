@@ -242,16 +242,22 @@ pub(crate) fn news(folded: Folded, record: &PredictionRecord, model: &Model, his
     let missing = missing.map(|place| Event::SensorMissing { turbine_id: turbine_id(), feature: named(place) });
     let returned = folded.step.returned.iter();
     let returned = returned.map(|place| Event::SensorReturned { turbine_id: turbine_id(), feature: named(place) });
-    let drift = folded.drift.into_iter().map(|change| match change {
-        DriftChange::Began { feature, comparison } => Event::DriftBegan { feature: named(feature), comparison },
-        DriftChange::Ended { feature } => Event::DriftEnded { feature: named(feature) },
-    });
+    let drift = folded.drift.into_iter().map(|change| drift_event(change, model));
     let alarms = folded.alarms.into_iter().map(|alarm| {
         let handling = history.handling(&alarm.alarm_id());
         let alarm = Arc::new(Alarm::explained(alarm, model, handling));
         if alarm.cleared.is_some() { Event::AlarmCleared(alarm) } else { Event::AlarmRaised(alarm) }
     });
     stuck.chain(released).chain(missing).chain(returned).chain(drift).chain(alarms).collect()
+}
+
+/// A change of drift, as an event.
+pub(crate) fn drift_event(change: DriftChange, model: &Model) -> Event {
+    let named = |place: usize| model.features().names().nth(place).unwrap_or_default().to_owned();
+    match change {
+        DriftChange::Began { feature, comparison } => Event::DriftBegan { feature: named(feature), comparison },
+        DriftChange::Ended { feature } => Event::DriftEnded { feature: named(feature) },
+    }
 }
 
 /// The times of readings whose sender gave none: when they were received, each later than the one before, so that each

@@ -18,7 +18,7 @@ const SPELT_OUT: usize = 10;
 const LONG_MESSAGE: usize = 1_000;
 
 /// Why readings were rejected.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error, Deserialize)]
 #[error("{message}")]
 pub struct BadReadings {
     /// What is wrong and how to mend it.
@@ -26,11 +26,12 @@ pub struct BadReadings {
     /// The same by field: the first [`MAX_FAULTS`].
     pub faults: Vec<IndexedFault>,
     /// How many more there are.
+    #[serde(default)]
     pub more_faults: usize,
 }
 
 /// A fault and, in a batch, which reading it is of.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IndexedFault {
     /// Place in the batch, from 0; left out for a single reading.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -27,6 +27,8 @@ pub enum Event {
         /// The rule and the figures that broke it.
         reason: Arc<str>,
     },
+    /// What is known of all turbines was read anew.
+    Restored,
     /// An alarm was raised.
     AlarmRaised(Arc<Alarm>),
     /// An alarm was cleared.
@@ -133,7 +135,7 @@ impl Event {
                 tracing::error!(model_version = %version, %reason, "took the promoted model back");
             }
             // Who did what is logged by the committer.
-            Event::AlarmHandled(_) | Event::Model { .. } => {}
+            Event::AlarmHandled(_) | Event::Model { .. } | Event::Restored => {}
         }
     }
 }

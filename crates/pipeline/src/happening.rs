@@ -1,7 +1,7 @@
 //! The JSON form of events.
 
 use crate::events::Event;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use turbine_core::reading::TurbineId;
 
 /// An event as JSON, other than one of an alarm, which has a form of its own.
@@ -95,7 +95,47 @@ impl<'a> Happening<'a> {
             Event::DriftBegan { feature, .. } => Some(Happening::Drift { feature, drifting: true }),
             Event::DriftEnded { feature } => Some(Happening::Drift { feature, drifting: false }),
             Event::ModelTakenBack { version, reason } => Some(Happening::TakenBack { model_version: version, reason }),
-            Event::AlarmRaised(_) | Event::AlarmCleared(_) | Event::AlarmHandled(_) => None,
+            Event::AlarmRaised(_) | Event::AlarmCleared(_) | Event::AlarmHandled(_) | Event::Restored => None,
         }
+    }
+}
+
+/// What [`Happening`] writes of a sensor, read back.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum OfSensor {
+    Stuck {
+        turbine_id: Option<TurbineId>,
+        feature: String,
+    },
+    Released {
+        turbine_id: Option<TurbineId>,
+        feature: String,
+    },
+    Missing {
+        turbine_id: Option<TurbineId>,
+        feature: String,
+    },
+    Returned {
+        turbine_id: Option<TurbineId>,
+        feature: String,
+    },
+    #[serde(other)]
+    Other,
+}
+
+impl Event {
+    /// The event of a sensor that [`Happening`] wrote as JSON; `None` for one of another kind.
+    ///
+    /// # Errors
+    /// If it is no such JSON.
+    pub fn of_sensor(json: &[u8]) -> serde_json::Result<Option<Self>> {
+        Ok(match serde_json::from_slice(json)? {
+            OfSensor::Stuck { turbine_id, feature } => Some(Event::SensorStuck { turbine_id, feature }),
+            OfSensor::Released { turbine_id, feature } => Some(Event::SensorReleased { turbine_id, feature }),
+            OfSensor::Missing { turbine_id, feature } => Some(Event::SensorMissing { turbine_id, feature }),
+            OfSensor::Returned { turbine_id, feature } => Some(Event::SensorReturned { turbine_id, feature }),
+            OfSensor::Other => None,
+        })
     }
 }

@@ -15,6 +15,7 @@ pub mod fleet;
 pub mod group_commit;
 pub mod history;
 pub mod lifecycle;
+pub mod park;
 pub mod prediction_log;
 
 pub mod late_timeout;
@@ -32,8 +33,8 @@ pub use happening::Happening;
 pub use missing::Missing;
 pub use partition::{Batch, BatchLog, Partition};
 pub use pipeline::{
-    Changes, Follower, HandleError, Health, Models, OpenError, Overview, Pipeline, PipelineConfig, ReloadError,
-    Reloaded, RollbackPolicy, SubmitError, TrialStatus, TurbineDetail, TurbineToday,
+    Changes, Follower, HandleError, Health, HistoryError, Mirror, Models, OpenError, Overview, Pipeline,
+    PipelineConfig, ReloadError, Reloaded, RollbackPolicy, SubmitError, TrialStatus, TurbineDetail, TurbineToday,
 };
 pub use prediction_log::{LogConfig, LogPolicy, LogSync};
 pub use slot::ModelSlot;

@@ -73,7 +73,7 @@ pub struct Partition {
 impl Partition {
     /// A partition of which nothing is known yet; its batches are counted and its events told there.
     pub fn new(counters: Arc<Counters>, events: Events) -> Self {
-        Partition { fleet: Fleet::unbounded(), silences: None, counters, events }
+        Partition { fleet: Fleet::unbounded(1), silences: None, counters, events }
     }
 
     /// Takes up what the log has of a turbine beside its newest record: see [`Batch::with_turbines`].

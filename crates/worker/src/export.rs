@@ -1,10 +1,10 @@
 //! The records of the cluster as a prediction log in CSV files, which the other programs read.
 
 use crate::config::ExportFlags;
-use crate::restore::last_checkpoint;
 use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use cluster::message::{Checkpoint, RecordRead};
+use cluster::reader::last_checkpoint;
 use cluster::streams::{self, Streams};
 use cluster::subject::{Kind, OUTPUT};
 use cluster::{Cluster, TIME_LIMIT};

@@ -1,7 +1,8 @@
 //! Whether a model may score a park: its partitions keep the features that they began with.
 
 use crate::interruption::Interruption;
-use crate::restore::{check_features, last_checkpoint};
+use crate::restore::check_features;
+use cluster::reader::{ReadError, last_checkpoint};
 use cluster::streams::Streams;
 use turbine_core::feature::FeatureSet;
 
@@ -24,8 +25,8 @@ pub async fn of_park(streams: &Streams, features: &FeatureSet) -> Result<(), Mis
         let fits = match last_checkpoint(&streams.output, partition).await {
             Ok(Some((_, checkpoint))) => check_features(&checkpoint, features),
             // That concerns its partition alone, where it is told.
-            Ok(None) | Err(Interruption::Unreadable { .. }) => Ok(()),
-            Err(error) => Err(error),
+            Ok(None) | Err(ReadError::Unreadable { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
         };
         fits.map_err(|why| Misfit { partition, why })?;
     }

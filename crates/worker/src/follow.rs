@@ -2,12 +2,13 @@
 
 use crate::batch::MAX_MESSAGES;
 use crate::desk::Desk;
-use crate::input::{self, Extent, Input, Inputs};
+use crate::input::{self, Extent, Input};
 use crate::interruption::Interruption;
 use crate::output::{self, Chunk, Output};
 use crate::rejected::Rejected;
 use crate::restore::{Standing, restore};
 use cluster::message::Sequence;
+use cluster::reader::Reader;
 use cluster::subject;
 use jiff::Timestamp;
 use pipeline::decode::{self, BadReadings};
@@ -39,7 +40,7 @@ pub async fn follow(mut desk: Desk, partition: u32, stop: Shutdown) {
 struct Restored {
     partition: Partition,
     standing: Standing,
-    inputs: Inputs,
+    inputs: Reader,
 }
 
 async fn take_up(desk: &Desk, number: u32) -> Result<Restored, Interruption> {
@@ -48,7 +49,7 @@ async fn take_up(desk: &Desk, number: u32) -> Result<Restored, Interruption> {
     let mut partition = Partition::new(Arc::clone(&telemetry.counters), telemetry.events.clone());
     let standing = restore(streams, number, &mut partition, model.features()).await?;
     compare_with_input(desk, number, standing.input).await?;
-    let inputs = Inputs::after(standing.input, &streams.input, number).await?;
+    let inputs = input::after(standing.input, &streams.input, number).await?;
     telemetry.restored(number, partition.len(), inputs.pending, started.elapsed());
     telemetry.lag(number, inputs.pending);
     Ok(Restored { partition, standing, inputs })

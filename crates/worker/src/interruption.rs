@@ -1,5 +1,6 @@
 //! Why the work on a partition was interrupted. The state is dropped then, and restored from the stream `OUT`.
 
+use cluster::reader::ReadError;
 use std::time::Duration;
 
 /// Why the work on a partition was interrupted.
@@ -64,6 +65,18 @@ pub enum Interruption {
     /// The cluster did not answer, or refused.
     #[error("the cluster did not answer as expected: {0}")]
     Cluster(String),
+}
+
+impl From<ReadError> for Interruption {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Cluster(problem) => Interruption::Cluster(problem),
+            ReadError::Gap(gap) => Interruption::InputGap(gap),
+            ReadError::Unreadable { subject, sequence, problem } => {
+                Interruption::Unreadable { subject, sequence, problem }
+            }
+        }
+    }
 }
 
 impl Interruption {

@@ -2,13 +2,12 @@
 
 use crate::interruption::Interruption;
 use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
+use async_nats::jetstream::stream::Stream;
 use cluster::TIME_LIMIT;
 use cluster::message::{Checkpoint, Sequence, StateRead};
-use cluster::reader::{Reader, reader};
+use cluster::reader::{Reader, last_checkpoint};
 use cluster::streams::Streams;
 use cluster::subject;
-use futures_util::StreamExt;
 use pipeline::Partition;
 use pipeline::fleet::Turbine;
 use tokio::time::timeout;
@@ -65,51 +64,19 @@ pub fn check_features(checkpoint: &Checkpoint, features: &FeatureSet) -> Result<
     Err(Interruption::OtherFeatures { expected, found })
 }
 
-/// The last checkpoint of a partition and its sequence; `None` before the first.
-///
-/// # Errors
-/// If the cluster does not answer, or if the checkpoint cannot be read.
-pub async fn last_checkpoint(output: &Stream, number: u32) -> Result<Option<(Sequence, Checkpoint)>, Interruption> {
-    let subject = subject::checkpoint(number);
-    let read = timeout(TIME_LIMIT, output.get_last_raw_message_by_subject(&subject)).await;
-    let message = match read.map_err(Interruption::cluster)? {
-        Ok(message) => message,
-        Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => return Ok(None),
-        Err(error) => return Err(Interruption::cluster(error)),
-    };
-    let sequence = message.sequence;
-    let checkpoint = serde_json::from_slice(&message.payload);
-    let checkpoint = checkpoint.map_err(|error| unreadable(&subject, sequence, error))?;
-    Ok(Some((sequence, checkpoint)))
-}
-
 /// Reads the newest record of each turbine; gives the sequence of the newest one.
 async fn read_turbines(output: &Stream, number: u32, partition: &mut Partition) -> Result<Sequence, Interruption> {
-    let made = reader(output, DeliverPolicy::LastPerSubject, subject::records(number)).await;
-    let Reader { consumer, pending } = made.map_err(Interruption::cluster)?;
-    if pending == 0 {
-        return Ok(0);
-    }
-    let messages = consumer.stream().max_messages_per_batch(1_000).expires(TIME_LIMIT).heartbeat(TIME_LIMIT / 4);
-    let mut messages = messages.messages().await.map_err(Interruption::cluster)?;
+    let mut reader = Reader::open(output, DeliverPolicy::LastPerSubject, vec![subject::records(number)]).await?;
     let mut newest = 0;
-    while let Some(message) = messages.next().await {
-        let message = message.map_err(Interruption::cluster)?;
-        let info = message.info().map_err(Interruption::cluster)?;
-        let (sequence, pending) = (info.stream_sequence, info.pending);
-        let unreadable = |problem: &dyn std::fmt::Display| unreadable(&message.subject, sequence, problem);
-        let turbine = subject::turbine(&message.subject).unwrap_or_default();
-        let turbine: TurbineId = turbine.parse().map_err(|problem| unreadable(&problem))?;
-        let state: StateRead<Turbine> = serde_json::from_slice(&message.payload).map_err(|error| unreadable(&error))?;
-        partition.restore(turbine, state.turbine);
-        newest = newest.max(sequence);
-        if pending == 0 {
-            break;
+    while reader.pending > 0 {
+        for received in reader.next().await? {
+            let turbine = subject::turbine(&received.message.subject).unwrap_or_default();
+            let turbine: TurbineId = turbine.parse().map_err(|problem| received.unreadable(problem))?;
+            let state: StateRead<Turbine> =
+                serde_json::from_slice(&received.message.payload).map_err(|error| received.unreadable(error))?;
+            partition.restore(turbine, state.turbine);
+            newest = newest.max(received.sequence);
         }
     }
     Ok(newest)
-}
-
-fn unreadable(subject: &str, sequence: Sequence, problem: impl std::fmt::Display) -> Interruption {
-    Interruption::Unreadable { subject: subject.to_owned(), sequence, problem: problem.to_string() }
 }

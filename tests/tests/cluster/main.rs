@@ -7,6 +7,7 @@
 
 mod anew;
 mod failover;
+mod front;
 mod full;
 mod gate;
 mod identity;

@@ -49,16 +49,22 @@ impl Park {
         self.turbines * self.rounds
     }
 
-    /// What one service makes of the readings.
-    pub fn undisturbed(self, model: &Path) -> Outcome {
-        let folder = tempfile::tempdir().unwrap();
-        let api = Api::start(folder.path(), &["--model", model.to_str().unwrap(), "--dedupe-window", "0"]);
+    /// A service in that folder that was sent the readings.
+    pub fn feed(self, folder: &Path, model: &Path) -> Api {
+        let api = Api::start(folder, &["--model", model.to_str().unwrap(), "--dedupe-window", "0"]);
         let pairs = (0..self.rounds).flat_map(|round| (0..self.turbines).map(move |turbine| (turbine, round)));
         let readings: Vec<String> = pairs.map(|(turbine, round)| Self::reading(turbine, round)).collect();
         for batch in readings.chunks(BATCH) {
             let answered = api.post("/predict/batch", format!("{{\"readings\":[{}]}}", batch.join(",")));
             assert_eq!(answered.status, 200, "{}", answered.body);
         }
+        api
+    }
+
+    /// What one service makes of the readings.
+    pub fn undisturbed(self, model: &Path) -> Outcome {
+        let folder = tempfile::tempdir().unwrap();
+        let api = self.feed(folder.path(), model);
         let log = api.log();
         assert!(api.terminate().success());
         let mut outcome = Outcome::default();
@@ -109,10 +115,15 @@ fn values(i: usize) -> [f64; 2] {
 
 /// A folder with a model of the park, and the model's path.
 pub fn trained() -> (TempDir, PathBuf) {
+    trained_with(INTERVAL)
+}
+
+/// The same, of turbines that send in this interval.
+pub fn trained_with(interval: SignedDuration) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let row = |i: usize| {
         let [a, b] = values(i * 200 + i % 100);
-        format!("{},{a},{b}\n", begin() + INTERVAL * i as i32)
+        format!("{},{a},{b}\n", begin() + interval * i as i32)
     };
     let csv = "timestamp,a,b\n".to_owned() + &(0..1_500).map(row).collect::<String>();
     std::fs::write(folder.path().join("data.csv"), csv).unwrap();

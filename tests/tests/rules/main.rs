@@ -24,7 +24,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("privileges", &[]),
     ("pipeline", &["turbine-core"]),
     ("service", &[]),
-    ("api", &["notify", "pipeline", "privileges", "service", "turbine-core"]),
+    ("api", &["cluster", "notify", "pipeline", "privileges", "service", "turbine-core"]),
     ("worker", &["cluster", "pipeline", "service", "turbine-core"]),
     ("cluster", &["turbine-core"]),
     ("intake", &["turbine-core"]),

@@ -48,6 +48,9 @@ struct Snapshot<'a> {
     features: Vec<&'a str>,
     turbines: Vec<TurbineToday>,
     alarms: Vec<Arc<Alarm>>,
+    /// Why it may be out of date, if it may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outdated: Option<Arc<str>>,
 }
 
 /// What changed since the tick before.
@@ -57,6 +60,9 @@ struct TickData<'a> {
     turbines: &'a [TurbineToday],
     alarms: &'a [Arc<Alarm>],
     events: Vec<Happening<'a>>,
+    /// As in the snapshot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outdated: Option<&'a str>,
 }
 
 /// The readings of one turbine since the tick before.
@@ -97,7 +103,7 @@ impl<'a> From<&'a PredictionRecord> for ReadingData<'a> {
 /// The frame of everything as it is now.
 pub(super) fn snapshot(id: EventId, pipeline: &Pipeline) -> Bytes {
     let model = pipeline.slot().model();
-    let Overview { now, turbines, alarms } = pipeline.overview();
+    let Overview { now, turbines, alarms, outdated } = pipeline.overview();
     let model: Option<&Model> = model.as_deref();
     let data = Snapshot {
         now: to_milliseconds(now),
@@ -106,6 +112,7 @@ pub(super) fn snapshot(id: EventId, pipeline: &Pipeline) -> Bytes {
         features: model.map(|model| model.features().names().collect()).unwrap_or_default(),
         turbines,
         alarms,
+        outdated,
     };
     event("snapshot", Some(id), &data)
 }
@@ -117,6 +124,7 @@ pub(super) fn tick(id: EventId, changes: &Changes) -> Bytes {
         turbines: &changes.turbines,
         alarms: &changes.alarms,
         events: changes.events.iter().filter_map(Happening::of).collect(),
+        outdated: changes.outdated.as_deref(),
     };
     event("tick", Some(id), &data)
 }

@@ -249,11 +249,13 @@ const stream = {
       if (name) fields[name] = value;
     }
     if (fields.id) this.lastId = fields.id;
-    if (fields.event === 'snapshot') data.snapshot(JSON.parse(fields.data));
+    if (fields.event !== 'snapshot' && fields.event !== 'tick') return;
+    const told = JSON.parse(fields.data);
     // After a change of the model the service sends a snapshot by itself.
-    else if (fields.event === 'tick') data.tick(JSON.parse(fields.data));
-    else return;
+    if (fields.event === 'snapshot') data.snapshot(told);
+    else data.tick(told);
     showConnection('live');
+    showOutdated(told.outdated);
     changed();
   },
 };
@@ -273,6 +275,17 @@ function showConnection(state, why = null) {
   }
   setAttribute(shown, 'data-state', state);
   setText(shown, state === 'live' ? 'Live' : 'Connection lost');
+}
+
+/** In front of a cluster: why the service itself may be out of date. */
+function showOutdated(why) {
+  const banner = document.getElementById('banner');
+  banner.hidden = !why;
+  if (!why) return;
+  setText(banner, `What is shown may be out of date: ${why}. The page goes on by itself.`);
+  const shown = document.getElementById('connection');
+  setAttribute(shown, 'data-state', 'lost');
+  setText(shown, 'Cluster lost');
 }
 
 /** Whether the form for the key is in front. */

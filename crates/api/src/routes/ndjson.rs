@@ -160,17 +160,17 @@ async fn score(app: &App, text: &[u8]) -> Result<(Vec<u8>, Reservation), ApiErro
     // Before they are logged: what is in the log is not refused.
     let longest = max_answer_bytes(model.features(), app.pipeline.missing_values(), false) * refusals.len();
     reservation.grow(longest)?;
-    let submitted = app.pipeline.submit(app.pipeline.score(model.clone(), readings)).await.map_err(ApiError::from);
+    let submitted = app.pipeline.submit_each(app.pipeline.score(model.clone(), readings)).await;
     answers.reserve(longest);
-    let mut answered = submitted.as_ref().map(|answered| answered.iter());
-    for refusal in &refusals {
-        match (refusal, &mut answered) {
-            (Some(error), _) => push_line(&mut answers, &error.envelope()),
-            (None, Ok(answered)) => {
-                let answer = answered.next().expect("a line that is not refused is answered");
-                push_line(&mut answers, &Answer::new(answer, model.features()));
-            }
-            (None, Err(error)) => push_line(&mut answers, &error.envelope()),
+    let mut submitted = submitted.into_iter();
+    for refusal in refusals {
+        let answered = match refusal {
+            Some(error) => Err(error),
+            None => submitted.next().expect("a line that is not refused is answered").map_err(ApiError::from),
+        };
+        match answered {
+            Ok(answer) => push_line(&mut answers, &Answer::new(&answer, model.features())),
+            Err(error) => push_line(&mut answers, &error.envelope()),
         }
     }
     Ok((answers, reservation))

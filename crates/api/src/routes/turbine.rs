@@ -6,8 +6,8 @@ use crate::state::App;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use pipeline::TurbineDetail;
 use pipeline::history::HistoryRange;
+use pipeline::{HistoryError, TurbineDetail};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::{IntoParams, IntoResponses};
@@ -98,7 +98,10 @@ pub async fn history(
     // Files may be read, and the answer may have megabytes.
     let answer = move || {
         let history = pipeline.history(&turbine, range);
-        let history = history.map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+        let history = history.map_err(|error| match error {
+            HistoryError::Log(error) => ApiError::Internal { cause: error.to_string() },
+            error @ HistoryError::Unreachable(_) => ApiError::History(Arc::new(error)),
+        })?;
         history.map(|history| Json(history).into_response()).ok_or(ApiError::UnknownTurbine { turbine: id })
     };
     app.log_reads.apart(answer).await

@@ -1,7 +1,7 @@
 //! Faults of a reading, by field.
 
 use crate::feature::{Feature, Range};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::fmt;
 
@@ -33,8 +33,8 @@ fn join(faults: &[Fault]) -> String {
     faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// A missing or invalid field.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// A missing or invalid field. Read back from JSON, its problem is [`Problem::Told`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
     /// The key in the reading.
     pub field: String,
@@ -105,6 +105,8 @@ pub enum Problem {
     Timestamp,
     /// The turbine id is too long or has invalid characters.
     TurbineId,
+    /// What another program said of it, in its words.
+    Told(String),
 }
 
 impl fmt::Display for Problem {
@@ -122,6 +124,7 @@ impl fmt::Display for Problem {
             Problem::TurbineId => {
                 f.write_str("must be 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or a digit")
             }
+            Problem::Told(text) => f.write_str(text),
         }
     }
 }
@@ -129,5 +132,11 @@ impl fmt::Display for Problem {
 impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Problem {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Problem::Told)
     }
 }

@@ -4,14 +4,14 @@ use super::handling::Handling;
 use crate::fleet::LoggedAlarm;
 use crate::submission::Why;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use turbine_core::alarm_log::{AlarmEvent, AlarmId, AlarmRow, AlarmState};
 use turbine_core::model::Model;
 use turbine_core::reading::TurbineId;
 
-/// An alarm of one turbine, with the sensors behind it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// An alarm of one turbine, with the sensors behind it. Read back from JSON, it is without what people did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// `{turbine}@{raised}`, with `-` for readings that name no turbine.
     pub id: String,
@@ -30,7 +30,7 @@ pub struct Alarm {
     /// The sensors behind the peak by their share, largest first; empty if the model cannot say.
     pub why: Vec<Why>,
     /// What people did with it.
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
     pub handling: Arc<Handling>,
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct History {
 
 impl History {
     /// Remembers an alarm if it was cleared.
-    pub(super) fn add(&mut self, alarm: &Arc<Alarm>) {
+    pub(crate) fn add(&mut self, alarm: &Arc<Alarm>) {
         if alarm.cleared.is_none() {
             return;
         }

@@ -4,6 +4,7 @@
 //! restart that reads the log from its beginning ends in the same state, and a reading that was refused leaves no trace.
 
 mod alarm;
+mod confirmed;
 mod drift;
 mod restore;
 mod snapshot;
@@ -22,6 +23,7 @@ pub use window::{Fingerprint, Verdict};
 
 use jiff::Timestamp;
 use lru::LruCache;
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use turbine_core::model::Model;
@@ -51,6 +53,8 @@ pub struct Fleet {
     rows: u64,
     /// The version of the newest row, shared by all rows that name it.
     model_version: Arc<str>,
+    /// The turbines whose silence was confirmed; `None` where the clock alone decides.
+    confirmed: Option<HashSet<Option<TurbineId>>>,
 }
 
 /// What a row changed.
@@ -112,13 +116,14 @@ impl Fleet {
             drift: Drift::new(config.drift_window),
             rows: 0,
             model_version: Arc::from(""),
+            confirmed: None,
         }
     }
 
-    /// A fleet that forgets no turbine. Its turbines are put and not folded, so it knows no repeated reading and no drift.
-    pub(crate) fn unbounded() -> Self {
-        let (turbines, window, drift) = (LruCache::unbounded(), Window::new(0), Drift::new(1));
-        Fleet { turbines, window, drift, rows: 0, model_version: Arc::from("") }
+    /// A fleet that forgets no turbine and knows no repeated reading. Its turbines may be put instead of folded.
+    pub(crate) fn unbounded(drift_window: usize) -> Self {
+        let (turbines, window, drift) = (LruCache::unbounded(), Window::new(0), Drift::new(drift_window));
+        Fleet { turbines, window, drift, rows: 0, model_version: Arc::from(""), confirmed: None }
     }
 
     /// Puts a turbine in the place of what was known of it.
@@ -144,6 +149,11 @@ impl Fleet {
         Folded { step, alarms: forgotten.into_iter().chain(alarm).collect(), drift }
     }
 
+    /// Takes in one row of the log for drift only: what it says of its turbine is known.
+    pub(crate) fn fold_drift(&mut self, record: &PredictionRecord, model: &Model) {
+        let _ = self.drift.fold(record, model);
+    }
+
     /// The alarms that are running.
     pub fn alarms(&self) -> impl Iterator<Item = LoggedAlarm> {
         self.turbines.iter().filter_map(|(id, turbine)| turbine.alarm(id))
@@ -151,7 +161,19 @@ impl Fleet {
 
     /// The turbines that are silent at this time.
     pub(crate) fn silent(&self, monitor: &Monitor, now: Timestamp) -> impl Iterator<Item = &Option<TurbineId>> {
-        self.turbines.iter().filter(move |(_, turbine)| monitor.is_silent(turbine.state(), now)).map(|(id, _)| id)
+        self.overdue(monitor, now).filter(|id| self.may_be_silent(id))
+    }
+
+    /// How a turbine is at this time.
+    pub(crate) fn status(
+        &self,
+        id: &Option<TurbineId>,
+        turbine: &Turbine,
+        model: &Model,
+        now: Timestamp,
+    ) -> TurbineStatus {
+        let silent = self.may_be_silent(id) && model.monitor().is_silent(turbine.state(), now);
+        TurbineStatus::new(id, turbine, model, silent)
     }
 
     /// Counts the turbines that need attention at this time.
@@ -197,7 +219,7 @@ impl Fleet {
             self.turbines.iter().filter(|(id, _)| after.is_none_or(|after| name_of(id) > Some(after))).collect();
         turbines.sort_unstable_by_key(|(id, _)| name_of(id));
         turbines.truncate(limit);
-        turbines.into_iter().map(|(id, turbine)| TurbineStatus::new(id, turbine, model, now)).collect()
+        turbines.into_iter().map(|(id, turbine)| self.status(id, turbine, model, now)).collect()
     }
 
     /// How many rows were folded since this fleet was made.

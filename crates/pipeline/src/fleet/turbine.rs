@@ -141,7 +141,7 @@ pub struct TurbineStatus {
 }
 
 impl TurbineStatus {
-    pub(crate) fn new(id: &Option<TurbineId>, turbine: &Turbine, model: &Model, now: Timestamp) -> Self {
+    pub(crate) fn new(id: &Option<TurbineId>, turbine: &Turbine, model: &Model, silent: bool) -> Self {
         let (last, state) = (turbine.last.as_ref(), &turbine.state);
         let features = model.features();
         let names = |sensors: SensorSet| sensors.names(features).map(str::to_owned).collect();
@@ -157,7 +157,7 @@ impl TurbineStatus {
             smoothed_surprisal: state.smoothed_surprisal(),
             in_alarm: state.alarm().is_some(),
             alarm_since: turbine.alarm_since(),
-            silent: model.monitor().is_silent(state, now),
+            silent,
             stuck: names(model.monitor().stuck(state)),
             missing: names(state.missing()),
             implausible: names(implausible),

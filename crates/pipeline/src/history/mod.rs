@@ -10,12 +10,13 @@ mod tests;
 
 pub use bucket::{Bucket, Spread};
 
-use frame::TimeFrame;
+use frame::{TimeFrame, start};
 use jiff::{SignedDuration, Timestamp};
 use log_index::{LogIndex, Wanted};
 use recent::Recent;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use turbine_core::feature::FeatureSet;
@@ -95,24 +96,48 @@ impl Histories {
         features: &FeatureSet,
         log: &Path,
     ) -> Result<History, LogError> {
+        self.select_with(turbine, range, last, features, |seconds, add| {
+            lock(&self.index).scan(log, features, &Wanted { turbine, seconds }, add)?;
+            Ok(None)
+        })
+    }
+
+    /// The same, where `older` hands on the rows within some seconds, those that memory does not reach back to. If it has not
+    /// all of them, it says from which second on it has: there the history begins.
+    ///
+    /// # Errors
+    /// As `older`.
+    pub(crate) fn select_with<E>(
+        &self,
+        turbine: &Option<TurbineId>,
+        range: HistoryRange,
+        last: Timestamp,
+        features: &FeatureSet,
+        older: impl FnOnce(Range<i64>, &mut dyn FnMut(PredictionRecord)) -> Result<Option<i64>, E>,
+    ) -> Result<History, E> {
         let to = range.to.unwrap_or(last);
         let from = range.from.unwrap_or_else(|| to.saturating_sub(DEFAULT_SPAN).unwrap_or(Timestamp::MIN));
         let frame = TimeFrame::new(from, to, i64::from(range.points));
         let (recent, known_from) = lock(&self.recent).select(turbine, &frame);
         let mut buckets: BTreeMap<i64, Bucket> = recent.into_iter().map(|bucket| (bucket.start(), bucket)).collect();
         let before = frame.from..frame.to.min(known_from);
+        let mut begin = frame.from;
         if !before.is_empty() {
-            let add = |record: PredictionRecord| {
+            let mut add = |record: PredictionRecord| {
                 let Some(start) = frame.bucket(record.timestamp) else { return };
                 let same = buckets.entry(start).and_modify(|same| same.add(&record));
                 same.or_insert_with(|| Bucket::of(start, &record));
             };
-            lock(&self.index).scan(log, features, &Wanted { turbine, seconds: before }, add)?;
+            if let Some(known_from) = older(before, &mut add)? {
+                // The first whole bucket.
+                begin = begin.max(start(known_from.saturating_add(frame.width - 1), frame.width)).min(frame.to);
+                buckets = buckets.split_off(&begin);
+            }
         }
         let time = |second: i64, beyond: Timestamp| Timestamp::from_second(second).unwrap_or(beyond);
         Ok(History {
             turbine_id: turbine.clone(),
-            from: time(frame.from, Timestamp::MIN),
+            from: time(begin, Timestamp::MIN),
             to: time(frame.to, Timestamp::MAX),
             bucket_seconds: frame.width,
             features: features.names().map(str::to_owned).collect(),

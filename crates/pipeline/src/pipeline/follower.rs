@@ -39,6 +39,8 @@ pub struct Overview {
     pub turbines: Vec<TurbineToday>,
     /// The alarms that are running, newest first.
     pub alarms: Vec<Arc<Alarm>>,
+    /// Why it may be out of date, if it may.
+    pub outdated: Option<Arc<str>>,
 }
 
 /// What changed since it was asked last.
@@ -54,6 +56,8 @@ pub struct Changes {
     /// More changed than is listed: another model is in service, or there were too many events at once. Only an
     /// [`Overview`] tells all.
     pub incomplete: bool,
+    /// Why what is known may be out of date, if it may.
+    pub outdated: Option<Arc<str>>,
 }
 
 /// Says what changed since it was asked last. Each costs some hundred bytes a turbine.
@@ -81,7 +85,7 @@ impl Pipeline {
         let past = self.0.history.read().count_since(now - TODAY);
         let id = |status: &TurbineStatus| status.turbine_id.as_ref().and_then(|id| id.parse::<TurbineId>().ok());
         let today = |status: TurbineStatus| TurbineToday::new(past.get(&id(&status)), status, now);
-        Overview { now, turbines: turbines.into_iter().map(today).collect(), alarms }
+        Overview { now, turbines: turbines.into_iter().map(today).collect(), alarms, outdated: self.outdated() }
     }
 
     /// What changes from now on.
@@ -115,7 +119,7 @@ struct Found {
 impl Follower {
     /// What changed since the follower was made or asked last. Takes about a microsecond a turbine that sent a reading.
     pub fn changes(&mut self) -> Changes {
-        let mut changes = Changes::default();
+        let mut changes = Changes { outdated: self.pipeline.outdated(), ..Changes::default() };
         let mut alarms = HashMap::new();
         let mut named = Vec::new();
         loop {
@@ -138,7 +142,7 @@ impl Follower {
                     if let Event::TurbineSilent { turbine_id } | Event::TurbineHeard { turbine_id } = &event {
                         named.push(turbine_id.clone());
                     }
-                    changes.incomplete |= matches!(event, Event::Model { .. });
+                    changes.incomplete |= matches!(event, Event::Model { .. } | Event::Restored);
                     changes.events.push(event);
                 }
                 Err(TryRecvError::Lagged(_)) => changes.incomplete = true,
@@ -180,7 +184,7 @@ impl Follower {
         let (mut statuses, mut risen) = (Vec::new(), Vec::new());
         let named = named.iter().filter_map(|id| Some((id, fleet.turbine(id)?)));
         for (id, turbine) in fleet.latest(rows).chain(named) {
-            let status = TurbineStatus::new(id, turbine, &model, now);
+            let status = fleet.status(id, turbine, &model, now);
             if self.known.get(id) == Some(&status) {
                 continue;
             }

@@ -15,6 +15,12 @@ pub enum HandleError {
     /// There is no such alarm in memory.
     #[error("there is no alarm {0}; see /alarms for the running ones and the last 10,000 past ones")]
     UnknownAlarm(AlarmId),
+    /// The alarm is one of a park whose log takes no actions.
+    #[error(
+        "the alarms of a cluster are shown here, and nothing keeps what people do with them; silence an alarm at the \
+         receivers of its notifications"
+    )]
+    NotKept,
     /// It could not be written, so it was not done.
     #[error("nothing was done with the alarm, because it could not be written: {reason}")]
     NotWritten {
@@ -45,6 +51,9 @@ impl Pipeline {
         comment: Option<CommentText>,
     ) -> Result<Arc<Alarm>, HandleError> {
         let model = self.model().map_err(HandleError::NoModel)?;
+        if self.0.park.is_some() {
+            return Err(HandleError::NotKept);
+        }
         let Some(commits) = self.0.commits.get() else { return Err(HandleError::UnknownAlarm(id)) };
         let alarm = id.clone();
         let handled = commits.exclusively(move |committer| committer.handle(&alarm, (kind, by, comment), &model));

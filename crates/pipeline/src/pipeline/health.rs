@@ -21,7 +21,9 @@ impl Pipeline {
         let model = self.0.slot.model();
         let proof = model.as_ref().map(|model| model.prove());
         let refusal = self.0.commits.get().and_then(|commits| commits.status().refusal);
-        let ready = matches!(proof, Some(Ok(()))) && self.0.commits.get().is_some() && refusal.is_none();
+        let outdated = self.outdated();
+        let log_is_open = self.0.commits.get().is_some() || self.0.park.is_some();
+        let ready = matches!(proof, Some(Ok(()))) && log_is_open && refusal.is_none() && outdated.is_none();
         let failed_proof = proof.and_then(Result::err).map(|error| format!("the model fails its own proof: {error}"));
         let slot_problem = self.0.slot.problem().map(|problem| problem.to_string());
         let log_problem = refusal.map(|refusal| refusal.to_string());
@@ -31,19 +33,25 @@ impl Pipeline {
         let [taken_back, shadow] =
             [&standing.taken_back, &standing.shadow_problem].map(|problem| problem.as_ref().map(ToString::to_string));
         drop(standing);
-        let problems = [slot_problem, failed_proof, log_problem, rotation, alarms, taken_back, shadow];
+        let outdated = outdated.map(|problem| problem.to_string());
+        let problems = [slot_problem, failed_proof, log_problem, outdated, rotation, alarms, taken_back, shadow];
         let problems = problems.into_iter().flatten().collect();
         Health { model_loaded: model.is_some(), ready, problems }
     }
 
     /// Brings the gauges up to date that are looked up rather than counted.
     pub fn refresh_gauges(&self) {
-        let Some(commits) = self.0.commits.get() else { return };
-        let status = commits.status();
-        self.0.counters.log_accepting.set(i64::from(status.refusal.is_none()));
         let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let counters = &self.0.counters;
-        counters.log_queue_rows.set(gauge(status.rows) + self.0.log_telemetry.buffered_rows.get());
+        match self.0.commits.get() {
+            Some(commits) => {
+                let status = commits.status();
+                counters.set_log_accepting(status.refusal.is_none());
+                counters.log_queue_rows.set(gauge(status.rows) + self.0.log_telemetry.buffered_rows.get());
+            }
+            None if self.0.park.is_some() => counters.set_log_accepting(self.outdated().is_none()),
+            None => return,
+        }
         let Some(model) = self.0.slot.model() else { return };
         if let Ok(report) = self.drift() {
             counters.set_drift(&report);

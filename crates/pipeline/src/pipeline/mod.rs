@@ -5,6 +5,7 @@ mod follower;
 mod handle;
 mod health;
 mod open;
+mod park;
 mod promotion;
 mod reload;
 mod shadow;
@@ -15,11 +16,12 @@ mod turbine;
 pub use follower::{Changes, Follower, Overview, TurbineToday};
 pub use handle::HandleError;
 pub use health::Health;
+pub use park::Mirror;
 pub use reload::{ReloadError, Reloaded};
 pub use shadow::{Models, TrialStatus};
 pub(crate) use silence::Silences;
 pub use trial::RollbackPolicy;
-pub use turbine::TurbineDetail;
+pub use turbine::{HistoryError, TurbineDetail};
 
 use crate::alarms::{Alarm, AlarmFilter, AlarmsProblem, SharedHistory};
 use crate::committer::{Arrivals, Committer, Judge, SharedFleet};
@@ -29,11 +31,13 @@ use crate::fleet::{Fleet, FleetConfig, TurbineStatus};
 use crate::group_commit::{CommitError, GroupCommit, Weight};
 use crate::history::Histories;
 use crate::lifecycle::{LifecycleCounters, ModelFolder, ShadowSlot, Trial};
+use crate::park::ParkError;
 use crate::prediction_log::{LogConfig, LogFault, LogPolicy, LogTelemetry};
 use crate::slot::ModelSlot;
 use crate::submission::{Answered, Submission, Why};
 use crate::watched::{Gathered, Watch, Watched};
 use jiff::Timestamp;
+use park::Park;
 use prometheus::Registry;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -78,7 +82,7 @@ pub enum OpenError {
 }
 
 /// Why readings were not scored and logged.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SubmitError {
     /// There is no model.
     #[error("model not loaded")]
@@ -98,6 +102,9 @@ pub enum SubmitError {
     /// A model with other features went into service meanwhile. The readings are not in the log.
     #[error("a model with other features went into service meanwhile; check the reading against /model/info and retry")]
     OtherFeatures,
+    /// The readings are scored by other programs, and there is no answer of theirs, or a bad one.
+    #[error(transparent)]
+    Park(#[from] ParkError),
 }
 
 /// A handle; clones are the same pipeline.
@@ -114,6 +121,8 @@ struct Shared {
     slot: ModelSlot,
     /// Made with the first model, whose features are the log's.
     commits: OnceLock<GroupCommit<Committer>>,
+    /// There if other programs score the readings: then nothing is ever committed here.
+    park: Option<Park>,
     fleet: SharedFleet,
     history: SharedHistory,
     alarms_problem: AlarmsProblem,
@@ -154,24 +163,7 @@ impl Pipeline {
         model: Result<Model, Arc<str>>,
         registry: &Registry,
     ) -> Result<Self, OpenError> {
-        let shared = Shared {
-            slot: ModelSlot::new(config.model.clone()),
-            commits: OnceLock::new(),
-            fleet: SharedFleet::new(Fleet::new(config.fleet)),
-            history: SharedHistory::default(),
-            alarms_problem: AlarmsProblem::default(),
-            counters: Arc::new(Counters::new(registry)),
-            log_telemetry: LogTelemetry::new(registry),
-            events: Events::default(),
-            watched: Watched::default(),
-            histories: Histories::default(),
-            folder: ModelFolder::new(config.model.clone()),
-            shadow: ShadowSlot::default(),
-            lifecycle: LifecycleCounters::new(registry),
-            standing: Mutex::default(),
-            reloading: tokio::sync::Mutex::default(),
-            config,
-        };
+        let shared = Shared::new(config, registry);
         match model {
             Ok(model) => {
                 shared.open_log(&model)?;
@@ -215,6 +207,9 @@ impl Pipeline {
         if submission.is_empty() {
             return Ok(Vec::new());
         }
+        if let Some(park) = &self.0.park {
+            return Ok(park.submit(submission, self.0.config.time_limit).await?);
+        }
         let Some(commits) = self.0.commits.get() else { return Err(SubmitError::OtherFeatures) };
         let spare = (self.0.config.log_policy == LogPolicy::BestEffort).then(|| Box::new(submission.clone()));
         let weight = weight(&submission);
@@ -227,6 +222,19 @@ impl Pipeline {
             (Err(_), Some(submission)) => Ok(self.0.answer_unlogged(*submission)),
             (Err(error @ CommitError::Unknown(_)), None) => Err(SubmitError::Unknown(error)),
             (Err(error), None) => Err(SubmitError::NotLogged(error)),
+        }
+    }
+
+    /// The same, where each reading has an answer of its own.
+    pub async fn submit_each(&self, submission: Submission) -> Vec<Result<Answered, SubmitError>> {
+        if let Some(park) = &self.0.park {
+            let each = park.submit_each(submission, self.0.config.time_limit).await;
+            return each.into_iter().map(|answered| answered.map_err(SubmitError::from)).collect();
+        }
+        let readings = submission.len();
+        match self.submit(submission).await {
+            Ok(answered) => answered.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error); readings],
         }
     }
 
@@ -299,6 +307,28 @@ impl Pipeline {
 }
 
 impl Shared {
+    fn new(config: PipelineConfig, registry: &Registry) -> Self {
+        Shared {
+            slot: ModelSlot::new(config.model.clone()),
+            commits: OnceLock::new(),
+            park: None,
+            fleet: SharedFleet::new(Fleet::new(config.fleet)),
+            history: SharedHistory::default(),
+            alarms_problem: AlarmsProblem::default(),
+            counters: Arc::new(Counters::new(registry)),
+            log_telemetry: LogTelemetry::new(registry),
+            events: Events::default(),
+            watched: Watched::default(),
+            histories: Histories::default(),
+            folder: ModelFolder::new(config.model.clone()),
+            shadow: ShadowSlot::default(),
+            lifecycle: LifecycleCounters::new(registry),
+            standing: Mutex::default(),
+            reloading: tokio::sync::Mutex::default(),
+            config,
+        }
+    }
+
     fn standing(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -39,6 +39,7 @@ impl Pipeline {
     /// # Errors
     /// If there is nothing to promote, the file cannot be used, or a file cannot be written; the model before goes on.
     pub async fn promote(&self, file: Option<String>) -> Result<Reloaded, ReloadError> {
+        self.0.scores_itself()?;
         let pipeline = self.clone();
         finish(async move {
             let _one_at_a_time = pipeline.0.reloading.lock().await;
@@ -62,6 +63,7 @@ impl Pipeline {
     /// # Errors
     /// If there is nothing to go back to, it cannot be used, or a file cannot be written; the model in service goes on.
     pub async fn roll_back(&self) -> Result<Reloaded, ReloadError> {
+        self.0.scores_itself()?;
         let pipeline = self.clone();
         finish(async move {
             let _one_at_a_time = pipeline.0.reloading.lock().await;

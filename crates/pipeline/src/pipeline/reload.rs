@@ -22,6 +22,12 @@ pub enum ReloadError {
     /// A file cannot be written.
     #[error("the model was not put into service: {0}")]
     NotSaved(Arc<str>),
+    /// The readings are scored by other programs, with their model.
+    #[error(
+        "the readings of this park are scored by the workers of the cluster; put the model into service there, and give \
+         this program the same file (--model)"
+    )]
+    Elsewhere,
     /// Its features are others, and no log can be begun for them.
     #[error("the model was not put into service: {0}")]
     Log(Arc<str>),
@@ -134,6 +140,10 @@ impl Shared {
         let reloaded = Reloaded { version, previous: previous.as_ref().map(|model| Arc::clone(model.version())) };
         if !reloaded.changed() {
             self.slot.set_problem(None);
+            return Ok(reloaded);
+        }
+        if let Some(park) = &self.park {
+            park.install(self, model);
             return Ok(reloaded);
         }
         match (self.commits.get(), previous) {

@@ -72,6 +72,7 @@ impl Pipeline {
     /// # Errors
     /// If the file cannot be used, its features are others, or a promoted model is still compared with the one before.
     pub async fn set_shadow(&self, file: &str) -> Result<ShadowStatus, ReloadError> {
+        self.0.scores_itself()?;
         let path = self.0.folder.named(file).map_err(|problem| ReloadError::Name(problem.into()))?;
         let shared = Arc::clone(&self.0);
         finish(async move {
@@ -87,6 +88,7 @@ impl Pipeline {
     /// # Errors
     /// If a promoted model is still compared with the one before.
     pub async fn end_shadow(&self) -> Result<Option<Arc<str>>, ReloadError> {
+        self.0.scores_itself()?;
         let _one_at_a_time = self.0.reloading.lock().await;
         self.0.not_during_trial()?;
         self.0.standing().shadow_problem = None;

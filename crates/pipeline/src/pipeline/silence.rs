@@ -75,7 +75,7 @@ impl Shared {
         Silences::look(before, &self.fleet.read(), model.monitor(), Timestamp::now())
     }
 
-    fn notice(&self, event: Event) {
+    pub(super) fn notice(&self, event: Event) {
         self.counters.notice(&event);
         event.log();
         self.events.tell(event);

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::sync::Arc;
 use turbine_core::alarm_log::AlarmId;
-use turbine_core::prediction::LogError;
+use turbine_core::prediction::{LogError, PredictionRecord};
 use turbine_core::reading::TurbineId;
 
 /// The state of one turbine, with its newest reading and the sensors behind its surprisal.
@@ -28,6 +28,17 @@ pub struct TurbineDetail {
     pub why: Option<Vec<Why>>,
 }
 
+/// Why no history can be told.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// A file of the log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The log of the park cannot be read now.
+    #[error("the records of the turbine cannot be read now: {0}; retry later")]
+    Unreachable(String),
+}
+
 impl Pipeline {
     /// What is known of a turbine, `None` = the readings that name none; `None` if there is no reading or no model.
     pub fn turbine(&self, id: &Option<TurbineId>) -> Option<TurbineDetail> {
@@ -38,21 +49,29 @@ impl Pipeline {
             let turbine = fleet.turbine(id)?;
             let alarm = turbine.alarm_since().map(|raised| AlarmId { turbine_id: id.clone(), raised });
             let handling = alarm.map(|alarm| history.handling(&alarm)).unwrap_or_default();
-            (TurbineStatus::new(id, turbine, &model, Timestamp::now()), handling, turbine.state().clone())
+            (fleet.status(id, turbine, &model, Timestamp::now()), handling, turbine.state().clone())
         };
         let why = model.explain_turbine(&state).map(|contributions| Why::all(&model, &contributions));
         Some(TurbineDetail { status, handling, values: state.values().collect(), why })
     }
 
-    /// What a turbine read over time: from memory as far as that reaches, and from the files of the log before that. `None`
-    /// if there is no reading or no model. Takes some milliseconds or more if files are read.
+    /// What a turbine read over time: from memory as far as that reaches, and from the log before that. `None` if there is no
+    /// reading or no model. Takes some milliseconds or more if the log is read, and is to be called on a blocking thread.
     ///
     /// # Errors
     /// If the log cannot be read.
-    pub fn history(&self, id: &Option<TurbineId>, range: HistoryRange) -> Result<Option<History>, LogError> {
+    pub fn history(&self, id: &Option<TurbineId>, range: HistoryRange) -> Result<Option<History>, HistoryError> {
         let Some(model) = self.0.slot.model() else { return Ok(None) };
         let last = self.0.fleet.read().turbine(id).and_then(|turbine| turbine.last_reading());
         let Some(last) = last else { return Ok(None) };
-        self.0.histories.select(id, range, last, model.features(), &self.0.config.log.path).map(Some)
+        let (histories, features) = (&self.0.histories, model.features());
+        let Some(park) = &self.0.park else {
+            return Ok(Some(histories.select(id, range, last, features, &self.0.config.log.path)?));
+        };
+        let older = |seconds, add: &mut dyn FnMut(PredictionRecord)| match id {
+            Some(turbine) => park.log.rows(turbine, features, seconds, add).map_err(HistoryError::Unreachable),
+            None => Ok(None),
+        };
+        histories.select_with(id, range, last, features, older).map(Some)
     }
 }

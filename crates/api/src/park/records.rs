@@ -1,0 +1,87 @@
+//! What the stream `OUT` says of one turbine: read when it is asked for.
+
+use super::batches::{self, RejectedRead, json};
+use super::standing::up_to;
+use async_nats::jetstream::stream::Stream;
+use cluster::TIME_LIMIT;
+use cluster::message::Sequence;
+use cluster::reader::{ReadError, Reader, Received};
+use cluster::subject::Kind;
+use pipeline::park::{Outcome, Place};
+use std::ops::Range;
+use tokio::time::timeout;
+use turbine_core::feature::FeatureSet;
+use turbine_core::prediction::PredictionRecord;
+use turbine_core::reading::TurbineId;
+
+/// The most records of a turbine that a history reads: the newest ones.
+const MAX_ROWS: u64 = 50_000;
+
+/// Among how many newest messages of a turbine the outcome of a repeated reading is looked for.
+const MAX_LOOK: u64 = 1_000;
+
+/// Hands on the turbine's records of these seconds. If there are too many to read all, says from which second on it has them.
+///
+/// # Errors
+/// If they cannot be read.
+pub async fn rows(
+    output: &Stream,
+    turbine: &TurbineId,
+    features: &FeatureSet,
+    seconds: Range<i64>,
+    add: &mut dyn FnMut(PredictionRecord),
+) -> Result<Option<i64>, ReadError> {
+    let (messages, is_all) = newest(output, MAX_ROWS, vec![subject(Kind::Record, turbine)]).await?;
+    let mut first = None;
+    for received in &messages {
+        let record = batches::row(received, features)?.1.record;
+        // The last whole second that is not behind its time.
+        let second = record.timestamp.as_second() - i64::from(record.timestamp.subsec_nanosecond() < 0);
+        first.get_or_insert(second);
+        if seconds.contains(&second) {
+            add(record);
+        }
+    }
+    // Of the second of the first one, others may be left out.
+    Ok(first.filter(|_| !is_all).map(|second| second + 1))
+}
+
+/// What became of a reading of the turbine; `None` if nothing yet.
+///
+/// # Errors
+/// If it cannot be read.
+pub async fn outcome(
+    output: &Stream,
+    turbine: &TurbineId,
+    place: Place,
+    features: &FeatureSet,
+) -> Result<Option<Outcome>, ReadError> {
+    let subjects = [Kind::Record, Kind::Rejected].map(|kind| subject(kind, turbine));
+    let (messages, _) = newest(output, MAX_LOOK, subjects.to_vec()).await?;
+    for received in messages.iter().rev() {
+        if received.message.subject.starts_with(Kind::Rejected.token()) {
+            let RejectedRead { input, why } = json(received)?;
+            if input == place {
+                return Ok(Some(Outcome::Rejected(why)));
+            }
+        } else {
+            let row = batches::row(received, features)?.1;
+            if row.place == place {
+                return Ok(Some(Outcome::Scored { record: row.record, smoothed: None }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+async fn newest(output: &Stream, count: u64, subjects: Vec<String>) -> Result<(Vec<Received>, bool), ReadError> {
+    let info = timeout(TIME_LIMIT, output.get_info()).await.map_err(ReadError::cluster)?;
+    let last: Sequence = info.map_err(ReadError::cluster)?.state.last_sequence;
+    let (reader, is_all) = Reader::newest(count, last, output, subjects).await?;
+    Ok((up_to(reader, last).await?, is_all))
+}
+
+/// The turbine's subject, whatever its partition.
+fn subject(kind: Kind, turbine: &TurbineId) -> String {
+    format!("{}.*.{turbine}", kind.token())
+}

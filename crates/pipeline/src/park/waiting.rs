@@ -1,0 +1,121 @@
+//! Requests that wait for the outcome of readings that they handed in.
+//!
+//! They wait by turbine, and from before the reading is handed in: its outcome may come sooner than its place.
+
+use super::Place;
+use crate::decode::BadReadings;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, timeout_at};
+use turbine_core::prediction::PredictionRecord;
+use turbine_core::reading::TurbineId;
+
+/// What became of a reading.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It was scored.
+    Scored {
+        /// The record in the log.
+        record: PredictionRecord,
+        /// The turbine's smoothed values after it, one a feature, if they are known.
+        smoothed: Option<Box<[f64]>>,
+    },
+    /// It was rejected for its faults.
+    Rejected(BadReadings),
+}
+
+type Sender = UnboundedSender<(Place, Outcome)>;
+
+/// Those who wait, by turbine; clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Waiting(Arc<Mutex<HashMap<TurbineId, Vec<(u64, Sender)>>>>);
+
+impl Waiting {
+    /// Receives the outcomes of a turbine's readings from now on.
+    pub(crate) fn listen(&self, turbine: &TurbineId) -> Listener {
+        let (sender, outcomes) = unbounded_channel();
+        let mut all = self.all();
+        let listeners = all.entry(turbine.clone()).or_default();
+        let number = listeners.last().map_or(0, |(number, _)| number + 1);
+        listeners.push((number, sender));
+        drop(all);
+        Listener { waiting: self.clone(), turbine: turbine.clone(), number, outcomes, passed: HashMap::new() }
+    }
+
+    /// Tells an outcome to those who wait for one of this turbine.
+    pub(crate) fn tell(&self, turbine: &TurbineId, place: Place, outcome: impl FnOnce() -> Outcome) {
+        let all = self.all();
+        let Some(listeners) = all.get(turbine) else { return };
+        let outcome = outcome();
+        for (_, listener) in listeners {
+            let _ = listener.send((place, outcome.clone()));
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<TurbineId, Vec<(u64, Sender)>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Receives the outcomes of a turbine's readings until it is dropped.
+pub(crate) struct Listener {
+    waiting: Waiting,
+    turbine: TurbineId,
+    number: u64,
+    outcomes: UnboundedReceiver<(Place, Outcome)>,
+    /// Outcomes that came before they were asked for.
+    passed: HashMap<Place, Outcome>,
+}
+
+impl Listener {
+    /// The outcome of the reading at that place; `None` if it does not come until that moment.
+    pub(crate) async fn outcome(&mut self, place: Place, until: Instant) -> Option<Outcome> {
+        loop {
+            if let Some(outcome) = self.passed.remove(&place) {
+                return Some(outcome);
+            }
+            let (other, outcome) = timeout_at(until, self.outcomes.recv()).await.ok()??;
+            self.passed.insert(other, outcome);
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut all = self.waiting.all();
+        if let Some(listeners) = all.get_mut(&self.turbine) {
+            listeners.retain(|(number, _)| *number != self.number);
+            if listeners.is_empty() {
+                all.remove(&self.turbine);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn an_outcome_is_told_to_all_who_wait_also_before_they_ask() {
+        let waiting = Waiting::default();
+        let turbine: TurbineId = "T1".parse().unwrap();
+        let rejected = |text: &str| Outcome::Rejected(BadReadings::of_text(text));
+        waiting.tell(&turbine, 1, || panic!("nobody waits"));
+        let (mut first, mut second) = (waiting.listen(&turbine), waiting.listen(&turbine));
+        for place in [2, 3] {
+            waiting.tell(&turbine, place, || rejected(&place.to_string()));
+        }
+        let until = Instant::now() + Duration::from_secs(60);
+        assert_eq!(first.outcome(3, until).await, Some(rejected("3")));
+        assert_eq!(first.outcome(2, until).await, Some(rejected("2")));
+        assert_eq!(first.outcome(1, Instant::now()).await, None);
+        drop(first);
+        assert_eq!(second.outcome(2, until).await, Some(rejected("2")));
+        drop(second);
+        assert!(waiting.all().is_empty());
+    }
+}

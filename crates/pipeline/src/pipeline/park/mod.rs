@@ -1,0 +1,94 @@
+//! The pipeline in front of a park whose readings other programs score.
+
+mod mirror;
+mod submit;
+
+pub use mirror::Mirror;
+
+use super::{Pipeline, PipelineConfig, ReloadError, Shared, silence};
+use crate::alarms::History;
+use crate::committer::SharedFleet;
+use crate::fleet::Fleet;
+use crate::park::{ParkLog, Waiting};
+use prometheus::Registry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use turbine_core::model::Model;
+
+/// The other programs, and who waits for them.
+pub(super) struct Park {
+    pub(super) log: Arc<dyn ParkLog>,
+    waiting: Waiting,
+    /// Why what is known may be out of date.
+    problem: Mutex<Option<Arc<str>>>,
+    /// Held while rows are taken in, or while a model takes over: rows are of the features of the model in service. It is
+    /// taken before the locks of the history and the fleet.
+    folding: Mutex<()>,
+}
+
+impl Pipeline {
+    /// A pipeline whose readings are scored elsewhere and whose rows come from `log`, by way of the [`Mirror`]. It writes no
+    /// files. Without a model, it shows nothing for that reason.
+    ///
+    /// Must be called within a tokio runtime.
+    pub fn open_park(
+        config: PipelineConfig,
+        model: Result<Model, Arc<str>>,
+        registry: &Registry,
+        log: Arc<dyn ParkLog>,
+    ) -> (Self, Mirror) {
+        let park = Park {
+            log,
+            waiting: Waiting::default(),
+            problem: Mutex::new(Some("not connected to the cluster yet".into())),
+            folding: Mutex::default(),
+        };
+        let fleet = empty_fleet(&config);
+        let shared = Shared { park: Some(park), fleet: SharedFleet::new(fleet), ..Shared::new(config, registry) };
+        match model {
+            Ok(model) => shared.put(model),
+            Err(reason) => shared.slot.set_problem(Some(reason)),
+        }
+        let shared = Arc::new(shared);
+        silence::watch(&shared);
+        let pipeline = Pipeline(shared);
+        (pipeline.clone(), Mirror::new(pipeline))
+    }
+
+    /// Why what is known of the turbines may be out of date; `None` if it is not.
+    pub fn outdated(&self) -> Option<Arc<str>> {
+        let park = self.0.park.as_ref()?;
+        park.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Park {
+    /// Puts a model into service. What is known of turbines of other features is forgotten.
+    pub(super) fn install(&self, shared: &Shared, model: Model) {
+        let _folding = self.folding();
+        let served = shared.slot.model();
+        if served.is_none_or(|served| !served.features().names().eq(model.features().names())) {
+            *shared.history.write() = History::default();
+            shared.histories.begin_anew();
+            *shared.fleet.write() = empty_fleet(&shared.config);
+        }
+        shared.put(model);
+    }
+
+    fn folding(&self) -> MutexGuard<'_, ()> {
+        self.folding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Refuses to change the model that scores where other programs score.
+    pub(super) fn scores_itself(&self) -> Result<(), ReloadError> {
+        if self.park.is_some() { Err(ReloadError::Elsewhere) } else { Ok(()) }
+    }
+}
+
+/// The log has the state of every turbine, so none is forgotten.
+fn empty_fleet(config: &PipelineConfig) -> Fleet {
+    let fleet = Fleet::unbounded(config.fleet.drift_window);
+    let before = Fleet::unbounded(1);
+    fleet.with_confirmed_silence(&before)
+}
