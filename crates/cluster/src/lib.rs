@@ -4,9 +4,10 @@
 pub mod connection;
 pub mod flags;
 pub mod message;
+pub mod mqtt;
 pub mod streams;
 pub mod subject;
 
 pub use connection::{Cluster, TIME_LIMIT};
-pub use flags::ClusterFlags;
+pub use flags::{ClusterFlags, LoginFlags};
 pub use streams::Streams;
