@@ -20,6 +20,7 @@ pub mod run;
 pub mod setup;
 pub mod telemetry;
 
+mod mqtt_source;
 mod startup;
 
 pub use startup::execute;
