@@ -1,7 +1,8 @@
 //! Sends a delivery until it is answered.
 
-use super::Client;
 use super::answer::{Answer, Attempt, Fault, Verdict};
+use super::turns::Place;
+use super::{Client, Transport};
 use crate::feed::Delivery;
 use crate::retry::Backoff;
 use crate::source::Outgoing;
@@ -49,13 +50,16 @@ impl Client {
     /// Sends a delivery until each of its readings has an answer or no retry is left. Once `stop` is true, nothing is
     /// sent again.
     ///
-    /// Answered readings are not sent again, so every reading has exactly one answer.
+    /// Answered readings are not sent again, so every reading has exactly one answer. `place` is given up when the readings are
+    /// acknowledged; what is said of them may follow later.
     pub async fn deliver(
         &self,
         delivery: Delivery,
+        mut place: Place,
         mut stop: watch::Receiver<bool>,
         retries: mpsc::UnboundedSender<Retry>,
     ) -> Answered {
+        place.turn().await;
         let mut backoff = self.backoff(delivery.number);
         let mut answers: Vec<Option<Answer>> = vec![None; delivery.readings.len()];
         loop {
@@ -77,7 +81,24 @@ impl Client {
                 break;
             }
         }
-        Answered { delivery, answers: answers.into_iter().flatten().collect() }
+        drop(place);
+        let mut answers: Vec<Answer> = answers.into_iter().flatten().collect();
+        for answer in &mut answers {
+            self.follow_up(answer, &mut stop).await;
+        }
+        Answered { delivery, answers }
+    }
+
+    /// Waits for what the cluster says of a reading that it has acknowledged.
+    async fn follow_up(&self, answer: &mut Answer, stop: &mut watch::Receiver<bool>) {
+        let (Transport::Nats(nats), Verdict::Acknowledged { place: Some(place), .. }) =
+            (&self.transport, &answer.verdict)
+        else {
+            return;
+        };
+        if let Some(verdict) = nats.verdict(*place, stop).await {
+            *answer = verdict;
+        }
     }
 
     /// The delays of the delivery with this number.
