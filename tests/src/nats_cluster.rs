@@ -16,6 +16,10 @@ use tempfile::TempDir;
 const USER: &str = "worker";
 const PASSWORD: &str = "w";
 
+/// A user that may send readings and do nothing else.
+const SENSOR: &str = "sensor";
+const SENSOR_PASSWORD: &str = "s";
+
 /// Nodes that each hold all streams, killed on drop.
 pub struct NatsCluster {
     folder: TempDir,
@@ -26,6 +30,7 @@ pub struct NatsCluster {
 struct Node {
     client: u16,
     http: u16,
+    mqtt: u16,
     child: Option<Child>,
 }
 
@@ -48,29 +53,36 @@ impl NatsCluster {
             not_run("a NATS server 2.14 or newer, named by NATS_SERVER or installed by `tests/nats-server.sh`");
             return None;
         };
-        let ports = free_ports(3 * nodes);
+        let ports = free_ports(4 * nodes);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let routes: Vec<String> =
-            ports[2 * nodes..].iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
-        let password = PASSWORD.to_owned() + "\n";
-        std::fs::write(folder.path().join("password"), password).expect("the folder can be written to");
+            ports[2 * nodes..3 * nodes].iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
+        for (name, password) in [("password", PASSWORD), ("sensor-password", SENSOR_PASSWORD)] {
+            let password = password.to_owned() + "\n";
+            std::fs::write(folder.path().join(name), password).expect("the folder can be written to");
+        }
         for i in 0..nodes {
             let configuration = format!(
                 "server_name: n{i}\nlisten: 127.0.0.1:{}\nhttp: 127.0.0.1:{}\n\
                  jetstream {{ store_dir: {:?}, max_mem: 2G, max_file: 20G }}\n\
                  cluster {{ name: wind, listen: 127.0.0.1:{}, routes: [{}] }}\n\
-                 accounts {{\n  WIND {{ jetstream: enabled, users: [ {{ user: {USER}, password: {PASSWORD} }} ] }}\n  \
+                 mqtt {{ listen: 127.0.0.1:{} }}\n\
+                 accounts {{\n  WIND {{ jetstream: enabled, users: [\n    {{ user: {USER}, password: {PASSWORD} }}\n    \
+                 {{ user: {SENSOR}, password: {SENSOR_PASSWORD}, permissions: {{ \
+                 publish: [\"readings.*\", \"turbines.*.readings\"], subscribe: [\"_INBOX.>\"] }} }} ] }}\n  \
                  SYS {{ users: [ {{ user: sys, password: sys }} ] }}\n}}\nsystem_account: SYS\n",
                 ports[i],
                 ports[nodes + i],
                 folder.path().join(format!("n{i}")),
                 ports[2 * nodes + i],
                 routes.join(","),
+                ports[3 * nodes + i],
             );
             std::fs::write(folder.path().join(format!("n{i}.conf")), change(configuration))
                 .expect("the folder can be written to");
         }
-        let node = |i: usize| Node { client: ports[i], http: ports[nodes + i], child: None };
+        let node =
+            |i: usize| Node { client: ports[i], http: ports[nodes + i], mqtt: ports[3 * nodes + i], child: None };
         let nodes: Vec<Node> = (0..nodes).map(node).collect();
         let mut cluster = NatsCluster { folder, server, nodes };
         for i in 0..cluster.nodes.len() {
@@ -84,6 +96,23 @@ impl NatsCluster {
     pub fn flags(&self) -> Vec<String> {
         let password = self.folder.path().join("password").display().to_string();
         ["--nats", &self.urls().join(","), "--user", USER, "--password-file", &password].map(str::to_owned).to_vec()
+    }
+
+    /// The nodes' addresses for NATS clients, `nats://HOST:PORT,…`.
+    pub fn nats(&self) -> String {
+        self.urls().join(",")
+    }
+
+    /// The nodes' MQTT listeners, `HOST:PORT,…`.
+    pub fn mqtt(&self) -> String {
+        let listeners = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.mqtt));
+        listeners.collect::<Vec<_>>().join(",")
+    }
+
+    /// The flags with which a sensor logs in, which may send readings only.
+    pub fn sensor_flags(&self) -> Vec<String> {
+        let password = self.folder.path().join("sensor-password").display().to_string();
+        ["--user", SENSOR, "--password-file", &password].map(str::to_owned).to_vec()
     }
 
     /// A connection of the test's own.

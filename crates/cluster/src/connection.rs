@@ -1,7 +1,7 @@
 //! The connection to a cluster.
 
 use crate::complaints;
-use crate::flags::ClusterFlags;
+use crate::flags::{ClusterFlags, LoginFlags};
 use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectOptions, ServerAddr};
@@ -31,13 +31,19 @@ impl Cluster {
     /// # Errors
     /// If none answers, if the cluster refuses the user, or if its servers are too old; and for files that cannot be read.
     pub async fn connect(flags: &ClusterFlags, name: &str) -> Result<Self> {
-        let nodes = nodes(&flags.nats)?;
-        let connected = options(flags, name).await?.connect(nodes).await;
+        Cluster::connect_to(&flags.nats, "--nats", &flags.login, name).await
+    }
+
+    /// The same for addresses that another `flag` names.
+    ///
+    /// # Errors
+    /// As [`Cluster::connect`].
+    pub async fn connect_to(urls: &[String], flag: &str, login: &LoginFlags, name: &str) -> Result<Self> {
+        let nodes = nodes(urls, flag)?;
+        let connected = options(login, name).await?.connect(nodes).await;
         let client = connected.with_context(|| {
-            format!(
-                "cannot connect to {} (--nats); check that a node runs there and takes this user",
-                flags.nats.join(", ")
-            )
+            let urls = urls.join(", ");
+            format!("cannot connect to {urls} ({flag}); check that a node runs there and takes this user")
         })?;
         let server = client.server_info();
         if !is_new_enough(&server.version) {
@@ -63,34 +69,32 @@ impl Cluster {
     }
 }
 
-fn nodes(urls: &[String]) -> Result<Vec<ServerAddr>> {
+fn nodes(urls: &[String], flag: &str) -> Result<Vec<ServerAddr>> {
     let parse = |url: &String| {
-        let node: ServerAddr = url.parse().with_context(|| format!("{url:?} (--nats) is not an address"))?;
+        let node: ServerAddr = url.parse().with_context(|| format!("{url:?} ({flag}) is not an address"))?;
         // The client ignores them, so that the cluster would refuse it without a hint.
         if node.has_user_pass() {
-            bail!("{} (--nats) holds a user; name it with --user and --password-file instead", node.host());
+            bail!("{} ({flag}) holds a user; name it with --user and --password-file instead", node.host());
         }
         Ok(node)
     };
     urls.iter().map(parse).collect()
 }
 
-async fn options(flags: &ClusterFlags, name: &str) -> Result<ConnectOptions> {
+async fn options(login: &LoginFlags, name: &str) -> Result<ConnectOptions> {
     let mut options = ConnectOptions::new()
         .name(name)
         .connection_timeout(TIME_LIMIT)
         .ping_interval(Duration::from_secs(2))
         .reconnect_delay_callback(|_| Duration::from_millis(200));
-    if let (Some(user), Some(file)) = (&flags.user, &flags.password_file) {
-        let password = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read the password file {} (--password-file)", file.display()))?;
-        options = options.user_and_password(user.clone(), password.trim_end_matches(['\r', '\n']).to_owned());
+    if let Some((user, password)) = login.user_and_password()? {
+        options = options.user_and_password(user, password);
     }
-    if let Some(file) = &flags.creds {
+    if let Some(file) = &login.creds {
         let read = options.credentials_file(file).await;
         options = read.with_context(|| format!("cannot use the credentials file {} (--creds)", file.display()))?;
     }
-    if let Some(file) = &flags.tls_ca {
+    if let Some(file) = &login.tls_ca {
         options = options.add_root_certificates(file.clone()).require_tls(true);
     }
     Ok(complaints::logged(options))
@@ -123,8 +127,8 @@ mod tests {
 
     #[test]
     fn a_user_in_an_address_is_refused() {
-        let refused = nodes(&["nats://worker:w@n1:4222".to_owned()]).unwrap_err().to_string();
+        let refused = nodes(&["nats://worker:w@n1:4222".to_owned()], "--nats").unwrap_err().to_string();
         assert_eq!(refused, "n1 (--nats) holds a user; name it with --user and --password-file instead");
-        assert_eq!(nodes(&["nats://n1:4222".to_owned(), "n2".to_owned()]).unwrap().len(), 2);
+        assert_eq!(nodes(&["nats://n1:4222".to_owned(), "n2".to_owned()], "--nats").unwrap().len(), 2);
     }
 }

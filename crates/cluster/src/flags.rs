@@ -1,5 +1,6 @@
 //! Where the cluster is, as flags that its programs share. A doc comment here is the help text.
 
+use anyhow::{Context as _, Result};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -18,6 +19,15 @@ pub struct ClusterFlags {
     )]
     pub nats: Vec<String>,
 
+    /// As whom to speak to it.
+    #[command(flatten)]
+    pub login: LoginFlags,
+}
+
+/// As whom to speak to a cluster.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct LoginFlags {
     /// User to log in as, with --password-file.
     #[arg(
         long,
@@ -40,4 +50,17 @@ pub struct ClusterFlags {
     /// File with the certificates that sign the cluster's (PEM); the connection then uses TLS.
     #[arg(long, env = "NATS_TLS_CA", value_name = "FILE", global = true)]
     pub tls_ca: Option<PathBuf>,
+}
+
+impl LoginFlags {
+    /// The user and the password, if there are any.
+    ///
+    /// # Errors
+    /// If the file of the password cannot be read.
+    pub fn user_and_password(&self) -> Result<Option<(String, String)>> {
+        let (Some(user), Some(file)) = (&self.user, &self.password_file) else { return Ok(None) };
+        let password = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the password file {} (--password-file)", file.display()))?;
+        Ok(Some((user.clone(), password.trim_end_matches(['\r', '\n']).to_owned())))
+    }
 }

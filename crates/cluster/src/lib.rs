@@ -5,6 +5,7 @@ pub mod connection;
 pub mod flags;
 pub mod message;
 pub mod models;
+pub mod mqtt;
 pub mod reader;
 pub mod streams;
 pub mod subject;
@@ -12,5 +13,5 @@ pub mod subject;
 mod complaints;
 
 pub use connection::{Cluster, TIME_LIMIT};
-pub use flags::ClusterFlags;
+pub use flags::{ClusterFlags, LoginFlags};
 pub use streams::Streams;

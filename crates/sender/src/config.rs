@@ -1,7 +1,11 @@
 //! Flags and environment variables.
 
+use crate::destination::Destination;
 use crate::endpoints::Endpoints;
-use clap::{Parser, ValueEnum, value_parser};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum, value_parser};
+use cluster::LoginFlags;
 use intake::FormArgs;
 use reqwest::header::HeaderValue;
 use std::fmt;
@@ -15,6 +19,7 @@ use turbine_core::simulation;
 /// Maximum number of readings per request.
 const MAX_BATCH: u64 = 10_000;
 const MAX_TURBINES: u64 = 10_000;
+const MAX_CONCURRENCY: u64 = 1_000;
 /// Maximum number of readings per NDJSON request without `--batch`.
 const NDJSON_BATCH: usize = 1_000;
 
@@ -28,7 +33,8 @@ const EXAMPLES: &str = "\
 Examples:
   sender --count 20 --interval 0.1
   sender --count 5000 --interval 0 --turbines 5 --scenario drift --quiet
-  sender --api-url http://localhost:5001/predict --replay my-turbine.csv --label fault --interval 0";
+  sender --api-url http://localhost:5001/predict --replay my-turbine.csv --label fault --interval 0
+  sender --to mqtt://n1,n2 --user sensor --password-file password.txt --turbines 5";
 
 /// Streams simulated or recorded turbine readings to the API, prints a line for each, and a summary at the end.
 ///
@@ -42,6 +48,10 @@ pub struct Config {
     #[arg(long, env = "API_URL", help_heading = SERVICE, value_name = "URL", default_value = "http://localhost:5000/predict")]
     pub api_url: Endpoints,
 
+    /// A NATS JetStream cluster instead, nats://HOST[:PORT][,…], or its MQTT listeners, mqtt://HOST[:PORT][,…]
+    #[arg(long, env = "SENDER_TO", help_heading = SERVICE, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
+    pub to: Destination,
+
     /// API key, if the service requires one
     #[arg(
         long,
@@ -52,6 +62,10 @@ pub struct Config {
         hide_default_value = true
     )]
     pub api_key: ApiKey,
+
+    /// As whom to speak to a cluster.
+    #[command(flatten)]
+    pub login: LoginFlags,
 
     /// Number of readings to send; 0 = endless, or the whole file
     #[arg(long, env = "SENDER_COUNT", help_heading = STREAM, value_name = "N", default_value_t = 0)]
@@ -149,9 +163,9 @@ pub struct Config {
     #[arg(long, env = "SENDER_NDJSON", help_heading = STREAM)]
     pub ndjson: bool,
 
-    /// Maximum number of requests in flight
-    #[arg(long, hide_short_help = true, env = "SENDER_CONCURRENCY", help_heading = STREAM, value_name = "N", default_value_t = 1, value_parser = value_parser!(u64).range(1..=1_000))]
-    pub concurrency: u64,
+    /// Maximum number of requests in flight [default: 1; with --to as many as turbines, up to 1,000]
+    #[arg(long, hide_short_help = true, env = "SENDER_CONCURRENCY", help_heading = STREAM, value_name = "N", value_parser = value_parser!(u64).range(1..=MAX_CONCURRENCY))]
+    pub concurrency: Option<u64>,
 
     /// Print no line for answered readings
     #[arg(long, short, env = "SENDER_QUIET", help_heading = OUTPUT)]
@@ -174,6 +188,43 @@ impl Config {
             Some(n) => DeliverySize { max: usize::try_from(n).unwrap_or(usize::MAX), wait: true },
             None => DeliverySize { max: if self.ndjson { NDJSON_BATCH } else { 1 }, wait: false },
         }
+    }
+
+    /// Maximum number of requests in flight.
+    pub fn requests_in_flight(&self) -> usize {
+        let turbines = if self.to.is_cluster() { self.turbines.get().min(MAX_CONCURRENCY) } else { 1 };
+        usize::try_from(self.concurrency.unwrap_or(turbines)).unwrap_or(usize::MAX)
+    }
+
+    /// Checks what the flags say together.
+    ///
+    /// # Errors
+    /// If they contradict each other; [`clap::Error::exit`] says so as for any flag.
+    pub fn check(&self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let is_said = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let contradiction = match &self.to {
+            Destination::Api => None,
+            _ if self.ndjson => Some("--to sends one reading a message; leave out --ndjson"),
+            _ if self.batch.is_some() => Some("--to sends one reading a message; leave out --batch"),
+            // In a container the variable of the one is set beside that of the other.
+            _ if is_said("to") && is_said("api_url") => Some("--to and --api-url name two destinations; leave one out"),
+            Destination::Mqtt(_) if self.login.creds.is_some() || self.login.tls_ca.is_some() => {
+                Some("--creds and --tls-ca are for nats://; over mqtt:// log in with --user and --password-file")
+            }
+            _ => None,
+        };
+        match contradiction {
+            Some(problem) => Err(Config::command().error(ErrorKind::ArgumentConflict, problem)),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the command line and the environment, and exits with a message if they cannot be used.
+    pub fn read() -> Self {
+        let matches = Config::command().get_matches();
+        let config = Config::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        config.check(&matches).unwrap_or_else(|error| error.exit());
+        config
     }
 
     /// Whether an unreachable service is tried without end: nothing is lost meanwhile.

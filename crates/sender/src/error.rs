@@ -9,6 +9,9 @@ pub enum SenderError {
     /// The HTTP client cannot be set up.
     #[error("cannot set up the HTTP client: {0}")]
     Client(reqwest::Error),
+    /// There is no connection to the cluster.
+    #[error("{0}")]
+    NotConnected(String),
     /// The model's features, which a replay needs, are unknown.
     #[error("cannot read the model's features from {url}: {cause}; start the API there or set --api-url")]
     NoModel {
@@ -43,6 +46,14 @@ pub enum SenderError {
         /// The names, in the order in which they come.
         names: [String; 2],
         /// The id of both.
+        id: String,
+    },
+    /// A turbine's id in the file to replay cannot be sent to a cluster.
+    #[error("{path}: the turbine {id:?} {}", crate::source::NOT_A_TOKEN, path = .path.display())]
+    TurbineToken {
+        /// The file.
+        path: PathBuf,
+        /// The id.
         id: String,
     },
     /// The file to replay is malformed.

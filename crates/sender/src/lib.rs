@@ -7,6 +7,7 @@
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod destination;
 pub mod drift;
 pub mod endpoints;
 pub mod error;

@@ -1,7 +1,7 @@
 //! The lines printed while the stream runs.
 
 use crate::client::{Answered, Retry, Verdict};
-use crate::model_info::{Health, ModelInfo};
+use crate::model_info::ModelInfo;
 use crate::source::Outgoing;
 use crate::summary::Report;
 use std::fmt::{self, Display};
@@ -17,7 +17,7 @@ pub struct Lines<W> {
 }
 
 impl<W: Write> Lines<W> {
-    /// `quiet` omits the lines of scored readings.
+    /// `quiet` omits the lines of readings that are scored or will be.
     pub fn new(out: W, quiet: bool) -> Self {
         Lines { out, quiet }
     }
@@ -25,7 +25,7 @@ impl<W: Write> Lines<W> {
     /// One line per reading.
     pub fn answered(&mut self, answered: &Answered) -> io::Result<()> {
         for (reading, answer) in answered.delivery.readings.iter().zip(&answered.answers) {
-            if !(self.quiet && matches!(answer.verdict, Verdict::Scored { .. })) {
+            if !(self.quiet && answer.verdict.is_accepted()) {
                 write_line(&mut self.out, reading, &answer.verdict)?;
             }
         }
@@ -35,17 +35,6 @@ impl<W: Write> Lines<W> {
     /// A message of the sender.
     pub fn note(&mut self, message: impl Display) -> io::Result<()> {
         writeln!(self.out, "[sender] {message}")
-    }
-
-    /// The service's health at the start.
-    pub fn health(&mut self, url: impl Display, health: &Result<Health, String>) -> io::Result<()> {
-        match health {
-            Ok(Health { status, reasons }) if reasons.is_empty() => self.note(format_args!("health: {status} ({url})")),
-            Ok(Health { status, reasons }) => {
-                self.note(format_args!("health: {status}: {} ({url})", reasons.join("; ")))
-            }
-            Err(cause) => self.note(format_args!("health: unreachable: {cause} ({url})")),
-        }
     }
 
     /// The model in service.
@@ -72,6 +61,7 @@ fn write_line(out: &mut impl Write, reading: &Outgoing, verdict: &Verdict) -> io
             let anom = if *is_anomaly { "True" } else { "False" };
             writeln!(out, "[200] anom={anom} score={anomaly_score:.4} inputs={inputs}")
         }
+        Verdict::Acknowledged { .. } => writeln!(out, "[acknowledged] inputs={inputs}"),
         Verdict::Refused { status, error } => writeln!(out, "[{status}] error={error:?} inputs={inputs}"),
         Verdict::Unsent { error } => writeln!(out, "[unsent] error={error:?} inputs={inputs}"),
     }
@@ -106,11 +96,12 @@ mod tests {
             },
             Verdict::Refused { status: 400, error: "a is missing".to_owned() },
             Verdict::Unsent { error: "cannot connect".to_owned() },
+            Verdict::Acknowledged { place: Some(9), duplicate: false },
         ];
         let at = Instant::now();
         let reading = |i| Outgoing { json: format!(r#"{{"a":{i}.5}}"#), ..Outgoing::default() };
         Answered {
-            delivery: Delivery { number: 0, first: 0, readings: (1..=4).map(reading).collect(), due: at },
+            delivery: Delivery { number: 0, first: 0, readings: (1..=5).map(reading).collect(), due: at },
             answers: verdicts.map(|verdict| Answer { verdict, at }).to_vec(),
         }
     }
@@ -126,7 +117,8 @@ mod tests {
         let expected = "[200] anom=False score=0.4248 inputs={\"a\":1.5}\n\
                         [200] anom=True score=0.7000 inputs={\"a\":2.5}\n\
                         [400] error=\"a is missing\" inputs={\"a\":3.5}\n\
-                        [unsent] error=\"cannot connect\" inputs={\"a\":4.5}\n";
+                        [unsent] error=\"cannot connect\" inputs={\"a\":4.5}\n\
+                        [acknowledged] inputs={\"a\":5.5}\n";
         assert_eq!(printed(false, |lines| lines.answered(&answered())), expected);
     }
 
@@ -135,21 +127,6 @@ mod tests {
         let expected = "[400] error=\"a is missing\" inputs={\"a\":3.5}\n\
                         [unsent] error=\"cannot connect\" inputs={\"a\":4.5}\n";
         assert_eq!(printed(true, |lines| lines.answered(&answered())), expected);
-    }
-
-    #[test]
-    fn health_has_reasons() {
-        let healthy = Ok(Health { status: "healthy".to_owned(), reasons: vec![] });
-        let degraded =
-            Ok(Health { status: "degraded".to_owned(), reasons: vec!["no model".into(), "disk full".into()] });
-        let cases = [
-            (healthy, "[sender] health: healthy (http://x/health)\n"),
-            (degraded, "[sender] health: degraded: no model; disk full (http://x/health)\n"),
-            (Err("refused".to_owned()), "[sender] health: unreachable: refused (http://x/health)\n"),
-        ];
-        for (health, expected) in cases {
-            assert_eq!(printed(true, |lines| lines.health("http://x/health", &health)), expected);
-        }
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! Streams simulated or recorded turbine readings to the API: `cargo run -p sender`.
 
-use clap::Parser;
 use sender::{Config, SenderError, run, shutdown_signal};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = Config::parse();
+    let config = Config::read();
     let out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
     match run(&config, out, shutdown_signal()).await {
         Ok(report) if report.is_complete() => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! The answers of `/model/info` and `/health`.
 
 use serde::Deserialize;
+use std::fmt;
 use turbine_core::feature::{Feature, FeatureError, FeatureSet, Range};
 
 /// The part of `/model/info` that the sender uses.
@@ -71,6 +72,13 @@ pub struct Health {
     pub reasons: Vec<String>,
 }
 
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.status)?;
+        if self.reasons.is_empty() { Ok(()) } else { write!(f, ": {}", self.reasons.join("; ")) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -94,6 +102,16 @@ mod tests {
         .unwrap();
         assert_eq!((info.features[0].label().as_str(), info.version.as_str()), ("a (°C)", "v1"));
         assert_eq!(info.features[0].range, Some(Range { min: 0.0, max: 9.0 }));
+    }
+
+    #[test]
+    fn health_has_reasons() {
+        let health = |reasons: &[&str]| {
+            let reasons = reasons.iter().map(|&reason| reason.to_owned()).collect();
+            Health { status: "degraded".to_owned(), reasons }.to_string()
+        };
+        assert_eq!(health(&[]), "degraded");
+        assert_eq!(health(&["no model", "disk full"]), "degraded: no model; disk full");
     }
 
     #[test]

@@ -34,10 +34,10 @@ impl Report {
 }
 
 impl fmt::Display for Report {
-    /// Two to seven lines.
+    /// Two to eight lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { tally, skipped, kept, elapsed, is_recorded, alarms, aborted_by } = self;
-        let Tally { sent, failed, unsent, retries, duplicates, latency, confusion, scores, .. } = tally;
+        let Tally { sent, acknowledged, failed, unsent, retries, duplicates, latency, confusion, scores, .. } = tally;
         let seconds = elapsed.as_secs_f64();
         let rate = if seconds > 0.0 { *sent as f64 / seconds } else { 0.0 };
         write!(
@@ -54,6 +54,13 @@ impl fmt::Display for Report {
         {
             let path = path.display();
             write!(f, "\n[sender] kept={readings} in {path}: the next run with this --spool sends them first")?;
+        }
+        if *acknowledged > 0 {
+            write!(
+                f,
+                "\n[sender] acknowledged={acknowledged} of the readings sent, without a verdict: the cluster has them, and what \
+                 its workers say of them goes to its stream OUT"
+            )?;
         }
         let ms = |latency: Duration| format!("{:.2}", latency.as_secs_f64() * 1_000.0);
         let quantile = |q| latency.quantile(q).map_or_else(|| "n/a".to_owned(), ms);
@@ -76,7 +83,7 @@ impl fmt::Display for Report {
             )?;
         }
         if alarms.readings > 0 {
-            write_alarms(f, alarms, origin)?;
+            write_alarms(f, alarms, origin, *acknowledged)?;
         }
         match aborted_by {
             Some(error) => write!(f, "\n[sender] stopped early: {error}"),
@@ -86,8 +93,15 @@ impl fmt::Display for Report {
 }
 
 /// Two lines; `origin` says how the events came about.
-fn write_alarms(f: &mut fmt::Formatter<'_>, alarms: &AlarmFigures, origin: &str) -> fmt::Result {
+fn write_alarms(f: &mut fmt::Formatter<'_>, alarms: &AlarmFigures, origin: &str, acknowledged: u64) -> fmt::Result {
     let events = alarms.events;
+    if alarms.judged == 0 && acknowledged > 0 {
+        return write!(
+            f,
+            "\n[sender] events_{origin}={events}\n[sender] no alarms to count: no verdict was read; alarms are in the \
+             cluster's stream OUT"
+        );
+    }
     if alarms.judged == 0 {
         return write!(
             f,
@@ -203,6 +217,22 @@ mod tests {
             text.contains("\n[sender] kept=5 in a.spool: the next run with this --spool sends them first\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn readings_without_a_verdict_are_told_apart() {
+        let mut report = report();
+        (report.tally.sent, report.tally.acknowledged) = (10, 7);
+        (report.alarms.readings, report.alarms.events) = (10, 2);
+        let text = report.to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[1],
+            "[sender] acknowledged=7 of the readings sent, without a verdict: the cluster has them, and what its workers say of \
+             them goes to its stream OUT"
+        );
+        assert_eq!(lines[3], "[sender] events_injected=2");
+        assert!(lines[4].contains("no verdict was read") && report.is_complete(), "{text}");
     }
 
     /// The lines after those of every stream.

@@ -3,6 +3,7 @@
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
 use cluster::ClusterFlags;
+use cluster::mqtt::Address;
 use jiff::Timestamp;
 use pipeline::Missing;
 use service::LogFormat;
@@ -108,6 +109,11 @@ pub struct SetupFlags {
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = byte_size)]
     pub in_max_bytes: ByteSize,
 
+    /// Take the readings of MQTT sensors too, by a durable source. HOST[:PORT] is a node's MQTT listener [default: the nodes of
+    /// --nats, port 1883].
+    #[arg(long, value_name = "HOST[:PORT]", num_args = 0..=1, require_equals = true)]
+    pub mqtt: Option<Option<Address>>,
+
     /// Keep the streams in memory: faster, and gone when all nodes stop.
     #[arg(long)]
     pub in_memory: bool,
@@ -155,5 +161,16 @@ mod tests {
         let config = Config::parse_from(["worker", "setup", "--replicas", "1", "--nats", "nats://a,nats://b:4223"]);
         assert_eq!(config.cluster.nats, ["nats://a", "nats://b:4223"]);
         assert!(matches!(config.command, Some(Command::Setup(SetupFlags { replicas: 1, partitions: 16, .. }))));
+    }
+
+    #[test]
+    fn mqtt_may_name_a_listener() {
+        let mqtt = |flags: &[&str]| match Config::parse_from([&["worker", "setup"], flags].concat()).command {
+            Some(Command::Setup(SetupFlags { mqtt, .. })) => mqtt.map(|listener| listener.map(|a| a.to_string())),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(mqtt(&[]), None);
+        assert_eq!(mqtt(&["--mqtt", "--replicas", "1"]), Some(None));
+        assert_eq!(mqtt(&["--mqtt=n2:1884"]), Some(Some("mqtt://n2:1884".to_owned())));
     }
 }

@@ -24,6 +24,7 @@ pub mod setup;
 pub mod source;
 pub mod telemetry;
 
+mod mqtt_source;
 mod startup;
 
 pub use startup::execute;

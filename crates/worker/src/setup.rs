@@ -1,51 +1,87 @@
 //! The streams of the cluster: how they are made, and what differs in those that are there.
 
 use crate::config::SetupFlags;
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform};
+use crate::mqtt_source;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, Source, StorageType, SubjectTransform};
+use cluster::mqtt::{self, CONSUMER};
 use cluster::streams::{self, PARTITIONS, StreamsError};
 use cluster::subject::{self, INPUT, OUTPUT};
-use cluster::{Cluster, TIME_LIMIT};
+use cluster::{Cluster, ClusterFlags, TIME_LIMIT};
 use std::collections::HashMap;
 use std::fmt::Debug;
 use tokio::time::timeout;
 
-/// Whether a stream was made or was there.
+/// What became of a stream or consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Made {
     /// It was made.
     Now,
     /// It was there, as asked for.
     Before,
+    /// It was there and takes the readings of MQTT sensors from now on.
+    Extended,
 }
 
-/// Makes the streams that are not there. Those that are there are compared and never changed.
+/// Makes what is not there. What is there is compared and never changed, but for the one thing that `--mqtt` asks for: the
+/// stream of readings is given the durable source if it has none.
 ///
 /// # Errors
 /// With everything that differs from what was asked for, or if the cluster refuses.
-pub async fn setup(cluster: &Cluster, flags: &SetupFlags) -> Result<[(&'static str, Made); 2], StreamsError> {
+pub async fn setup(
+    cluster: &Cluster,
+    connection: &ClusterFlags,
+    flags: &SetupFlags,
+) -> anyhow::Result<Vec<(&'static str, Made)>> {
     let wanted = [(INPUT, input(flags)), (OUTPUT, output(flags))];
-    let mut differences = Vec::new();
+    let mut differences = Differences::default();
     let mut found = Vec::new();
     for (name, wanted) in &wanted {
         let stream = streams::get(cluster, name).await?;
-        if let Some(stream) = &stream {
-            differences.extend(compare(wanted, &stream.cached_info().config));
+        let config = stream.map(|stream| stream.cached_info().config.clone());
+        if let Some(config) = &config {
+            compare(wanted, config, &mut differences);
         }
-        found.push(stream.is_some());
+        found.push(config);
     }
-    if !differences.is_empty() {
-        let remedy = "nothing was changed; ask for what is there, change it with the cluster's own tool, or delete the \
-                      streams, with all readings and records, to begin anew";
-        return Err(StreamsError::Differs(format!("{}; {remedy}", differences.join("; "))));
-    }
-    for ((name, wanted), is_there) in wanted.iter().zip(&found) {
-        if !is_there {
-            let made = timeout(2 * TIME_LIMIT, cluster.jetstream.create_stream(wanted.clone())).await;
-            made.map_err(|_| StreamsError::no_answer(name))?.map_err(|error| StreamsError::refused(name, error))?;
+    let has_consumer = match &flags.mqtt {
+        Some(_) => mqtt_source::compare(cluster, usize::from(flags.replicas), &mut differences).await?,
+        None => false,
+    };
+    differences.none()?;
+    let mut made = Vec::new();
+    // First, since the stream IN cannot be made without its source.
+    if let Some(listener) = &flags.mqtt {
+        if !has_consumer {
+            mqtt_source::make(cluster, connection, listener.as_ref()).await?;
         }
+        made.push((CONSUMER, if has_consumer { Made::Before } else { Made::Now }));
     }
-    let made = |is_there: bool| if is_there { Made::Before } else { Made::Now };
-    Ok([(INPUT, made(found[0])), (OUTPUT, made(found[1]))])
+    for ((name, wanted), found) in wanted.into_iter().zip(found) {
+        made.push((name, make(cluster, name, wanted, found).await?));
+    }
+    Ok(made)
+}
+
+async fn make(
+    cluster: &Cluster,
+    name: &'static str,
+    wanted: Config,
+    found: Option<Config>,
+) -> Result<Made, StreamsError> {
+    let (config, is_made) = match found {
+        None => (wanted, Made::Now),
+        Some(found) if found.sources != wanted.sources => (Config { sources: wanted.sources, ..found }, Made::Extended),
+        Some(_) => return Ok(Made::Before),
+    };
+    let refused = |error: &dyn std::fmt::Display| StreamsError::Cluster { stream: name, problem: error.to_string() };
+    let answered = timeout(2 * TIME_LIMIT, async {
+        match is_made {
+            Made::Extended => cluster.jetstream.update_stream(config).await.map(drop).map_err(|error| refused(&error)),
+            _ => cluster.jetstream.create_stream(config).await.map(drop).map_err(|error| refused(&error)),
+        }
+    });
+    answered.await.map_err(|_| StreamsError::no_answer(name))??;
+    Ok(is_made)
 }
 
 fn input(flags: &SetupFlags) -> Config {
@@ -57,6 +93,7 @@ fn input(flags: &SetupFlags) -> Config {
             source: subject::READINGS.to_owned(),
             destination: subject::partitioned(flags.partitions),
         }),
+        sources: flags.mqtt.as_ref().map(|_| vec![mqtt::source(flags.partitions)]),
         max_age: flags.in_max_age,
         max_bytes: i64::try_from(flags.in_max_bytes.0).ok().filter(|bytes| *bytes > 0).unwrap_or(-1),
         ..common(flags)
@@ -89,33 +126,61 @@ fn common(flags: &SetupFlags) -> Config {
     }
 }
 
-/// What differs between a stream that was asked for and the one that is there.
-fn compare(wanted: &Config, found: &Config) -> Vec<String> {
-    let mut differences = Vec::new();
-    let mut note = |field: &str, wanted: &dyn Debug, found: &dyn Debug| {
+/// What differs between what was asked for and what is there.
+#[derive(Debug, Default)]
+pub(crate) struct Differences(Vec<String>);
+
+impl Differences {
+    /// Notes a field if the two differ.
+    pub(crate) fn note(&mut self, field: &str, wanted: &dyn Debug, found: &dyn Debug) {
         let (wanted, found) = (format!("{wanted:?}"), format!("{found:?}"));
         if wanted != found {
-            differences.push(format!("{field} is {found}, asked for was {wanted}"));
+            self.0.push(format!("{field} is {found}, asked for was {wanted}"));
         }
-    };
+    }
+
+    fn none(self) -> Result<(), StreamsError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let remedy = "nothing was changed; ask for what is there, change it with the cluster's own tool, or delete the \
+                      streams, with all readings and records, to begin anew";
+        Err(StreamsError::Differs(format!("{}; {remedy}", self.0.join("; "))))
+    }
+}
+
+/// Notes what differs between a stream that was asked for and the one that is there.
+fn compare(wanted: &Config, found: &Config, differences: &mut Differences) {
     let destination = |config: &Config| config.subject_transform.clone().map(|transform| transform.destination);
     let partitions = |config: &Config| {
         let of_input = destination(config).and_then(|destination| subject::partitions_of(&destination));
         of_input.or_else(|| config.metadata.get(PARTITIONS)?.parse().ok()).unwrap_or(0)
     };
     let name = &wanted.name;
-    note(
-        &format!("{name}: the number of partitions, which cannot be changed,"),
-        &partitions(wanted),
-        &partitions(found),
-    );
-    note(&format!("{name}: replicas"), &wanted.num_replicas, &found.num_replicas);
-    note(&format!("{name}: storage"), &wanted.storage, &found.storage);
-    note(&format!("{name}: subjects"), &wanted.subjects, &found.subjects);
-    note(&format!("{name}: discard"), &wanted.discard, &found.discard);
-    note(&format!("{name}: retention"), &wanted.retention, &found.retention);
-    note(&format!("{name}: max_age"), &wanted.max_age, &found.max_age);
-    note(&format!("{name}: max_bytes"), &wanted.max_bytes, &found.max_bytes);
-    note(&format!("{name}: allow_atomic"), &wanted.allow_atomic_publish, &found.allow_atomic_publish);
-    differences
+    let mut note = |field: &str, wanted: &dyn Debug, found: &dyn Debug| {
+        differences.note(&format!("{name}: {field}"), wanted, found)
+    };
+    note("the number of partitions, which cannot be changed,", &partitions(wanted), &partitions(found));
+    note("replicas", &wanted.num_replicas, &found.num_replicas);
+    note("storage", &wanted.storage, &found.storage);
+    note("subjects", &wanted.subjects, &found.subjects);
+    note("discard", &wanted.discard, &found.discard);
+    note("retention", &wanted.retention, &found.retention);
+    note("max_age", &wanted.max_age, &found.max_age);
+    note("max_bytes", &wanted.max_bytes, &found.max_bytes);
+    note("allow_atomic", &wanted.allow_atomic_publish, &found.allow_atomic_publish);
+    // A source that is missing is added.
+    if found.sources.is_some() {
+        note("the sources (--mqtt)", &described(wanted), &described(found));
+    }
+}
+
+/// The sources of a stream, as a person wants to read them.
+fn described(config: &Config) -> Vec<String> {
+    let describe = |source: &Source| {
+        let consumer = source.consumer.as_ref().map_or("no consumer", |consumer| &consumer.name);
+        let destinations = source.subject_transforms.iter().map(|transform| &*transform.destination);
+        format!("{consumer} of {} to {}", source.name, destinations.collect::<Vec<_>>().join(", "))
+    };
+    config.sources.iter().flatten().map(describe).collect()
 }

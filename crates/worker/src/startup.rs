@@ -44,12 +44,13 @@ pub fn execute(config: &Config) -> Result<()> {
     })
 }
 
-async fn setup(cluster: &ClusterFlags, flags: &SetupFlags) -> Result<()> {
-    let cluster = Cluster::connect(cluster, CLIENT).await?;
-    for (stream, made) in setup::setup(&cluster, flags).await? {
+async fn setup(connection: &ClusterFlags, flags: &SetupFlags) -> Result<()> {
+    let cluster = Cluster::connect(connection, CLIENT).await?;
+    for (name, made) in setup::setup(&cluster, connection, flags).await? {
         match made {
-            Made::Now => println!("{stream}: made"),
-            Made::Before => println!("{stream}: is there, as asked for"),
+            Made::Now => println!("{name}: made"),
+            Made::Before => println!("{name}: is there, as asked for"),
+            Made::Extended => println!("{name}: takes the readings of MQTT sensors from now on"),
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ mod gate;
 mod identity;
 mod models;
 mod park;
+mod sensors;
 mod stream;
 mod trouble;
 mod workers;
@@ -37,13 +38,19 @@ fn set_up(cluster: &NatsCluster, folder: &Path, partitions: &str) {
 }
 
 fn set_up_with(cluster: &NatsCluster, folder: &Path, flags: &[&str]) {
+    assert_eq!(setup(cluster, folder, flags), "IN: made\nOUT: made\n");
+    let again = setup(cluster, folder, flags);
+    assert_eq!(again, "IN: is there, as asked for\nOUT: is there, as asked for\n");
+}
+
+/// What `worker setup` says.
+fn setup(cluster: &NatsCluster, folder: &Path, flags: &[&str]) -> String {
     let of_cluster = cluster.flags();
     let of_cluster: Vec<&str> = of_cluster.iter().map(String::as_str).collect();
     let args = [&["setup", "--replicas", "3"], flags, &of_cluster[..]].concat();
     let done = run("worker", folder, &args, &[]);
-    assert_eq!((done.code, &*done.stdout), (Some(0), "IN: made\nOUT: made\n"), "{}", done.stderr);
-    let again = run("worker", folder, &args, &[]);
-    assert_eq!(again.stdout, "IN: is there, as asked for\nOUT: is there, as asked for\n", "{}", again.stderr);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    done.stdout
 }
 
 /// What is done to the cluster, besides a blow to a worker.

@@ -29,7 +29,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("cluster", &["turbine-core"]),
     ("intake", &["turbine-core"]),
     ("evaluate", &["intake", "turbine-core", "viz"]),
-    ("sender", &["intake", "tls", "turbine-core"]),
+    ("sender", &["cluster", "intake", "tls", "turbine-core"]),
     ("tls", &[]),
     ("notify", &["pipeline", "tls", "turbine-core"]),
     ("train", &["intake", "privileges", "turbine-core", "viz"]),

@@ -16,6 +16,13 @@ pub enum Verdict {
         /// Whether the turbine's alarm is on after the reading; `None` if the service has no alarms.
         in_alarm: Option<bool>,
     },
+    /// The cluster has it and will score it; what it is scored is not known here.
+    Acknowledged {
+        /// Its place in the stream of readings, if that was said.
+        place: Option<u64>,
+        /// Whether the cluster had it before.
+        duplicate: bool,
+    },
     /// The service refused it for good.
     Refused {
         /// The HTTP status; of a reading in a batch, the status it would have had alone.
@@ -35,10 +42,15 @@ impl Verdict {
     /// of the reading: it is worth sending again once that is mended.
     pub fn is_final(&self) -> bool {
         match self {
-            Verdict::Scored { .. } => true,
+            Verdict::Scored { .. } | Verdict::Acknowledged { .. } => true,
             Verdict::Refused { status, .. } => !matches!(status, 200 | 401 | 403 | 404 | 405 | 415),
             Verdict::Unsent { .. } => false,
         }
+    }
+
+    /// Whether the reading reached the other side and is scored or will be.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, Verdict::Scored { .. } | Verdict::Acknowledged { .. })
     }
 }
 
@@ -71,6 +83,17 @@ pub(super) struct Attempt {
     pub(super) fault: Option<Fault>,
 }
 
+impl Attempt {
+    /// That of a message with one reading.
+    pub(super) fn of_one(outcome: Result<Verdict, Fault>) -> Self {
+        let at = Instant::now();
+        match outcome {
+            Ok(verdict) => Attempt { answers: vec![Some(Answer { verdict, at })], fault: None },
+            Err(fault) => Attempt { answers: vec![None], fault: Some(fault) },
+        }
+    }
+}
+
 /// Collects the answers of a request in the order of its readings.
 #[derive(Debug)]
 pub(super) struct Answers {
@@ -90,22 +113,18 @@ impl Answers {
         self.expected
     }
 
-    /// Records that the next reading was scored.
-    pub(super) fn score(&mut self, prediction: Prediction, duplicate: bool, in_alarm: Option<bool>) {
-        self.push(Verdict::Scored { prediction, duplicate, in_alarm });
-    }
-
     /// Records that the next reading was refused.
     pub(super) fn refuse(&mut self, status: u16, error: String) {
         if is_transient(status) {
             self.fault = Some(Fault { cause: error, status: Some(status), retry_after: None, transient: true });
             self.answers.push(None);
         } else {
-            self.push(Verdict::Refused { status, error });
+            self.give(Verdict::Refused { status, error });
         }
     }
 
-    fn push(&mut self, verdict: Verdict) {
+    /// Records the verdict of the next reading.
+    pub(super) fn give(&mut self, verdict: Verdict) {
         self.answers.push(Some(Answer { verdict, at: Instant::now() }));
     }
 
@@ -129,6 +148,11 @@ impl Fault {
     /// Whether the service is away or busy, and not at odds with what it was sent.
     pub fn is_outage(&self) -> bool {
         self.transient && matches!(self.status, None | Some(408 | 429 | 502..=504))
+    }
+
+    /// A fault that may be over soon.
+    pub fn transient(cause: impl Into<String>) -> Self {
+        Fault { cause: cause.into(), status: None, retry_after: None, transient: true }
     }
 
     /// A fault that no retry will fix.

@@ -1,7 +1,8 @@
 //! One attempt: a request and its outcome.
 
+use super::WireFormat;
 use super::answer::{Answer, Answers, Attempt, Fault, Verdict};
-use super::{Client, WireFormat};
+use super::http::Http;
 use crate::retry::{is_transient, retry_after};
 use crate::source::Outgoing;
 use reqwest::Response;
@@ -34,7 +35,7 @@ impl Fault {
     }
 }
 
-impl Client {
+impl Http {
     /// Sends `readings` once.
     pub(super) async fn attempt(&self, readings: &[&Outgoing]) -> Attempt {
         let mut answers = Answers::new(readings.len());

@@ -1,7 +1,8 @@
 //! Sends a delivery until it is answered.
 
-use super::Client;
 use super::answer::{Answer, Attempt, Fault, Verdict};
+use super::turns::Place;
+use super::{Client, Transport};
 use crate::feed::Delivery;
 use crate::retry::Backoff;
 use crate::source::Outgoing;
@@ -49,19 +50,24 @@ impl Client {
     /// Sends a delivery until each of its readings has an answer or no retry is left. Once `stop` is true, nothing is
     /// sent again.
     ///
-    /// Answered readings are not sent again, so every reading has exactly one answer.
+    /// Answered readings are not sent again, so every reading has exactly one answer. `place` is given up when the readings are
+    /// acknowledged; what is said of them may follow later.
     pub async fn deliver(
         &self,
         delivery: Delivery,
+        mut place: Place,
         mut stop: watch::Receiver<bool>,
         retries: mpsc::UnboundedSender<Retry>,
     ) -> Answered {
+        place.turn().await;
         let mut backoff = self.backoff(delivery.number);
         let mut answers: Vec<Option<Answer>> = vec![None; delivery.readings.len()];
+        let mut attempts = 0;
         loop {
+            attempts += 1;
             let open: Vec<usize> = (0..answers.len()).filter(|&i| answers[i].is_none()).collect();
             let readings: Vec<&Outgoing> = open.iter().map(|&i| &delivery.readings[i]).collect();
-            let Attempt { answers: fresh, fault } = self.attempt(&readings).await;
+            let Attempt { answers: fresh, fault } = self.attempt(&readings, attempts > 1).await;
             if fresh.iter().any(Option::is_some) {
                 backoff.reset();
             }
@@ -77,7 +83,31 @@ impl Client {
                 break;
             }
         }
-        Answered { delivery, answers: answers.into_iter().flatten().collect() }
+        drop(place);
+        let mut answers: Vec<Answer> = answers.into_iter().flatten().collect();
+        for answer in &mut answers {
+            self.follow_up(answer, attempts > 1, &mut stop).await;
+        }
+        Answered { delivery, answers }
+    }
+
+    /// Waits for what the cluster says of a reading that it has acknowledged.
+    async fn follow_up(&self, answer: &mut Answer, was_sent_before: bool, stop: &mut watch::Receiver<bool>) {
+        let (Transport::Nats(nats), &Verdict::Acknowledged { place: Some(place), duplicate }) =
+            (&self.transport, &answer.verdict)
+        else {
+            return;
+        };
+        // Scored when an earlier run had sent it: nothing more comes.
+        if duplicate && !was_sent_before {
+            return;
+        }
+        if let Some(mut said) = nats.verdict(place, stop).await {
+            if let Verdict::Scored { duplicate: is_repeated, .. } = &mut said.verdict {
+                *is_repeated = duplicate;
+            }
+            *answer = said;
+        }
     }
 
     /// The delays of the delivery with this number.

@@ -1,39 +1,60 @@
-//! HTTP client of the API.
+//! What brings deliveries to the other side and answers back.
 
 mod answer;
 mod attempt;
 mod deliver;
+mod http;
+mod mqtt;
+mod nats;
+mod records;
+mod turns;
 mod wire;
 
 pub use answer::{Answer, Fault, Verdict};
 pub use deliver::{Answered, Retry};
+pub use turns::Place;
 pub use wire::WireFormat;
 
-use crate::config::{ApiKey, Config};
+use crate::config::Config;
+use crate::destination::Destination;
 use crate::drift::Drift;
-use crate::endpoints::Endpoints;
 use crate::error::SenderError;
-use crate::model_info::{Health, ModelInfo};
-use reqwest::header::{AUTHORIZATION, HeaderMap};
-use reqwest::{Response, Url, redirect};
-use std::error::Error;
-use std::time::Duration;
-use tokio::time::timeout;
+use crate::feed::Delivery;
+use crate::model_info::ModelInfo;
+use crate::source::Outgoing;
+use answer::Attempt;
+use http::Http;
+use mqtt::Mqtt;
+use nats::Nats;
+use tokio::sync::OwnedSemaphorePermit;
+use turns::Turns;
 
-/// Time for `/drift` to be answered: readings wait meanwhile.
-const DRIFT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// An HTTP client with the API's URLs and the format of requests.
+/// Sends deliveries, whatever the way.
 #[derive(Debug)]
 pub struct Client {
-    http: reqwest::Client,
-    endpoints: Endpoints,
-    format: WireFormat,
-    timeout: Duration,
+    transport: Transport,
+    turns: Turns,
     retries: u32,
     /// Whether an unreachable service is tried without end.
     is_persistent: bool,
     seed: u64,
+}
+
+/// The way.
+#[derive(Debug)]
+enum Transport {
+    Http(Box<Http>),
+    Nats(Box<Nats>),
+    Mqtt(Box<Mqtt>),
+}
+
+/// What the other side says of its model.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Known {
+    /// Its features and version.
+    Model(ModelInfo),
+    /// It says nothing, and why.
+    Nothing(&'static str),
 }
 
 impl Client {
@@ -42,83 +63,79 @@ impl Client {
     /// # Errors
     /// [`SenderError::Client`] if the HTTP client cannot be built on this machine.
     pub fn new(config: &Config) -> Result<Self, SenderError> {
-        let endpoints = config.api_url.clone();
-        let mut http = tls::client_builder()
-            .default_headers(headers(&config.api_key))
-            .timeout(config.timeout)
-            // A redirect would turn a POST into a GET.
-            .redirect(redirect::Policy::none());
-        if endpoints.is_local() {
-            http = http.no_proxy();
-        }
+        let transport = match &config.to {
+            Destination::Api => Transport::Http(Box::new(Http::new(config)?)),
+            Destination::Nats(urls) => Transport::Nats(Box::new(Nats::new(urls.clone(), config))),
+            Destination::Mqtt(listeners) => Transport::Mqtt(Box::new(Mqtt::new(listeners.clone(), config))),
+        };
         Ok(Client {
-            http: http.build().map_err(SenderError::Client)?,
-            format: WireFormat::of(config),
-            timeout: config.timeout,
+            transport,
+            turns: Turns::default(),
             retries: config.retries,
             is_persistent: config.waits_for_service(),
             seed: config.seed,
-            endpoints,
         })
     }
 
-    /// The API's URLs.
-    pub fn endpoints(&self) -> &Endpoints {
-        &self.endpoints
+    /// Where the other side is, as it is named in errors.
+    pub fn place(&self) -> String {
+        match &self.transport {
+            Transport::Http(http) => http.endpoints.model_info.to_string(),
+            Transport::Nats(nats) => nats.urls().join(","),
+            Transport::Mqtt(mqtt) => mqtt.place(),
+        }
     }
 
-    /// Requests `/health`. A degraded service is no error.
-    ///
-    /// # Errors
-    /// A message if there is no readable answer.
-    pub async fn health(&self) -> Result<Health, String> {
-        let (status, body) = self.get(&self.endpoints.health).await?;
-        serde_json::from_slice(&body).map_err(|error| format!("status {status}, cannot read its answer: {error}"))
-    }
-
-    /// Requests `/model/info`.
+    /// Connects, and says in one line how the other side is. A service that does not answer yet is no error.
     ///
     /// # Errors
     /// A [`Fault`], which says whether a retry may succeed.
-    pub async fn model_info(&self) -> Result<ModelInfo, Fault> {
-        let url = &self.endpoints.model_info;
-        let response = self.http.get(url.clone()).send().await.map_err(|error| self.fault(&error))?;
-        if !response.status().is_success() {
-            return Err(Fault::of_response(response).await);
+    pub async fn greet(&self) -> Result<String, Fault> {
+        match &self.transport {
+            Transport::Http(http) => Ok(http.greeting().await),
+            Transport::Nats(nats) => nats.greet().await,
+            Transport::Mqtt(mqtt) => mqtt.greet().await,
         }
-        let body = response.bytes().await.map_err(|error| self.fault(&error))?;
-        ModelInfo::from_json(&body).map_err(|error| Fault::permanent(error.to_string()))
     }
 
-    /// Requests `/drift`. `None` if the service knows no drift or does not answer soon: nothing depends on it.
+    /// Asks for the model in service.
+    ///
+    /// # Errors
+    /// A [`Fault`], which says whether a retry may succeed.
+    pub async fn model_info(&self) -> Result<Known, Fault> {
+        match &self.transport {
+            Transport::Http(http) => http.model_info().await.map(Known::Model),
+            Transport::Nats(nats) => nats.model_info().await,
+            Transport::Mqtt(_) => Ok(Known::Nothing("over MQTT nothing is said of it")),
+        }
+    }
+
+    /// Asks for drift. `None` if the other side knows none or does not answer soon: nothing depends on it.
     pub async fn drift(&self) -> Option<Drift> {
-        let (status, body) = timeout(DRIFT_TIMEOUT, self.get(&self.endpoints.drift)).await.ok()?.ok()?;
-        (status == 200).then(|| serde_json::from_slice(&body).ok())?
+        match &self.transport {
+            Transport::Http(http) => http.drift().await,
+            Transport::Nats(_) | Transport::Mqtt(_) => None,
+        }
     }
 
-    async fn get(&self, url: &Url) -> Result<(u16, Vec<u8>), String> {
-        let describe = |error| self.fault(&error).cause;
-        let response: Response = self.http.get(url.clone()).send().await.map_err(describe)?;
-        let status = response.status().as_u16();
-        Ok((status, response.bytes().await.map_err(describe)?.into()))
+    /// Gives a delivery its place among those to be sent; deliveries of one turbine are sent in the order of the calls. Over
+    /// HTTP they share no order.
+    pub fn queue(&self, delivery: &Delivery, slot: Option<OwnedSemaphorePermit>) -> Place {
+        match &self.transport {
+            Transport::Http(_) => Place::free(slot),
+            Transport::Nats(_) | Transport::Mqtt(_) => self.turns.queue(delivery, slot),
+        }
     }
 
-    /// The transient fault for a failed connection or a timeout.
-    fn fault(&self, error: &reqwest::Error) -> Fault {
-        let cause = if error.is_timeout() {
-            format!("no answer within {} s", self.timeout.as_secs_f64())
-        } else {
-            let mut innermost: &dyn Error = error;
-            while let Some(source) = innermost.source() {
-                innermost = source;
+    /// Sends readings once; `again` if that was tried before.
+    async fn attempt(&self, readings: &[&Outgoing], again: bool) -> Attempt {
+        match (&self.transport, readings) {
+            (Transport::Http(http), _) => http.attempt(readings).await,
+            (Transport::Nats(nats), [reading]) => Attempt::of_one(nats.attempt(reading, again).await),
+            (Transport::Mqtt(mqtt), [reading]) => Attempt::of_one(mqtt.attempt(reading).await),
+            (Transport::Nats(_) | Transport::Mqtt(_), readings) => {
+                unreachable!("a message holds one reading, not {}", readings.len())
             }
-            let problem = if error.is_connect() { "cannot connect" } else { "connection lost" };
-            format!("{problem}: {innermost}")
-        };
-        Fault { cause, status: None, retry_after: None, transient: true }
+        }
     }
-}
-
-fn headers(key: &ApiKey) -> HeaderMap {
-    key.authorization().map(|value| (AUTHORIZATION, value.clone())).into_iter().collect()
 }

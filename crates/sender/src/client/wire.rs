@@ -1,6 +1,6 @@
 //! The three request formats, and everything that differs between them: single readings, batches and NDJSON.
 
-use super::answer::Answers;
+use super::answer::{Answers, Verdict};
 use crate::config::Config;
 use crate::endpoints::Endpoints;
 use crate::source::Outgoing;
@@ -20,9 +20,9 @@ pub enum WireFormat {
     Ndjson,
 }
 
-/// The answer to one reading.
-#[derive(Deserialize)]
-struct Scored {
+/// The answer to one reading, and the record of a reading in a cluster.
+#[derive(Debug, Deserialize)]
+pub(super) struct Scored {
     anomaly_score: f64,
     is_anomaly: bool,
     #[serde(default)]
@@ -32,11 +32,15 @@ struct Scored {
 }
 
 impl Scored {
-    fn record(self, answers: &mut Answers) {
+    pub(super) fn verdict(self) -> Verdict {
         let Scored { anomaly_score, is_anomaly, duplicate, surprisal, in_alarm } = self;
         // Without a surprisal the model is not calibrated, and the service's `false` says nothing.
         let in_alarm = in_alarm.filter(|&on| on || surprisal.is_some());
-        answers.score(Prediction { anomaly_score, is_anomaly }, duplicate, in_alarm);
+        Verdict::Scored { prediction: Prediction { anomaly_score, is_anomaly }, duplicate, in_alarm }
+    }
+
+    fn record(self, answers: &mut Answers) {
+        answers.give(self.verdict());
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::*;
 use clap::builder::Resettable;
-use clap::{CommandFactory, FromArgMatches};
 
 fn parse(flags: &str) -> Result<Config, String> {
     // '+' stands for a space within a value.
@@ -10,7 +9,12 @@ fn parse(flags: &str) -> Result<Config, String> {
     // Independent of this machine's environment.
     let command = Config::command().mut_args(|arg| arg.env(Resettable::Reset));
     let matches = command.try_get_matches_from(std::iter::once("sender".to_owned()).chain(flags));
-    matches.and_then(|matches| Config::from_arg_matches(&matches)).map_err(|error| error.to_string())
+    let read = |matches: ArgMatches| {
+        let config = Config::from_arg_matches(&matches)?;
+        config.check(&matches)?;
+        Ok(config)
+    };
+    matches.and_then(read).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -26,7 +30,8 @@ fn defaults_follow_the_contract() {
     assert_eq!(config.interval, Duration::from_millis(500));
     assert_eq!(config.timeout, Duration::from_secs(3));
     assert_eq!((config.anom_rate, config.profile, config.seed), (0.05, Profile::Stream, 42));
-    assert_eq!((config.concurrency, config.retries, config.turbines.get()), (1, 8, 1));
+    assert_eq!((config.requests_in_flight(), config.retries, config.turbines.get()), (1, 8, 1));
+    assert_eq!((&config.to, config.to.is_cluster()), (&Destination::Api, false));
     assert_eq!((config.scenario, config.api_key.authorization()), (None, None));
     assert!(!config.waits_for_service());
 }
@@ -44,7 +49,12 @@ fn a_followed_file_is_sent_as_it_grows() {
 fn every_flag_has_its_variable() {
     let expected = [
         ("api-url", "API_URL"),
+        ("to", "SENDER_TO"),
         ("api-key", "API_KEY"),
+        ("user", "NATS_USER"),
+        ("password-file", "NATS_PASSWORD_FILE"),
+        ("creds", "NATS_CREDS"),
+        ("tls-ca", "NATS_TLS_CA"),
         ("count", "SENDER_COUNT"),
         ("interval", "SENDER_INTERVAL_SEC"),
         ("timeout", "SENDER_TIMEOUT_SEC"),
@@ -98,6 +108,8 @@ fn invalid_values_are_refused_by_name() {
         ("--profile loud", "--profile", "[possible values: stream, training]"),
         ("--scenario fire", "--scenario", "[possible values: spike, drift, stuck, noise, dropout, daily]"),
         ("--api-url http://localhost:5000", "--api-url", "it must end in /predict"),
+        ("--to http://n1", "--to", "use nats://HOST[:PORT] or mqtt://HOST[:PORT], and --api-url for http"),
+        ("--to nats://a:b@n1", "--to", "holds a user; name it with --user and --password-file"),
         ("--api-key two+words", "--api-key", "printable ASCII characters without spaces"),
     ];
     for (flags, name, why) in cases {
@@ -114,12 +126,26 @@ fn contradicting_flags_are_refused() {
         ("--replay x.csv --scenario drift", "--replay <FILE>' cannot be used with '--scenario"),
         ("--label is_fault", "--replay <FILE>"),
         ("--timestamp time", "--replay <FILE>"),
+        ("--to nats://n1 --ndjson", "one reading a message; leave out --ndjson"),
+        ("--to mqtt://n1 --batch 7", "one reading a message; leave out --batch"),
+        ("--to mqtt://n1 --api-url http://a/predict", "two destinations; leave one out"),
+        ("--to mqtt://n1 --creds a.creds", "log in with --user and --password-file"),
+        ("--to mqtt://n1 --user sensor", "--password-file"),
     ];
     for (flags, why) in cases {
         let error = parse(flags).unwrap_err();
         assert!(error.contains(why), "{flags}: {error}");
     }
     assert!(parse("--replay x.csv --label is_fault --timestamp time --turbines 3").is_ok());
+}
+
+#[test]
+fn over_a_cluster_each_turbine_has_a_request_in_flight() {
+    let in_flight = |flags: &str| parse(flags).unwrap().requests_in_flight();
+    assert_eq!(in_flight("--turbines 7"), 1);
+    assert_eq!(in_flight("--turbines 7 --to nats://n1"), 7);
+    assert_eq!(in_flight("--turbines 7000 --to mqtt://n1"), 1_000);
+    assert_eq!(in_flight("--turbines 7 --to mqtt://n1 --concurrency 3"), 3);
 }
 
 #[test]

@@ -42,12 +42,9 @@ impl Bookmark {
             return None;
         }
         let name = replay.file_name()?.to_string_lossy();
-        let url = &config.api_url.predict;
-        let host: String =
-            url.host_str()?.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-        let port = url.port_or_known_default()?;
+        let (host, port, api_url) = config.to.first(&config.api_url)?;
+        let host: String = host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
         let path = replay.with_file_name(format!(".{name}.{host}-{port}.resume"));
-        let api_url = url.to_string();
         // A file that cannot be read is one that says nothing.
         let content = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Content>(&text).ok());
         let position = content.filter(|content| content.api_url == api_url).map(|content| content.position);

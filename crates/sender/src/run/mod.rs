@@ -16,12 +16,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stream::Stream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 /// Time for the requests in flight once the stream is stopped.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most deliveries under way, counting those that are acknowledged and whose verdict is awaited.
+const MOST_AWAITED: usize = 10_000;
 
 /// Streams readings according to `config` and prints to `out`. When `shutdown` resolves, it takes no new reading, retries
 /// nothing, and waits up to five seconds for the requests in flight.
@@ -48,11 +51,13 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
     let (stop, stopped) = watch::channel(false);
     let (notify, mut retries) = mpsc::unbounded_channel();
     let mut in_flight = JoinSet::new();
+    let slots = Arc::new(Semaphore::new(config.requests_in_flight()));
     let mut deadline: Option<Instant> = None;
     let mut more = true;
     while more || !in_flight.is_empty() {
         stream.lines.flush()?;
-        let may_send = in_flight.len() < config.concurrency as usize;
+        let is_free = slots.available_permits() > 0;
+        let may_send = is_free && in_flight.len() < MOST_AWAITED;
         let next = tokio::select! {
             biased;
             () = &mut shutdown, if deadline.is_none() => {
@@ -79,6 +84,8 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
                 progress.answered(done.answers.len() as u64);
                 None
             }
+            // Given back at once: only that there is one counts.
+            _ = slots.acquire(), if more && !is_free => None,
             () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => break,
             () = progress.due() => {
                 progress.say();
@@ -98,8 +105,11 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
         };
         if let Some(delivery) = next {
             stream.dispatched(&delivery);
+            // One is free: `may_send` was true, or the stream ends with this delivery.
+            let slot = Arc::clone(&slots).try_acquire_owned().ok();
+            let place = client.queue(&delivery, slot);
             let (client, stopped, notify) = (Arc::clone(&client), stopped.clone(), notify.clone());
-            in_flight.spawn(async move { client.deliver(delivery, stopped, notify).await });
+            in_flight.spawn(async move { client.deliver(delivery, place, stopped, notify).await });
         }
     }
     while let Ok(retry) = retries.try_recv() {

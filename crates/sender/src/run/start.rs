@@ -1,16 +1,19 @@
 //! The start of a stream: health, model, source.
 
-use crate::client::{Client, Retry};
+use crate::client::{Client, Fault, Known, Retry};
 use crate::config::Config;
 use crate::error::SenderError;
 use crate::lines::Lines;
 use crate::model_info::ModelInfo;
 use crate::outbox::{Memory, Outbox};
+use crate::retry::Backoff;
 use crate::source::{Events, Fleet, Follow, Position, Replay, Simulated, Source};
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::Path;
 use tokio::sync::mpsc::UnboundedSender;
+use turbine_core::feature::FeatureSet;
 
-/// Requests health and model info, and opens the source. A simulation can start without knowing the model; a replay
+/// Connects, requests model info, and opens the source. A simulation can start without knowing the model; a replay
 /// cannot, so it retries as often as a delivery.
 pub(super) async fn start<W: Write>(
     config: &Config,
@@ -29,7 +32,7 @@ pub(super) async fn start<W: Write>(
         let (readings, path) = (spool.pending(), spool.path().display());
         lines.note(format_args!("{readings} readings are kept in {path} and sent first"))?;
     }
-    lines.health(&client.endpoints().health, &client.health().await)?;
+    greet(client, lines).await?;
     lines.flush()?;
     let model = request_model(config, client, lines).await?;
     if let Some(model) = &model {
@@ -64,34 +67,78 @@ pub(super) struct Started {
     pub(super) resumed: bool,
 }
 
+/// Waits between the attempts of the start, as often as a delivery is tried.
+struct Attempts<'a> {
+    client: &'a Client,
+    backoff: Backoff,
+    said: bool,
+}
+
+impl<'a> Attempts<'a> {
+    fn new(client: &'a Client) -> Self {
+        Attempts { client, backoff: client.backoff(0), said: false }
+    }
+
+    /// Waits for the next attempt at `what`; false if there is none. An outage that is waited out is said once.
+    async fn wait<W: Write>(&mut self, what: &str, fault: &Fault, lines: &mut Lines<W>) -> io::Result<bool> {
+        let is_persistent = self.client.is_persistent();
+        let Some(retry) = Retry::after(fault, &mut self.backoff, is_persistent) else { return Ok(false) };
+        match (is_persistent, self.said) {
+            (false, _) => lines.note(format_args!("{what}: {retry}"))?,
+            (true, false) => lines.note(format_args!("{what}: {}; trying until the service answers", retry.cause))?,
+            (true, true) => {}
+        }
+        self.said = true;
+        lines.flush()?;
+        tokio::time::sleep(retry.delay).await;
+        Ok(true)
+    }
+}
+
+/// Connects, and says how the other side is.
+async fn greet<W: Write>(client: &Client, lines: &mut Lines<W>) -> Result<(), SenderError> {
+    let mut attempts = Attempts::new(client);
+    loop {
+        let fault = match client.greet().await {
+            Ok(greeting) => return Ok(lines.note(greeting)?),
+            Err(fault) => fault,
+        };
+        if !attempts.wait("connection", &fault, lines).await? {
+            return Err(SenderError::NotConnected(fault.to_string()));
+        }
+    }
+}
+
 async fn request_model<W: Write>(
     config: &Config,
     client: &Client,
     lines: &mut Lines<W>,
 ) -> Result<Option<ModelInfo>, SenderError> {
-    let mut backoff = client.backoff(0);
-    let mut said = false;
+    let mut attempts = Attempts::new(client);
     loop {
         let fault = match client.model_info().await {
-            Ok(model) => return Ok(Some(model)),
+            Ok(Known::Model(model)) => return Ok(Some(model)),
+            Ok(Known::Nothing(why)) => {
+                lines.note(format_args!("model: unknown, {why}; {}", instead(config)))?;
+                return Ok(None);
+            }
             Err(fault) => fault,
         };
         if config.replay.is_none() {
             lines.note(format_args!("model: unknown so far: {fault}"))?;
             return Ok(None);
         }
-        let Some(retry) = Retry::after(&fault, &mut backoff, client.is_persistent()) else {
-            let url = client.endpoints().model_info.to_string();
-            return Err(SenderError::NoModel { url, cause: fault.to_string() });
-        };
-        match (client.is_persistent(), said) {
-            (false, _) => lines.note(format_args!("model: {retry}"))?,
-            (true, false) => lines.note(format_args!("model: {}; trying until the service answers", retry.cause))?,
-            (true, true) => {}
+        if !attempts.wait("model", &fault, lines).await? {
+            return Err(SenderError::NoModel { url: client.place(), cause: fault.to_string() });
         }
-        said = true;
-        lines.flush()?;
-        tokio::time::sleep(retry.delay).await;
+    }
+}
+
+/// What is sent where nothing is known of the model.
+fn instead(config: &Config) -> &'static str {
+    match config.replay {
+        Some(_) => "the columns of the recording are sent (--exclude leaves some out)",
+        None => "the sensors of the simulated turbine are sent",
     }
 }
 
@@ -103,17 +150,26 @@ fn open(
     notes: UnboundedSender<String>,
 ) -> Result<(Source, bool), SenderError> {
     let fleet = Fleet::new(config.turbines);
-    match (&config.replay, model) {
-        (Some(path), Some(ModelInfo { features, .. })) => {
+    match &config.replay {
+        Some(path) => {
+            let features = match model {
+                Some(model) => model.features.clone(),
+                None => Replay::columns(path, config.request(&FeatureSet::turbine()))?,
+            };
+            let request = config.request(&features);
             if config.follow {
-                let follow = Follow::new(path, features.clone(), config.request(features), fleet, position, notes);
+                let follow = Follow::new(path, features, request, fleet, position, notes);
                 let resumed = follow.is_resumed();
                 return Ok((Source::Follow(Box::new(follow)), resumed));
             }
-            let rows = Replay::open(path, config.request(features), fleet)?;
+            // Standard input can be read once only: there each reading is looked at when it is sent.
+            if config.to.is_cluster() && config.turbine.is_some() && path != Path::new("-") {
+                Replay::check_turbines(path, request.clone(), fleet.clone())?;
+            }
+            let rows = Replay::open(path, request, fleet)?;
             Source::replay(rows, path, position)
         }
-        _ => {
+        None => {
             let readings = (config.count > 0).then(|| config.count.div_ceil(config.turbines.get()));
             let events = config.scenario.map(|scenario| Events { scenario: scenario.into(), readings });
             let simulated = Simulated::new(config.profile.into(), config.anom_rate, events, config.seed, fleet)?;

@@ -1,6 +1,6 @@
 //! The state of a running stream.
 
-use crate::client::{Answer, Answered, Client, Retry, Verdict};
+use crate::client::{Answer, Answered, Client, Known, Retry, Verdict};
 use crate::config::Config;
 use crate::error::SenderError;
 use crate::feed::Delivery;
@@ -126,7 +126,8 @@ impl<'a, W: Write> Stream<'a, W> {
     /// Requests the model info that was unavailable at the start.
     async fn request_model(&mut self, source: &Source) -> io::Result<()> {
         match self.client.model_info().await {
-            Ok(model) => {
+            Ok(Known::Nothing(_)) => Ok(()),
+            Ok(Known::Model(model)) => {
                 self.lines.model(&model)?;
                 self.model = Some(model);
                 if let Err(error) = self.check(source) {

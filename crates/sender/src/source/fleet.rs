@@ -23,6 +23,11 @@ impl Fleet {
         self.ids.len()
     }
 
+    /// The ids of all turbines.
+    pub fn ids(&self) -> &[TurbineId] {
+        &self.ids
+    }
+
     /// The id of the turbine with this index.
     ///
     /// # Panics

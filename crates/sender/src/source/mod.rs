@@ -45,6 +45,30 @@ pub struct Outgoing {
     pub position: Option<Position>,
 }
 
+impl Outgoing {
+    /// The id of its turbine, as a part of a cluster's subjects and topics.
+    ///
+    /// # Errors
+    /// What is wrong with it, if it cannot be one.
+    pub fn token(&self) -> Result<String, String> {
+        #[derive(Deserialize)]
+        struct Named {
+            turbine_id: Option<String>,
+        }
+        let named: Option<Named> = serde_json::from_str(&self.json).ok();
+        let id = named.and_then(|named| named.turbine_id).ok_or("the reading names no turbine")?;
+        if is_token(&id) { Ok(id) } else { Err(format!("the turbine {id:?} {NOT_A_TOKEN}")) }
+    }
+}
+
+/// What is said of an id that [`is_token`] refuses.
+pub const NOT_A_TOKEN: &str = "cannot be sent to a cluster: an id there is letters, digits, _ and -; rename it";
+
+/// Whether an id can be a part of a cluster's subjects and topics: dots, blanks and slashes mean something else there.
+pub fn is_token(id: &str) -> bool {
+    !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+}
+
 /// The place of a reading among the events of its turbine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
@@ -165,6 +189,22 @@ impl ReadingSource for Source {
     async fn wait(&mut self) {
         if let Source::Follow(follow) = self {
             follow.wait().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turbine_of_a_cluster_is_letters_digits_and_dashes() {
+        let token = |json: &str| Outgoing { json: json.to_owned(), ..Outgoing::default() }.token();
+        assert_eq!(token(r#"{"a":1,"turbine_id":"WT-1_b"}"#).as_deref(), Ok("WT-1_b"));
+        assert_eq!(token(r#"{"a":1}"#), Err("the reading names no turbine".to_owned()));
+        for id in ["WT.1", "a b", "a/b", "ö", ">"] {
+            let refused = token(&format!(r#"{{"turbine_id":"{id}"}}"#)).map_err(|error| error.contains("rename it"));
+            assert_eq!(refused, Err(true), "{id}");
         }
     }
 }

@@ -80,6 +80,14 @@ impl Recorded {
         Ok(())
     }
 
+    /// The ids of the turbines so far.
+    pub(super) fn ids(&self) -> &[TurbineId] {
+        match &self.turbines {
+            Turbines::InTurn(fleet) => fleet.ids(),
+            Turbines::Named { ids, .. } => ids,
+        }
+    }
+
     /// The index of the next row's turbine.
     fn turbine(&mut self, turbine: Option<usize>, names: &[String]) -> Result<usize, SenderError> {
         let (by_name, ids) = match &mut self.turbines {

@@ -1,9 +1,10 @@
 //! Recorded rows as readings.
 
 use super::recorded::Recorded;
-use super::{Fleet, Outgoing};
+use super::{Fleet, Outgoing, is_token};
 use crate::error::SenderError;
 use jiff::Timestamp;
+use std::num::NonZeroU64;
 use std::path::Path;
 use turbine_core::dataset::{DatasetError, Request, Rows, SkippedRows, Table};
 use turbine_core::feature::FeatureSet;
@@ -29,6 +30,31 @@ impl Replay {
         let opened: Result<(String, Rows), DatasetError> = open();
         let (form, rows) = opened.map_err(|problem| recorded.error(problem))?;
         Ok(Replay { recorded, form, rows })
+    }
+
+    /// The columns of the file that may be features: those that the request does not name otherwise. Of standard input, which
+    /// can be read once only, the features that the request asks for.
+    ///
+    /// # Errors
+    /// Those of [`Replay::open`].
+    pub fn columns(path: &Path, request: Request) -> Result<FeatureSet, SenderError> {
+        let asked_for = request.features.clone();
+        if let (Some(features), true) = (&asked_for, path == Path::new("-")) {
+            return Ok(features.clone());
+        }
+        let request = Request { features: None, ..request };
+        let recorded = Recorded::new(path, &request, Fleet::new(NonZeroU64::MIN));
+        let columns = || {
+            let table = Table::open(intake::stream(path)?, request)?;
+            let Request { label, turbine, exclude, .. } = table.request();
+            let time = table.time().into_iter().flat_map(|time| [Some(&time.name), time.clock.as_ref()]).flatten();
+            let others: Vec<&String> = label.iter().chain(turbine).chain(exclude).chain(time).collect();
+            let names = table.names().iter().filter(|name| !others.contains(name));
+            Ok(names.cloned().collect::<Vec<String>>())
+        };
+        let columns: Result<Vec<String>, DatasetError> = columns();
+        let columns = columns.map_err(|problem| recorded.error(problem))?;
+        FeatureSet::from_names(columns).map_err(|problem| recorded.error(DatasetError::Features(problem)))
     }
 
     /// What the file was detected as, in one line.
@@ -57,6 +83,19 @@ impl Replay {
             self.recorded.pass_over(&row, self.rows.turbines())?;
         }
         Ok(rows)
+    }
+
+    /// Reads the recording at `path` once and checks that each turbine of it can be sent to a cluster.
+    ///
+    /// # Errors
+    /// [`SenderError::TurbineToken`], and those of [`Replay::pass_over`].
+    pub fn check_turbines(path: &Path, request: Request, fleet: Fleet) -> Result<(), SenderError> {
+        let mut rows = Replay::open(path, request, fleet)?;
+        rows.pass_over(u64::MAX)?;
+        match rows.recorded.ids().iter().find(|id| !is_token(id.as_str())) {
+            Some(id) => Err(SenderError::TurbineToken { path: path.to_owned(), id: id.to_string() }),
+            None => Ok(()),
+        }
     }
 
     /// The next usable row, with its own time or, without a time column, the time `due`; `None` at the end of the file.

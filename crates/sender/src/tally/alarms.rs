@@ -105,7 +105,7 @@ impl AlarmTally {
         let marks = answered.filter_map(|(reading, verdict)| {
             let in_alarm = match verdict {
                 Verdict::Scored { in_alarm, .. } => *in_alarm,
-                Verdict::Refused { .. } | Verdict::Unsent { .. } => None,
+                Verdict::Acknowledged { .. } | Verdict::Refused { .. } | Verdict::Unsent { .. } => None,
             };
             let Outgoing { turbine, time, .. } = *reading;
             let phase = reading.phase?;

@@ -15,17 +15,19 @@ use turbine_core::evaluation::Confusion;
 /// Counts and statistics of the readings so far.
 #[derive(Debug)]
 pub struct Tally {
-    /// Readings that were scored.
+    /// Readings that were scored, or will be.
     pub sent: u64,
+    /// Those of them that a cluster acknowledged, and whose score is not known here.
+    pub acknowledged: u64,
     /// Readings that were refused.
     pub failed: u64,
     /// Readings without an answer after the last attempt.
     pub unsent: u64,
     /// Requests sent again.
     pub retries: u64,
-    /// Scored readings that the service had logged before, by an earlier attempt or an earlier run.
+    /// Sent readings that the service had logged before, by an earlier attempt or an earlier run.
     pub duplicates: u64,
-    /// Time from the due moment to the answer, of the scored readings.
+    /// Time from the due moment to the answer, of the sent readings; to the acknowledgement where that is all.
     pub latency: LatencyHistogram,
     /// Verdicts against labels, of the scored readings with a label.
     pub confusion: Confusion,
@@ -40,6 +42,7 @@ impl Tally {
     pub fn new(seed: u64) -> Self {
         Tally {
             sent: 0,
+            acknowledged: 0,
             failed: 0,
             unsent: 0,
             retries: 0,
@@ -66,6 +69,12 @@ impl Tally {
                         self.scores.add(prediction.anomaly_score, is_anomaly);
                     }
                 }
+                Verdict::Acknowledged { duplicate, .. } => {
+                    self.sent += 1;
+                    self.acknowledged += 1;
+                    self.duplicates += u64::from(*duplicate);
+                    self.latency.record(answer.at.saturating_duration_since(delivery.due));
+                }
                 Verdict::Refused { .. } => self.failed += 1,
                 Verdict::Unsent { .. } => self.unsent += 1,
             }
@@ -84,7 +93,7 @@ mod tests {
     fn answers_are_counted_by_verdict() {
         let due = Instant::now();
         let reading = |is_anomaly| Outgoing { is_anomaly, ..Outgoing::default() };
-        let labels = [Some(true), Some(false), None, Some(true), Some(false), Some(true)];
+        let labels = [Some(true), Some(false), None, Some(true), Some(false), Some(true), Some(true)];
         let delivery = Delivery { number: 0, first: 0, readings: labels.map(reading).to_vec(), due };
         let scored = |anomaly_score, is_anomaly, ms| Answer {
             verdict: Verdict::Scored {
@@ -102,10 +111,15 @@ mod tests {
             scored(0.3, false, 40),
             Answer { verdict: Verdict::Refused { status: 400, error: String::new() }, at },
             Answer { verdict: Verdict::Unsent { error: String::new() }, at },
+            Answer {
+                verdict: Verdict::Acknowledged { place: None, duplicate: true },
+                at: due + Duration::from_millis(35),
+            },
         ];
         let mut tally = Tally::new(1);
         tally.add(&delivery, &answers);
-        assert_eq!((tally.sent, tally.failed, tally.unsent, tally.duplicates), (4, 1, 1, 1));
+        assert_eq!((tally.sent, tally.failed, tally.unsent, tally.duplicates), (5, 1, 1, 2));
+        assert_eq!(tally.acknowledged, 1);
         // Labelled and scored: (flagged, anomaly) (flagged, normal) (not flagged, anomaly).
         let Confusion { true_positives, false_positives, true_negatives, false_negatives } = tally.confusion;
         assert_eq!((true_positives, false_positives, true_negatives, false_negatives), (1, 1, 0, 1));
