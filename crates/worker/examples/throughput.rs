@@ -27,7 +27,7 @@ use turbine_core::model::Model;
 use turbine_core::reading::MissingValues;
 use worker::batch;
 use worker::follow::{Desk, follow};
-use worker::input::Inputs;
+use worker::input;
 use worker::restore::restore;
 use worker::telemetry::Telemetry;
 
@@ -138,7 +138,7 @@ async fn copy(cluster: &Cluster, streams: &Streams, name: &str, count: usize) ->
 }
 
 async fn copy_partition(cluster: &Cluster, streams: &Streams, token: &str, number: u32) -> Result<usize> {
-    let mut inputs = Inputs::after(0, &streams.input, number).await?;
+    let mut inputs = input::after(0, &streams.input, number).await?;
     let (mut copied, mut fence) = (0, 0);
     while inputs.pending > 0 {
         let chunk = inputs.next().await?;
