@@ -104,7 +104,12 @@ pub struct Config {
 /// A service is in front of a cluster only if one is named.
 fn in_front_of(nats: Arg) -> Arg {
     nats.default_value(Resettable::Reset)
-        .help("Show this cluster and hand readings to its workers: addresses of its nodes, separated by commas")
+        .help_heading("Service")
+        .help("Be in front of this cluster: its nodes")
+        .long_help(
+            "Be in front of the cluster with these nodes, separated by commas.\n\nIts turbines are shown, and readings are \
+             handed to its workers instead of being scored here.",
+        )
 }
 
 /// The flags beside it are for those who use it.

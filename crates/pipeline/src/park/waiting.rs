@@ -25,11 +25,12 @@ pub enum Outcome {
     Rejected(BadReadings),
 }
 
-type Sender = UnboundedSender<(Place, Outcome)>;
+/// The listeners of each turbine, each with a number that no other of the turbine has.
+type Listeners = HashMap<TurbineId, Vec<(u64, UnboundedSender<(Place, Outcome)>)>>;
 
 /// Those who wait, by turbine; clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Waiting(Arc<Mutex<HashMap<TurbineId, Vec<(u64, Sender)>>>>);
+pub(crate) struct Waiting(Arc<Mutex<Listeners>>);
 
 impl Waiting {
     /// Receives the outcomes of a turbine's readings from now on.
@@ -53,7 +54,7 @@ impl Waiting {
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<TurbineId, Vec<(u64, Sender)>>> {
+    fn all(&self) -> MutexGuard<'_, Listeners> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
