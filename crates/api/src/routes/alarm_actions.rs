@@ -76,6 +76,9 @@ pub enum ActionRefusal {
     /// A field is missing, or its value cannot be used.
     #[response(status = 422)]
     BadAction(Envelope<'static>),
+    /// In front of a cluster: nothing keeps what people do with its alarms.
+    #[response(status = 501)]
+    NotKept(Envelope<'static>),
 }
 
 /// Does something with an alarm, running or past, on behalf of a person.

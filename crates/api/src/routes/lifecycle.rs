@@ -47,6 +47,9 @@ pub enum LifecycleRefusal {
     /// The model file cannot be used; the model in service goes on.
     #[response(status = 422)]
     Refused(Envelope<'static>),
+    /// In front of a cluster: its workers score.
+    #[response(status = 501)]
+    Elsewhere(Envelope<'static>),
 }
 
 /// Has a model score the same readings as the one in service, for comparison.
