@@ -24,6 +24,7 @@ pub mod setup;
 pub mod source;
 pub mod telemetry;
 
+mod differences;
 mod mqtt_source;
 mod startup;
 
