@@ -114,6 +114,10 @@ pub struct SetupFlags {
     #[arg(long, value_name = "HOST[:PORT]", num_args = 0..=1, require_equals = true)]
     pub mqtt: Option<Option<Address>>,
 
+    /// Try again for so long while the cluster cannot be reached or does not answer, as while its nodes start.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub wait: Duration,
+
     /// Keep the streams in memory: faster, and gone when all nodes stop.
     #[arg(long)]
     pub in_memory: bool,

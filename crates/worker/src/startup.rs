@@ -9,13 +9,18 @@ use crate::source::Origin;
 use crate::telemetry::Telemetry;
 use crate::{probe, run};
 use anyhow::{Context as _, Result};
-use cluster::Cluster;
-use cluster::ClusterFlags;
+use cluster::streams::StreamsError;
+use cluster::{Cluster, ClusterFlags};
 use service::{Shutdown, signals};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
 use turbine_core::model::Model;
+
+/// Between two attempts to make the streams.
+const SETUP_RETRY: Duration = Duration::from_secs(1);
 
 /// Does what the command says.
 ///
@@ -45,6 +50,24 @@ pub fn execute(config: &Config) -> Result<()> {
 }
 
 async fn setup(connection: &ClusterFlags, flags: &SetupFlags) -> Result<()> {
+    let until = Instant::now() + flags.wait;
+    loop {
+        match try_setup(connection, flags).await {
+            Err(error) if may_pass(&error) && Instant::now() + SETUP_RETRY < until => {
+                tracing::info!("trying again: {error:#}");
+                sleep(SETUP_RETRY).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether the cluster may only be on its way up.
+fn may_pass(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<StreamsError>().is_none_or(|error| matches!(error, StreamsError::Cluster { .. }))
+}
+
+async fn try_setup(connection: &ClusterFlags, flags: &SetupFlags) -> Result<()> {
     let cluster = Cluster::connect(connection, CLIENT).await?;
     for (name, made) in setup::setup(&cluster, connection, flags).await? {
         match made {
