@@ -58,8 +58,8 @@ impl fmt::Display for Report {
         if *acknowledged > 0 {
             write!(
                 f,
-                "\n[sender] acknowledged={acknowledged} of the readings sent: the cluster has them, their verdicts are in its \
-                 stream OUT"
+                "\n[sender] acknowledged={acknowledged} of the readings sent, without a verdict: the cluster has them, and what \
+                 its workers say of them goes to its stream OUT"
             )?;
         }
         let ms = |latency: Duration| format!("{:.2}", latency.as_secs_f64() * 1_000.0);
@@ -228,7 +228,8 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[1],
-            "[sender] acknowledged=7 of the readings sent: the cluster has them, their verdicts are in its stream OUT"
+            "[sender] acknowledged=7 of the readings sent, without a verdict: the cluster has them, and what its workers say of \
+             them goes to its stream OUT"
         );
         assert_eq!(lines[3], "[sender] events_injected=2");
         assert!(lines[4].contains("no verdict was read") && report.is_complete(), "{text}");

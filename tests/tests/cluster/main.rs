@@ -8,6 +8,7 @@
 mod failover;
 mod gate;
 mod park;
+mod sensors;
 mod stream;
 mod trouble;
 mod workers;
@@ -28,13 +29,19 @@ fn park() -> Park {
 }
 
 fn set_up(cluster: &NatsCluster, folder: &Path, partitions: &str) {
+    assert_eq!(setup(cluster, folder, partitions, &[]), "IN: made\nOUT: made\n");
+    let again = setup(cluster, folder, partitions, &[]);
+    assert_eq!(again, "IN: is there, as asked for\nOUT: is there, as asked for\n");
+}
+
+/// What `worker setup` says.
+fn setup(cluster: &NatsCluster, folder: &Path, partitions: &str, more: &[&str]) -> String {
     let flags = cluster.flags();
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let args = [&["setup", "--replicas", "3", "--partitions", partitions], &flags[..]].concat();
+    let args = [&["setup", "--replicas", "3", "--partitions", partitions], more, &flags[..]].concat();
     let done = run("worker", folder, &args, &[]);
-    assert_eq!((done.code, &*done.stdout), (Some(0), "IN: made\nOUT: made\n"), "{}", done.stderr);
-    let again = run("worker", folder, &args, &[]);
-    assert_eq!(again.stdout, "IN: is there, as asked for\nOUT: is there, as asked for\n", "{}", again.stderr);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    done.stdout
 }
 
 /// What is done to the cluster, besides a blow to a worker.

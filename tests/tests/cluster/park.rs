@@ -4,6 +4,7 @@ use e2e::{Api, MODEL_PATH, run};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -85,6 +86,21 @@ impl Park {
             assert_eq!(before, None);
         }
         outcome
+    }
+}
+
+impl Park {
+    /// The readings of these turbines as a recording, round by round, with a column that labels the faults.
+    pub fn recording(self, turbines: Range<usize>) -> String {
+        let row = |turbine: usize, round: usize| {
+            let reading: Value = serde_json::from_str(&Self::reading(turbine, round)).unwrap();
+            let text = |key: &str| reading[key].as_str().unwrap().to_owned();
+            let is_fault = (100..130).contains(&((round + 31 * turbine) % 200));
+            let (a, b) = (reading["a"].as_f64().unwrap(), reading["b"].as_f64().unwrap());
+            format!("{},{},{a},{b},{}\n", text("timestamp"), text("turbine_id"), u8::from(is_fault))
+        };
+        let rounds = (0..self.rounds).flat_map(|round| turbines.clone().map(move |turbine| row(turbine, round)));
+        "timestamp,turbine,a,b,fault\n".to_owned() + &rounds.collect::<String>()
     }
 }
 

@@ -5,6 +5,7 @@ use super::unacknowledged::Unacknowledged;
 use crate::TIME_LIMIT;
 use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, PubAck, QoS,
+    StateError,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -128,6 +129,9 @@ fn problem(error: &ConnectionError) -> String {
         ConnectionError::Io(error) => error.to_string(),
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
             format!("no answer within {} s", TIME_LIMIT.as_secs())
+        }
+        ConnectionError::NotConnAck(_) | ConnectionError::MqttState(StateError::Deserialization(_)) => {
+            "what answers does not speak MQTT".to_owned()
         }
         ConnectionError::MqttState(error) => error.to_string(),
         error => error.to_string(),

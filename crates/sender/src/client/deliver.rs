@@ -62,7 +62,9 @@ impl Client {
         place.turn().await;
         let mut backoff = self.backoff(delivery.number);
         let mut answers: Vec<Option<Answer>> = vec![None; delivery.readings.len()];
+        let mut attempts = 0;
         loop {
+            attempts += 1;
             let open: Vec<usize> = (0..answers.len()).filter(|&i| answers[i].is_none()).collect();
             let readings: Vec<&Outgoing> = open.iter().map(|&i| &delivery.readings[i]).collect();
             let Attempt { answers: fresh, fault } = self.attempt(&readings).await;
@@ -84,20 +86,27 @@ impl Client {
         drop(place);
         let mut answers: Vec<Answer> = answers.into_iter().flatten().collect();
         for answer in &mut answers {
-            self.follow_up(answer, &mut stop).await;
+            self.follow_up(answer, attempts > 1, &mut stop).await;
         }
         Answered { delivery, answers }
     }
 
     /// Waits for what the cluster says of a reading that it has acknowledged.
-    async fn follow_up(&self, answer: &mut Answer, stop: &mut watch::Receiver<bool>) {
-        let (Transport::Nats(nats), Verdict::Acknowledged { place: Some(place), .. }) =
+    async fn follow_up(&self, answer: &mut Answer, was_sent_before: bool, stop: &mut watch::Receiver<bool>) {
+        let (Transport::Nats(nats), &Verdict::Acknowledged { place: Some(place), duplicate }) =
             (&self.transport, &answer.verdict)
         else {
             return;
         };
-        if let Some(verdict) = nats.verdict(*place, stop).await {
-            *answer = verdict;
+        // Scored when an earlier run had sent it: nothing more comes.
+        if duplicate && !was_sent_before {
+            return;
+        }
+        if let Some(mut said) = nats.verdict(place, stop).await {
+            if let Verdict::Scored { duplicate: is_repeated, .. } = &mut said.verdict {
+                *is_repeated = duplicate;
+            }
+            *answer = said;
         }
     }
 

@@ -94,7 +94,8 @@ impl Nats {
             let kind = error.downcast_ref::<async_nats::ConnectError>().map(async_nats::ConnectError::kind);
             let transient =
                 matches!(kind, Some(ConnectErrorKind::Io | ConnectErrorKind::TimedOut | ConnectErrorKind::Dns));
-            let cause = format!("{error:#}");
+            // Further layers only repeat the first one.
+            let cause = error.chain().take(2).map(ToString::to_string).collect::<Vec<_>>().join(": ");
             if transient { Fault::transient(cause) } else { Fault::permanent(cause) }
         })?;
         let streams = match streams::find(&cluster).await {

@@ -237,7 +237,8 @@ mod tests {
         assert!(answer.is_some());
         lock(&shared).is_read = false;
         assert!(records.verdict(3, &mut stopped).await.is_none());
-        assert_eq!((lock(&shared).claims.len(), lock(&shared).unclaimed.len()), (0, 0));
+        let shared = lock(&shared);
+        assert_eq!((shared.claims.len(), shared.unclaimed.len()), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]
