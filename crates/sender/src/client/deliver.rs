@@ -67,7 +67,7 @@ impl Client {
             attempts += 1;
             let open: Vec<usize> = (0..answers.len()).filter(|&i| answers[i].is_none()).collect();
             let readings: Vec<&Outgoing> = open.iter().map(|&i| &delivery.readings[i]).collect();
-            let Attempt { answers: fresh, fault } = self.attempt(&readings).await;
+            let Attempt { answers: fresh, fault } = self.attempt(&readings, attempts > 1).await;
             if fresh.iter().any(Option::is_some) {
                 backoff.reset();
             }

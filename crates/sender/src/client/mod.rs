@@ -127,10 +127,11 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, readings: &[&Outgoing]) -> Attempt {
+    /// Sends readings once; `again` if that was tried before.
+    async fn attempt(&self, readings: &[&Outgoing], again: bool) -> Attempt {
         match (&self.transport, readings) {
             (Transport::Http(http), _) => http.attempt(readings).await,
-            (Transport::Nats(nats), [reading]) => Attempt::of_one(nats.attempt(reading).await),
+            (Transport::Nats(nats), [reading]) => Attempt::of_one(nats.attempt(reading, again).await),
             (Transport::Mqtt(mqtt), [reading]) => Attempt::of_one(mqtt.attempt(reading).await),
             (Transport::Nats(_) | Transport::Mqtt(_), readings) => {
                 unreachable!("a message holds one reading, not {}", readings.len())

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::model_info::ModelInfo;
 use crate::source::{Fleet, Outgoing};
 use async_nats::ConnectErrorKind;
+use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use cluster::message::Checkpoint;
@@ -128,15 +129,22 @@ impl Nats {
     }
 
     /// Publishes a reading and waits until the stream has it.
-    pub(super) async fn attempt(&self, reading: &Outgoing) -> Result<Verdict, Fault> {
+    ///
+    /// When it is sent `again`, the stream is asked first whether it has it: it passes over a message id that it has seen, but
+    /// not always one that it took just before its leader died.
+    pub(super) async fn attempt(&self, reading: &Outgoing, again: bool) -> Result<Verdict, Fault> {
         let turbine = match reading.token() {
             Ok(turbine) => turbine,
             Err(error) => return Ok(Verdict::Refused { status: 400, error }),
         };
-        let jetstream = &self.connected().await?.cluster.jetstream;
+        let connected = self.connected().await?;
+        let id = message_id(&turbine, reading);
+        if again && let Some(place) = connected.last_of(&turbine, &id).await {
+            return Ok(Verdict::Acknowledged { place: Some(place), duplicate: true });
+        }
+        let jetstream = &connected.cluster.jetstream;
         let subject = format!("readings.{turbine}");
-        let message =
-            PublishMessage::build().payload(reading.json.clone().into()).message_id(message_id(&turbine, reading));
+        let message = PublishMessage::build().payload(reading.json.clone().into()).message_id(id);
         let published =
             timeout(self.timeout, async { jetstream.send_publish(subject.clone(), message).await?.await }).await;
         match published {
@@ -151,6 +159,17 @@ impl Nats {
     /// What is said of the reading at that place of the stream; `None` if nothing is for long.
     pub(super) async fn verdict(&self, place: u64, stop: &mut watch::Receiver<bool>) -> Option<Answer> {
         self.connected.get()?.records.verdict(place, stop).await
+    }
+}
+
+impl Connected {
+    /// The place of the turbine's last reading in the stream, if it has this message id; `None` also if that cannot be read.
+    async fn last_of(&self, turbine: &str, id: &str) -> Option<u64> {
+        let input = &self.streams.as_ref()?.input;
+        let subject = format!("in.*.{turbine}");
+        let last = timeout(TIME_LIMIT, input.get_last_raw_message_by_subject(&subject)).await.ok()?.ok()?;
+        let is_same = last.headers.get(NATS_MESSAGE_ID).is_some_and(|found| found.as_str() == id);
+        is_same.then_some(last.sequence)
     }
 }
 
