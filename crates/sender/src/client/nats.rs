@@ -10,9 +10,10 @@ use async_nats::ConnectErrorKind;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use cluster::message::Checkpoint;
 use cluster::streams::{self, Streams, StreamsError};
-use cluster::subject::{self, Kind};
+use cluster::subject::{self, INPUT, Kind};
 use cluster::{Cluster, LoginFlags, TIME_LIMIT};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -139,7 +140,7 @@ impl Nats {
         };
         let connected = self.connected().await?;
         let id = message_id(&turbine, reading);
-        if again && let Some(place) = connected.last_of(&turbine, &id).await {
+        if again && let Some(place) = connected.last_of(&turbine, &id).await? {
             return Ok(Verdict::Acknowledged { place: Some(place), duplicate: true });
         }
         let jetstream = &connected.cluster.jetstream;
@@ -163,13 +164,24 @@ impl Nats {
 }
 
 impl Connected {
-    /// The place of the turbine's last reading in the stream, if it has this message id; `None` also if that cannot be read.
-    async fn last_of(&self, turbine: &str, id: &str) -> Option<u64> {
-        let input = &self.streams.as_ref()?.input;
+    /// The place of the turbine's last reading in the stream, if it has this message id. A user that may not read the stream
+    /// is not told.
+    ///
+    /// # Errors
+    /// If the stream does not answer.
+    async fn last_of(&self, turbine: &str, id: &str) -> Result<Option<u64>, Fault> {
+        let Some(Streams { input, .. }) = &self.streams else { return Ok(None) };
         let subject = format!("in.*.{turbine}");
-        let last = timeout(TIME_LIMIT, input.get_last_raw_message_by_subject(&subject)).await.ok()?.ok()?;
-        let is_same = last.headers.get(NATS_MESSAGE_ID).is_some_and(|found| found.as_str() == id);
-        is_same.then_some(last.sequence)
+        let no_answer = || Fault::transient(format!("the stream {INPUT} does not answer; see that it has a leader"));
+        let last = timeout(TIME_LIMIT, input.get_last_raw_message_by_subject(&subject)).await;
+        match last.map_err(|_| no_answer())? {
+            Ok(last) => {
+                let is_same = last.headers.get(NATS_MESSAGE_ID).is_some_and(|found| found.as_str() == id);
+                Ok(is_same.then_some(last.sequence))
+            }
+            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
+            Err(_) => Err(no_answer()),
+        }
     }
 }
 
