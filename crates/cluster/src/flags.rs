@@ -31,6 +31,7 @@ pub struct LoginFlags {
     /// User to log in as, with --password-file.
     #[arg(
         long,
+        hide_short_help = true,
         env = "NATS_USER",
         value_name = "NAME",
         requires = "password_file",
@@ -40,15 +41,22 @@ pub struct LoginFlags {
     pub user: Option<String>,
 
     /// File that holds the user's password.
-    #[arg(long, env = "NATS_PASSWORD_FILE", value_name = "FILE", requires = "user", global = true)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        env = "NATS_PASSWORD_FILE",
+        value_name = "FILE",
+        requires = "user",
+        global = true
+    )]
     pub password_file: Option<PathBuf>,
 
     /// Credentials file of a user (JWT and key), instead of --user.
-    #[arg(long, env = "NATS_CREDS", value_name = "FILE", global = true)]
+    #[arg(long, hide_short_help = true, env = "NATS_CREDS", value_name = "FILE", global = true)]
     pub creds: Option<PathBuf>,
 
     /// File with the certificates that sign the cluster's (PEM); the connection then uses TLS.
-    #[arg(long, env = "NATS_TLS_CA", value_name = "FILE", global = true)]
+    #[arg(long, hide_short_help = true, env = "NATS_TLS_CA", value_name = "FILE", global = true)]
     pub tls_ca: Option<PathBuf>,
 }
 

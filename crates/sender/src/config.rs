@@ -92,7 +92,7 @@ pub struct Config {
     pub anom_rate: f64,
 
     /// Distribution of the simulated readings
-    #[arg(long, env = "SENDER_PROFILE", help_heading = SIMULATION, value_enum, default_value_t = Profile::Stream)]
+    #[arg(long, hide_short_help = true, env = "SENDER_PROFILE", help_heading = SIMULATION, value_enum, default_value_t = Profile::Stream)]
     pub profile: Profile,
 
     /// Events in the stream of each turbine, again and again with normal running between
@@ -154,13 +154,13 @@ pub struct Config {
     pub turbines: NonZeroU64,
 
     /// Readings per request; it is sent when the last of them is due
-    #[arg(long, env = "SENDER_BATCH", help_heading = STREAM, value_name = "N", value_parser = value_parser!(u64).range(1..=MAX_BATCH))]
+    #[arg(long, hide_short_help = true, env = "SENDER_BATCH", help_heading = STREAM, value_name = "N", value_parser = value_parser!(u64).range(1..=MAX_BATCH))]
     pub batch: Option<u64>,
 
     /// Send newline-delimited JSON
     ///
     /// Without --batch, a request holds all readings that are due, at most 1,000
-    #[arg(long, env = "SENDER_NDJSON", help_heading = STREAM)]
+    #[arg(long, hide_short_help = true, env = "SENDER_NDJSON", help_heading = STREAM)]
     pub ndjson: bool,
 
     /// Maximum number of requests in flight [default: 1; with --to as many as turbines, up to 1,000]

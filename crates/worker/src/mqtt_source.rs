@@ -14,6 +14,10 @@ use tokio::time::{sleep, timeout};
 const LOOKS: u32 = 50;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
+/// How often a connection is tried, and between two attempts: the servers close it while they cannot make their streams yet.
+const CONNECTIONS: u32 = 5;
+const BETWEEN_CONNECTIONS: Duration = Duration::from_secs(1);
+
 /// Looks for the consumer and notes what differs; false if there is none.
 ///
 /// # Errors
@@ -79,11 +83,15 @@ async fn connect_once(flags: &ClusterFlags, listener: Option<&Address>) -> anyho
     listeners.dedup();
     let user = flags.login.user_and_password()?;
     let mut problems = Vec::new();
-    for listener in &listeners {
-        match Connection::open(listener, user.clone(), &format!("{}-setup", crate::CLIENT)).await {
-            Ok(_) => return Ok(()),
-            Err(error) => problems.push(error.to_string()),
+    for _ in 0..CONNECTIONS {
+        problems.clear();
+        for listener in &listeners {
+            match Connection::open(listener, user.clone(), &format!("{}-setup", crate::CLIENT)).await {
+                Ok(_) => return Ok(()),
+                Err(error) => problems.push(error.to_string()),
+            }
         }
+        sleep(BETWEEN_CONNECTIONS).await;
     }
     let problems = problems.join("; ");
     anyhow::bail!(
