@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use turbine_core::dataset::{DatasetError, SkippedRows};
 
+/// What is said of a turbine's id that cannot be a part of a cluster's subjects and topics.
+pub const NOT_A_TOKEN: &str = "cannot be sent to a cluster: an id there is letters, digits, _ and -; rename it";
+
 /// Why a stream cannot start or ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum SenderError {
@@ -49,7 +52,7 @@ pub enum SenderError {
         id: String,
     },
     /// A turbine's id in the file to replay cannot be sent to a cluster.
-    #[error("{path}: the turbine {id:?} {}", crate::source::NOT_A_TOKEN, path = .path.display())]
+    #[error("{path}: the turbine {id:?} {}", NOT_A_TOKEN, path = .path.display())]
     TurbineToken {
         /// The file.
         path: PathBuf,

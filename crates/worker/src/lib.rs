@@ -20,6 +20,7 @@ pub mod run;
 pub mod setup;
 pub mod telemetry;
 
+mod differences;
 mod mqtt_source;
 mod startup;
 

@@ -1,6 +1,6 @@
 //! The durable source of MQTT sensors: the servers' stream of their messages, and the consumer of it that the stream `IN` reads.
 
-use crate::setup::Differences;
+use crate::differences::Differences;
 use async_nats::jetstream::consumer;
 use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_nats::jetstream::stream::Stream;

@@ -1,6 +1,7 @@
 //! The streams of the cluster: how they are made, and what differs in those that are there.
 
 use crate::config::SetupFlags;
+use crate::differences::Differences;
 use crate::mqtt_source;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, Source, StorageType, SubjectTransform};
 use cluster::mqtt::{self, CONSUMER};
@@ -123,29 +124,6 @@ fn common(flags: &SetupFlags) -> Config {
         max_messages_per_subject: -1,
         max_consumers: -1,
         ..Config::default()
-    }
-}
-
-/// What differs between what was asked for and what is there.
-#[derive(Debug, Default)]
-pub(crate) struct Differences(Vec<String>);
-
-impl Differences {
-    /// Notes a field if the two differ.
-    pub(crate) fn note(&mut self, field: &str, wanted: &dyn Debug, found: &dyn Debug) {
-        let (wanted, found) = (format!("{wanted:?}"), format!("{found:?}"));
-        if wanted != found {
-            self.0.push(format!("{field} is {found}, asked for was {wanted}"));
-        }
-    }
-
-    fn none(self) -> Result<(), StreamsError> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        let remedy = "nothing was changed; ask for what is there, change it with the cluster's own tool, or delete the \
-                      streams, with all readings and records, to begin anew";
-        Err(StreamsError::Differs(format!("{}; {remedy}", self.0.join("; "))))
     }
 }
 

@@ -15,7 +15,7 @@ pub use position::{FileId, Head, Position};
 pub use replay::Replay;
 pub use simulated::{Events, Simulated};
 
-use crate::error::SenderError;
+use crate::error::{NOT_A_TOKEN, SenderError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -60,9 +60,6 @@ impl Outgoing {
         if is_token(&id) { Ok(id) } else { Err(format!("the turbine {id:?} {NOT_A_TOKEN}")) }
     }
 }
-
-/// What is said of an id that [`is_token`] refuses.
-pub const NOT_A_TOKEN: &str = "cannot be sent to a cluster: an id there is letters, digits, _ and -; rename it";
 
 /// Whether an id can be a part of a cluster's subjects and topics: dots, blanks and slashes mean something else there.
 pub fn is_token(id: &str) -> bool {
