@@ -1,6 +1,6 @@
-# Four images from one build, each with one static program only:
+# Five images from one build, each with one static program only:
 #
-#   docker build --target api -t turbine-api .        (or sender, train, viz)
+#   docker build --target api -t turbine-api .        (or sender, train, viz, worker)
 #
 # A change of a source file rebuilds our own code; only a change of a manifest or the lock file rebuilds the dependencies.
 
@@ -28,13 +28,13 @@ ENV RUSTFLAGS="-C target-feature=+crt-static" \
     CARGO_PROFILE_RELEASE_STRIP=debuginfo
 WORKDIR /project
 COPY --from=sources /skeleton .
-RUN cargo build --release --locked --target "$(rustc --print host-tuple)" -p api -p sender -p train -p viz
+RUN cargo build --release --locked --target "$(rustc --print host-tuple)" -p api -p sender -p train -p viz -p worker
 COPY --from=sources /project .
 # Cargo compares times, and the empty files of the skeleton are newer than the real ones.
 RUN find crates -name '*.rs' -exec touch {} + \
- && cargo build --release --locked --target "$(rustc --print host-tuple)" -p api -p sender -p train -p viz \
+ && cargo build --release --locked --target "$(rustc --print host-tuple)" -p api -p sender -p train -p viz -p worker \
  && mkdir -p /image/outputs \
- && for program in api sender train viz; do \
+ && for program in api sender train viz worker; do \
         install "target/$(rustc --print host-tuple)/release/$program" "/image/$program"; \
     done
 RUN /image/train --model /image/models/turbine_iforest.json --outputs /tmp
@@ -53,6 +53,14 @@ FROM scratch AS viz
 COPY --from=build /image/viz /viz
 USER 65532:65532
 ENTRYPOINT ["/viz"]
+
+FROM scratch AS worker
+COPY --from=build /image/worker /worker
+COPY --from=build /image/models /models
+ENV WORKER_HOST=0.0.0.0
+USER 65532:65532
+EXPOSE 5001
+ENTRYPOINT ["/worker"]
 
 FROM scratch AS api
 COPY --from=build /image/api /api
