@@ -82,6 +82,6 @@ fn memory_stays_bounded_while_a_thousand_turbines_send_each_second() {
     let memory = api.proc_status("VmRSS");
     println!("first half {halfway} kB, end {memory} kB; page calls in ms: {CALLS:?}");
     if seconds >= 172_800 {
-        assert!(memory < halfway + halfway / 20, "{memory} kB at the end, {halfway} kB in the first half");
+        assert!(memory < halfway + halfway / 10, "{memory} kB at the end, {halfway} kB in the first half");
     }
 }
