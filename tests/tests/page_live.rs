@@ -1,4 +1,4 @@
-//! The live page while readings stream in: how soon a person sees them, and that nothing jumps under their eyes.
+//! The live page while readings arrive: the delay until they are shown, and that the layout does not shift.
 
 #![allow(clippy::unwrap_used)]
 

@@ -86,12 +86,13 @@ pub enum ApiError {
         /// What is wrong with it, what was sent, and what would do.
         problem: String,
     },
-    /// 404: no such alarm is in memory. 501: nothing keeps what people do with alarms of a cluster. 503: nothing can be
-    /// written.
+    /// 404: no such alarm is in memory. 501: in front of a cluster, which does not store alarm actions. 503: the action
+    /// cannot be written.
     #[error(transparent)]
     Handle(#[from] HandleError),
-    /// 501: the workers of a cluster score. 422: the model file cannot be used, and does not go into service. 400: it has no such name. 409: there is nothing to
-    /// put into service. 503: no log can be begun for its features, or a file cannot be written.
+    /// 501: in front of a cluster, whose workers score. 422: the model file cannot be used, and does not go into
+    /// service. 400: it has no such name. 409: there is nothing to put into service. 503: no log can be begun for its
+    /// features, or a file cannot be written.
     #[error(transparent)]
     Reload(#[from] ReloadError),
     /// 503: there is no model, or the prediction cannot be logged, so it is not given. In front of a cluster also 400: the

@@ -84,7 +84,7 @@ fn model(config: &Config) -> Result<Result<Model, String>> {
             tracing::info!(model_version = %model.version(), "loaded the model {}", path.display());
             Ok(Ok(model))
         }
-        // A model of its own would not be that of the workers.
+        // A model trained here would differ from that of the workers.
         Err(ModelError::Missing) if park::flags(config).is_some() => {
             let shown = path.display();
             let reason = format!("there is no model file {shown}; give this program that of the workers (--model)");

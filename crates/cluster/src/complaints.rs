@@ -1,9 +1,9 @@
-//! What the cluster says apart from answers, such as that the user lacks a permission: the request itself just times out.
+//! Errors that the cluster reports outside replies, such as a missing permission: the request itself only times out.
 
 use async_nats::{ConnectOptions, Event};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Has each complaint logged that is not the same as the one before.
+/// Logs each error that differs from the previous one.
 pub fn logged(options: ConnectOptions) -> ConnectOptions {
     let last = Arc::new(Mutex::new(String::new()));
     options.event_callback(move |event| {

@@ -34,7 +34,7 @@ impl Cluster {
         Cluster::connect_to(&flags.nats, "--nats", &flags.login, name).await
     }
 
-    /// The same for addresses that another `flag` names.
+    /// [`Cluster::connect`] with addresses from another `flag`, which errors name.
     ///
     /// # Errors
     /// As [`Cluster::connect`].

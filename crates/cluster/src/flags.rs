@@ -1,4 +1,4 @@
-//! Where the cluster is, as flags that its programs share. A doc comment here is the help text.
+//! Connection flags that the programs of a cluster share. The doc comments of flags are their help texts.
 
 use anyhow::{Context as _, Result};
 use clap::Args;

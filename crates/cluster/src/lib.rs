@@ -1,5 +1,5 @@
-//! A NATS JetStream cluster as its programs share it: the connection, the streams `IN` and `OUT`, their subjects, and what is
-//! in their messages.
+//! Access to a NATS JetStream cluster, shared by its programs: the connection, the streams `IN` and `OUT`, their
+//! subjects and the content of their messages.
 
 pub mod connection;
 pub mod flags;

@@ -1,4 +1,4 @@
-//! What is written to the stream `OUT`, as JSON. The state of a turbine, `T`, is that of the program that keeps it.
+//! JSON messages of the stream `OUT`. `T` is the reading program's type for the state of a turbine.
 
 use serde::{Deserialize, Serialize};
 use turbine_core::feature::FeatureSet;
@@ -51,7 +51,7 @@ pub fn record(
 /// A record that was read back.
 #[derive(Debug, Deserialize)]
 pub struct RecordRead {
-    /// The reading that it is of.
+    /// Its reading's sequence in the stream `IN`.
     pub input: Sequence,
     /// The record.
     pub record: JsonRecord,
@@ -64,10 +64,10 @@ pub struct StateRead<T> {
     pub turbine: T,
 }
 
-/// A record that was read back with the state of its turbine, if it is the newest one of its turbine in its batch.
+/// A record as read back, with the turbine's state if it is the turbine's last record of its batch.
 #[derive(Debug, Deserialize)]
 pub struct RowRead<T> {
-    /// The reading that it is of.
+    /// Its reading's sequence in the stream `IN`.
     pub input: Sequence,
     /// The record.
     pub record: JsonRecord,

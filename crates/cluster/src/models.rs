@@ -11,38 +11,38 @@ use tokio::time::timeout;
 /// The name of the object store.
 pub const BUCKET: &str = "MODELS";
 
-/// The stream that the object store consists of.
+/// The stream behind the object store.
 const STREAM: &str = "OBJ_MODELS";
 
 /// The name of the object.
 const OBJECT: &str = "model";
 
-/// The largest model that is taken, in bytes.
+/// Maximum size of a model file, in bytes.
 const LARGEST: usize = 256 << 20;
 
-/// How long it may take to publish a model.
+/// Time limit for publishing a model.
 const PUBLISH: Duration = Duration::from_secs(60);
 
-/// A model file that was published. Another one has another `id`, also if its content is the same.
+/// A published model file. Publishing the same content again gives it another `id`.
 pub struct Published {
-    /// Names the publication.
+    /// Unique for each publication.
     pub id: String,
     store: ObjectStore,
     info: ObjectInfo,
 }
 
-/// Why the content of a published file could not be had.
+/// Error while reading the content of a published file.
 #[derive(Debug, thiserror::Error)]
 pub enum ContentError {
-    /// It is not what was published, and will never be.
+    /// The content is damaged; a retry does not help.
     #[error("{0}")]
     Damaged(String),
-    /// The cluster did not deliver it; it may later.
+    /// The cluster did not deliver it; a retry may succeed.
     #[error("{0}")]
     Undelivered(String),
 }
 
-/// Publishes the bytes of a model file. The object store is made if it is not there, on as many nodes as the records.
+/// Publishes the bytes of a model file. Creates the object store if needed, with as many replicas as the stream `OUT`.
 ///
 /// # Errors
 /// If the file is too large, or if the cluster refuses or does not answer.
@@ -103,7 +103,7 @@ impl Published {
     /// The bytes of the file.
     ///
     /// # Errors
-    /// If they are not those that were published, or if the cluster does not deliver them.
+    /// If they are damaged, or if the cluster does not deliver them.
     pub async fn content(&self) -> Result<Vec<u8>, ContentError> {
         let size = self.info.size;
         if size > LARGEST {
@@ -122,7 +122,7 @@ impl Published {
         }
         let mut object = object.take(LARGEST as u64);
         let mut content = Vec::with_capacity(size);
-        // Of an object that is replaced meanwhile nothing more may come.
+        // If the object is replaced meanwhile, the rest may never arrive.
         while timeout(TIME_LIMIT, object.read_buf(&mut content)).await?? > 0 {}
         Ok(content)
     }

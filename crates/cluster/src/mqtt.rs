@@ -1,4 +1,4 @@
-//! The way of MQTT sensors into a cluster: connections to its nodes, and how their messages come into the stream `IN`.
+//! MQTT sensors: connections to the nodes, and the source through which the stream `IN` reads their messages.
 
 mod address;
 mod connection;

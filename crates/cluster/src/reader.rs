@@ -1,4 +1,4 @@
-//! Messages of a stream, one after the other and none left out.
+//! Reads the messages of a stream in order and without gaps.
 
 use crate::connection::TIME_LIMIT;
 use crate::message::{Checkpoint, Sequence};
@@ -12,25 +12,25 @@ use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// The most messages that come at once.
+/// Maximum number of messages per pull.
 const CHUNK: usize = 500;
 
-/// How far the first look for the newest messages goes back, in messages of the stream for each that is wanted.
+/// How far the first search for the newest messages goes back: messages of the stream per wanted message.
 const FIRST_LOOK: u64 = 4;
 
-/// How much further each look goes back than the one before.
+/// Factor by which each further search goes back.
 const FURTHER: u64 = 4;
 
-/// Why messages cannot be read.
+/// Error while reading messages.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// The cluster did not answer, or refused.
     #[error("the cluster did not answer as expected: {0}")]
     Cluster(String),
-    /// Messages may have been passed over.
+    /// Messages may have been skipped.
     #[error("messages did not come one after the other: {0}")]
     Gap(String),
-    /// A message is not what it should be.
+    /// A message has unexpected content.
     #[error("the message {subject} at {sequence} cannot be read: {problem}; was it written by another version?")]
     Unreadable {
         /// Its subject.
@@ -43,7 +43,7 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// For `map_err`: an answer of the cluster that was not expected.
+    /// For `map_err`: an unexpected reply of the cluster.
     pub fn cluster(error: impl std::fmt::Display) -> Self {
         ReadError::Cluster(error.to_string())
     }
@@ -52,30 +52,30 @@ impl ReadError {
 /// A message of a stream.
 #[derive(Debug)]
 pub struct Received {
-    /// Its place in the stream.
+    /// Its sequence in the stream.
     pub sequence: Sequence,
-    /// When the stream took it.
+    /// Time at which the stream stored it.
     pub received: Timestamp,
-    /// How many more there are now.
+    /// Number of messages after it at delivery.
     pub pending: u64,
     /// The message.
     pub message: async_nats::Message,
 }
 
 impl Received {
-    /// For `map_err`: the message is not what it should be.
+    /// For `map_err`: the message has unexpected content.
     pub fn unreadable(&self, problem: impl std::fmt::Display) -> ReadError {
         let (subject, problem) = (self.message.subject.to_string(), problem.to_string());
         ReadError::Unreadable { subject, sequence: self.sequence, problem }
     }
 }
 
-/// Reads a stream without acknowledgements: its reader knows itself how far it has come.
+/// Reads a stream without acknowledgements; the caller keeps track of its position.
 pub struct Reader {
     messages: ReadyChunks<pull::Stream>,
-    /// Messages that have come so far.
+    /// Number of messages received so far.
     delivered: u64,
-    /// Messages that are still to come, as of the last one.
+    /// Number of messages still to come, as reported with the last one.
     pub pending: u64,
 }
 
@@ -89,7 +89,7 @@ impl Reader {
         Self::start(&consumer, pending).await
     }
 
-    /// The messages of these subjects behind `last`.
+    /// Reads the messages of these subjects after sequence `last`.
     ///
     /// # Errors
     /// If the cluster does not answer.
@@ -97,7 +97,7 @@ impl Reader {
         Self::open(stream, DeliverPolicy::ByStartSequence { start_sequence: last + 1 }, subjects).await
     }
 
-    /// At least the newest `count` messages of these subjects up to `last`, and whether these are all that there are.
+    /// Reads at least the newest `count` messages of these subjects up to `last`; true if there are no older ones.
     ///
     /// # Errors
     /// If the cluster does not answer.
@@ -128,10 +128,10 @@ impl Reader {
         Ok(Reader { messages: messages.ready_chunks(CHUNK), delivered: 0, pending })
     }
 
-    /// The next messages, once there is one.
+    /// Waits for the next messages.
     ///
     /// # Errors
-    /// If one may have been left out, or if the cluster is silent.
+    /// If a message may have been skipped, or if the cluster sends no heartbeats.
     pub async fn next(&mut self) -> Result<Vec<Received>, ReadError> {
         let chunk = self.messages.next().await.ok_or_else(|| ReadError::cluster("the messages ended"))?;
         chunk.into_iter().map(|message| self.take(message.map_err(ReadError::cluster)?)).collect()
@@ -151,7 +151,7 @@ impl Reader {
     }
 }
 
-/// A consumer of the reader's own, and how many messages it has to give.
+/// Creates the reader's consumer; returns its number of pending messages too.
 async fn consumer(
     stream: &Stream,
     deliver_policy: DeliverPolicy,
@@ -168,7 +168,7 @@ async fn consumer(
     };
     let made = timeout(2 * TIME_LIMIT, async {
         let consumer = stream.create_consumer(config).await.map_err(ReadError::cluster)?;
-        // Asked at once after it was made, the consumer may not be there yet for a pull.
+        // A pull right after the creation may not find the consumer yet.
         let pending = consumer.get_info().await.map_err(ReadError::cluster)?.num_pending;
         Ok((consumer, pending))
     });

@@ -7,10 +7,10 @@ use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::Stream;
 use tokio::time::timeout;
 
-/// The key of the number of partitions in the metadata of the stream `OUT`.
+/// Metadata key of the stream `OUT` for the number of partitions.
 pub const PARTITIONS: &str = "partitions";
 
-/// The streams, and into how many partitions they are divided.
+/// The streams and their number of partitions.
 #[derive(Debug, Clone)]
 pub struct Streams {
     /// Readings.
@@ -21,13 +21,13 @@ pub struct Streams {
     pub partitions: u32,
 }
 
-/// Why the streams cannot be used.
+/// Error while finding or creating the streams.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamsError {
     /// There is no stream of that name.
     #[error("the cluster has no stream {0}; make it with `worker setup`")]
     Missing(&'static str),
-    /// There is one, and it is not what `setup` makes.
+    /// A stream exists, but `setup` would not create it like this.
     #[error("the stream {name} was not made by `worker setup`: {problem}; name another cluster or account")]
     Foreign {
         /// The stream.
@@ -35,7 +35,7 @@ pub enum StreamsError {
         /// The difference.
         problem: String,
     },
-    /// The streams disagree.
+    /// The two streams have different numbers of partitions.
     #[error("IN has {input} partitions and OUT was made for {output}; make both with one `worker setup`")]
     Partitions {
         /// Of the stream of readings.
@@ -43,7 +43,7 @@ pub enum StreamsError {
         /// Of the stream of records.
         output: u32,
     },
-    /// A stream that was asked for is there and is another.
+    /// A stream exists with another configuration than requested.
     #[error("{0}")]
     Differs(String),
     /// The cluster did not answer, or refused.
@@ -51,7 +51,7 @@ pub enum StreamsError {
     Cluster {
         /// The stream.
         stream: &'static str,
-        /// What was said.
+        /// The error.
         problem: String,
     },
 }
@@ -59,7 +59,7 @@ pub enum StreamsError {
 /// Finds the streams.
 ///
 /// # Errors
-/// If one is not there or is another, or if the cluster does not answer.
+/// If one is missing or has another configuration, or if the cluster does not answer.
 pub async fn find(cluster: &Cluster) -> Result<Streams, StreamsError> {
     let input = get(cluster, INPUT).await?.ok_or(StreamsError::Missing(INPUT))?;
     let output = get(cluster, OUTPUT).await?.ok_or(StreamsError::Missing(OUTPUT))?;
@@ -95,7 +95,7 @@ pub async fn get(cluster: &Cluster, name: &'static str) -> Result<Option<Stream>
 }
 
 impl StreamsError {
-    /// The cluster did not answer when it was asked for this stream.
+    /// The error of a request about this stream that timed out.
     pub fn no_answer(stream: &'static str) -> Self {
         let problem = "the cluster does not answer; see that more than half of its nodes run".to_owned();
         StreamsError::Cluster { stream, problem }

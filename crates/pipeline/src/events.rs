@@ -27,7 +27,7 @@ pub enum Event {
         /// The rule and the figures that broke it.
         reason: Arc<str>,
     },
-    /// What is known of all turbines was read anew.
+    /// The state of all turbines was read again.
     Restored,
     /// An alarm was raised.
     AlarmRaised(Arc<Alarm>),

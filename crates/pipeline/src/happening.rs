@@ -100,7 +100,7 @@ impl<'a> Happening<'a> {
     }
 }
 
-/// What [`Happening`] writes of a sensor, read back.
+/// The JSON form of an event of a sensor, for reading.
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum OfSensor {
@@ -125,10 +125,10 @@ enum OfSensor {
 }
 
 impl Event {
-    /// The event of a sensor that [`Happening`] wrote as JSON; `None` for one of another kind.
+    /// Parses an event of a sensor that [`Happening`] wrote as JSON; `None` for events of another kind.
     ///
     /// # Errors
-    /// If it is no such JSON.
+    /// If the JSON is invalid.
     pub fn of_sensor(json: &[u8]) -> serde_json::Result<Option<Self>> {
         Ok(match serde_json::from_slice(json)? {
             OfSensor::Stuck { turbine_id, feature } => Some(Event::SensorStuck { turbine_id, feature }),

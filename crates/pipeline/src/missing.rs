@@ -1,5 +1,5 @@
-//! The setting for readings that lack values. Like those of the log it is here for all front ends: they offer the same
-//! choices by the same words.
+//! The setting for readings that lack values. It is here, as the settings of the log are, so that all front ends offer
+//! the same choices under the same names.
 
 use clap::ValueEnum;
 use turbine_core::reading::MissingValues;

@@ -196,7 +196,7 @@ impl Config {
         usize::try_from(self.concurrency.unwrap_or(turbines)).unwrap_or(usize::MAX)
     }
 
-    /// Checks what the flags say together.
+    /// Checks combinations of flags.
     ///
     /// # Errors
     /// If they contradict each other; [`clap::Error::exit`] says so as for any flag.
@@ -206,7 +206,7 @@ impl Config {
             Destination::Api => None,
             _ if self.ndjson => Some("--to sends one reading a message; leave out --ndjson"),
             _ if self.batch.is_some() => Some("--to sends one reading a message; leave out --batch"),
-            // In a container the variable of the one is set beside that of the other.
+            // In a container the variables of both may be set.
             _ if is_said("to") && is_said("api_url") => Some("--to and --api-url name two destinations; leave one out"),
             Destination::Mqtt(_) if self.login.creds.is_some() || self.login.tls_ca.is_some() => {
                 Some("--creds and --tls-ca are for nats://; over mqtt:// log in with --user and --password-file")

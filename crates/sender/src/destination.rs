@@ -1,4 +1,4 @@
-//! Where readings are sent to, besides the API.
+//! Destinations of readings.
 
 use crate::endpoints::Endpoints;
 use cluster::mqtt::{Address, AddressError};
@@ -8,7 +8,7 @@ const NATS: &str = "nats://";
 const MQTT: &str = "mqtt://";
 const NATS_PORT: u16 = 4222;
 
-/// The other side.
+/// Destination of readings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// The API, over HTTP.
@@ -19,27 +19,27 @@ pub enum Destination {
     Mqtt(Vec<Address>),
 }
 
-/// Why a text is no destination.
+/// Error of an invalid destination.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DestinationError {
-    /// It has another scheme, or none.
+    /// The scheme is unsupported or missing.
     #[error("unsupported address {0}; use nats://HOST[:PORT] or mqtt://HOST[:PORT], and --api-url for http")]
     Scheme(String),
-    /// An address holds a user.
+    /// An address contains a user name.
     #[error("{0} holds a user; name it with --user and --password-file instead")]
     User(String),
-    /// It has no usable address.
+    /// An address is invalid or missing.
     #[error(transparent)]
     Address(#[from] AddressError),
 }
 
 impl Destination {
-    /// Whether it is a cluster, which takes one reading a message.
+    /// True for a cluster, where each message has one reading.
     pub fn is_cluster(&self) -> bool {
         *self != Destination::Api
     }
 
-    /// Host, port and URL of the first address; for the API those of `api`. `None` if it has none.
+    /// Host, port and URL of the first address; for the API those of `api`. `None` without an address.
     pub fn first(&self, api: &Endpoints) -> Option<(String, u16, String)> {
         match self {
             Destination::Api => {
@@ -62,7 +62,7 @@ impl Destination {
 impl FromStr for Destination {
     type Err = DestinationError;
 
-    /// Empty stands for the API: so a variable of a container that is not set.
+    /// Empty means the API, as from an unset variable of a container.
     fn from_str(text: &str) -> Result<Self, DestinationError> {
         let text = text.trim();
         let addresses = |scheme: &str| -> Result<Vec<Address>, DestinationError> {

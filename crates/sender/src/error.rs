@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use turbine_core::dataset::{DatasetError, SkippedRows};
 
-/// What is said of a turbine's id that cannot be a part of a cluster's subjects and topics.
+/// Message for a turbine id that is invalid in a cluster's subjects and topics.
 pub const NOT_A_TOKEN: &str = "cannot be sent to a cluster: an id there is letters, digits, _ and -; rename it";
 
 /// Why a stream cannot start or ended early.

@@ -17,7 +17,7 @@ pub struct Lines<W> {
 }
 
 impl<W: Write> Lines<W> {
-    /// `quiet` omits the lines of readings that are scored or will be.
+    /// `quiet` omits the lines of readings that are scored or acknowledged.
     pub fn new(out: W, quiet: bool) -> Self {
         Lines { out, quiet }
     }

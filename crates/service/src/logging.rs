@@ -15,8 +15,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// What is logged unless `RUST_LOG` says otherwise. The cluster's client tells of each attempt to connect, where the
-/// programs tell of a change.
+/// Default log filter, overridden by `RUST_LOG`. Leaves out the NATS client's line for each attempt to connect: the
+/// programs log changes of the connection themselves.
 const LEVELS: &str = "info,async_nats=warn";
 
 /// Sends log lines to standard error, from level INFO on or as `RUST_LOG` says.

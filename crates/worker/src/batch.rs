@@ -70,7 +70,7 @@ async fn send(
     Ok(acknowledged.sequence)
 }
 
-/// Whether the server refused the batch for the limits of the stream, of the account or of its disk.
+/// True if the server refused the batch because the stream, the account or the disk is full.
 fn is_full(error: &PublishError) -> bool {
     let refusal = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
     refusal.is_some_and(|refusal| {

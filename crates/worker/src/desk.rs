@@ -1,4 +1,4 @@
-//! What the work on every partition needs.
+//! State shared by the tasks of all partitions.
 
 use crate::telemetry::Telemetry;
 use cluster::Cluster;
@@ -9,30 +9,30 @@ use tokio::sync::watch;
 use turbine_core::model::Model;
 use turbine_core::reading::MissingValues;
 
-/// What the work on every partition needs.
+/// State shared by the tasks of all partitions.
 #[derive(Clone)]
 pub struct Desk {
     /// The connection.
     pub cluster: Cluster,
     /// The streams.
     pub streams: Streams,
-    /// The model that judges the next batch.
+    /// The model that scores the next batch.
     pub model: Arc<Model>,
-    /// The model in service, which takes over between two batches.
+    /// The model in service; it becomes `model` between two batches.
     pub service: watch::Receiver<Arc<Model>>,
-    /// What becomes of readings that lack values.
+    /// Handling of missing values.
     pub missing: MissingValues,
     /// Names this worker in checkpoints.
     pub worker: Arc<str>,
-    /// How many batches this worker began. Their number names a batch: while the server still waits for the end of one that
-    /// was broken off, none may have the same name.
+    /// Number of batches that this worker began; used as batch ids. An id must not be reused while the server still
+    /// waits for the end of an aborted batch.
     pub batches: Arc<AtomicU64>,
     /// Counters and problems.
     pub telemetry: Arc<Telemetry>,
 }
 
 impl Desk {
-    /// Has the model in service judge what comes next; whether its features are those of the one before.
+    /// Switches to the model in service; returns whether its features are those of the previous model.
     pub fn take_model_in_service(&mut self) -> bool {
         let before = std::mem::replace(&mut self.model, Arc::clone(&self.service.borrow()));
         before.features().names().eq(self.model.features().names())

@@ -1,9 +1,9 @@
-//! What differs between what was asked for and what is there.
+//! Differences between the requested and the existing configuration.
 
 use cluster::streams::StreamsError;
 use std::fmt::Debug;
 
-/// What differs between what was asked for and what is there.
+/// Differences between the requested and the existing configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Differences(Vec<String>);
 
@@ -16,10 +16,10 @@ impl Differences {
         }
     }
 
-    /// Passes if nothing differs.
+    /// Succeeds if there are no differences.
     ///
     /// # Errors
-    /// With everything that does.
+    /// Lists all differences.
     pub(crate) fn none(self) -> Result<(), StreamsError> {
         if self.0.is_empty() {
             return Ok(());

@@ -78,7 +78,7 @@ async fn work(desk: &mut Desk, number: u32, stop: &Shutdown) -> Result<(), Inter
         };
         last_input = chunk.last().map_or(last_input, |input| input.sequence);
         if !desk.take_model_in_service() {
-            // It went into service before the partition had its first batch.
+            // The model changed before the partition had its first batch.
             return Err(Interruption::NewFeatures);
         }
         commit(desk, number, &mut partition, &mut output, &chunk).await?;
@@ -177,10 +177,10 @@ fn reading(desk: &Desk, input: &Input) -> Result<Reading, BadReadings> {
     }
 }
 
-/// Compares a checkpoint with the readings that the cluster has, and tells if some expired before they were scored.
+/// Compares a checkpoint with the readings in the stream, and logs a warning if some expired before they were scored.
 ///
 /// # Errors
-/// If the checkpoint is beyond the last of them.
+/// If the checkpoint is beyond the last reading.
 async fn compare_with_input(desk: &Desk, number: u32, last_input: Sequence) -> Result<(), Interruption> {
     let Extent { first, last } = input::extent(&desk.streams.input).await?;
     if last_input > last {

@@ -10,7 +10,7 @@ use cluster::subject;
 /// A reading as it was sent.
 pub type Input = Received;
 
-/// The readings of a partition behind `last`.
+/// Reads a partition after sequence `last`.
 ///
 /// # Errors
 /// If the cluster does not answer.
@@ -18,16 +18,16 @@ pub async fn after(last: Sequence, input: &Stream, partition: u32) -> Result<Rea
     Ok(Reader::behind(last, input, vec![subject::inputs(partition)]).await?)
 }
 
-/// Which readings the stream has.
+/// First and last sequence of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
-    /// The first that it still has.
+    /// The first reading that is still stored.
     pub first: Sequence,
-    /// The last that it took; 0 before the first.
+    /// The last reading that was stored; 0 before the first.
     pub last: Sequence,
 }
 
-/// Asks the stream which readings it has.
+/// Requests the first and last sequence of the stream.
 ///
 /// # Errors
 /// If the cluster does not answer.

@@ -34,10 +34,10 @@ pub enum Interruption {
         /// Those of the checkpoint.
         found: String,
     },
-    /// A model of other features went into service.
+    /// A model with other features went into service.
     #[error("a model of other features is in service now")]
     NewFeatures,
-    /// The stream `IN` does not have what was scored.
+    /// The stream `IN` ends before the last reading that was scored.
     #[error(
         "the checkpoint is at reading {checkpoint}, and IN ends at {last}: it was made anew, or lost its end with the \
          power of all nodes. Further readings are scored once `ckpt.*` is purged from OUT: partitions then begin with \
@@ -49,7 +49,7 @@ pub enum Interruption {
         /// The last reading of the stream.
         last: u64,
     },
-    /// The stream `OUT` takes no more.
+    /// The stream `OUT` is full.
     #[error("the stream OUT is full ({0}); raise its limits, or remove old records from it")]
     Full(String),
     /// A message of the stream `OUT` cannot be read.

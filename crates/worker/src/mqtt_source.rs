@@ -10,15 +10,16 @@ use cluster::{Cluster, ClusterFlags, TIME_LIMIT};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// How often it is looked whether the servers have made their stream, and between two looks.
+/// Attempts to find the stream that the servers create, and the delay between them.
 const LOOKS: u32 = 50;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
-/// How often a connection is tried, and between two attempts: the servers close it while they cannot make their streams yet.
+/// Attempts to connect, and the delay between them: the servers close a connection while they cannot create their
+/// streams.
 const CONNECTIONS: u32 = 5;
 const BETWEEN_CONNECTIONS: Duration = Duration::from_secs(1);
 
-/// Looks for the consumer and notes what differs; false if there is none.
+/// Compares the existing consumer with the requested one; false if there is none.
 ///
 /// # Errors
 /// If the cluster does not answer.
@@ -29,7 +30,7 @@ pub(crate) async fn compare(
 ) -> Result<bool, StreamsError> {
     let Some(messages) = streams::get(cluster, MESSAGES).await? else { return Ok(false) };
     let kept = messages.cached_info().config.num_replicas;
-    // The servers choose as many as they have nodes, three at most, when the first MQTT client connects.
+    // The servers set the replicas when the first MQTT client connects: the number of nodes, at most three.
     if kept < replicas {
         differences.note(&format!("{MESSAGES}: replicas"), &replicas, &kept);
     }
@@ -58,7 +59,7 @@ async fn find(messages: &Stream) -> Result<Option<consumer::Config>, StreamsErro
     }
 }
 
-/// Makes the consumer, and before it the servers' stream: they make it when an MQTT client connects.
+/// Creates the consumer, after connecting an MQTT client, upon which the servers create their stream.
 ///
 /// # Errors
 /// If no node takes an MQTT client, or if the cluster refuses.
@@ -99,7 +100,7 @@ async fn connect_once(flags: &ClusterFlags, listener: Option<&Address>) -> anyho
     )
 }
 
-/// Where a node listens for MQTT if it does so on the usual port.
+/// The MQTT listener of a node on the default port.
 fn listener_beside(url: &str) -> Option<Address> {
     let node: async_nats::ServerAddr = url.parse().ok()?;
     Some(Address::of_host(node.host()))
@@ -107,7 +108,7 @@ fn listener_beside(url: &str) -> Option<Address> {
 
 async fn wait_for_messages(cluster: &Cluster) -> Result<Stream, StreamsError> {
     for _ in 0..LOOKS {
-        // A stream that is just being made may not answer yet.
+        // A stream that is being created may not answer yet.
         if let Ok(Some(messages)) = streams::get(cluster, MESSAGES).await {
             return Ok(messages);
         }

@@ -41,7 +41,7 @@ async fn health(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
     Json(telemetry.health())
 }
 
-/// 503 while it does not score; a problem with a newer model does not hinder that.
+/// 503 while the worker does not score; a problem with a newer model alone does not count.
 async fn ready(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
     let health = telemetry.health();
     let status = if health.is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use turbine_core::model::Model;
 
-/// Proves a model file and publishes it; gives its version.
+/// Proves a model file and publishes it; returns its version.
 ///
 /// # Errors
 /// If the file cannot be used, if its features are not those of the park, or if the cluster refuses.

@@ -4,30 +4,30 @@ use cluster::message::Sequence;
 use pipeline::decode::{BadReadings, IndexedFault};
 use serde::Serialize;
 
-/// The longest part of a rejected payload that is kept, in bytes.
+/// Maximum length of a stored payload, in bytes.
 const MAX_PAYLOAD: usize = 2_048;
 
 /// A reading with faults.
 #[derive(Debug, Serialize)]
 pub struct Rejected {
-    /// The reading.
+    /// The reading's sequence in the stream `IN`.
     pub input: Sequence,
-    /// What stands for the turbine in its subject.
+    /// The turbine token of its subject; not necessarily a valid id.
     #[serde(skip)]
     pub turbine: String,
-    /// What is wrong with it and how to mend it.
+    /// The faults with their remedies, as one text.
     pub message: String,
-    /// The same by field.
+    /// The faults by field.
     pub faults: Vec<IndexedFault>,
-    /// How many faults there are besides.
+    /// Number of faults beyond those listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub more_faults: usize,
-    /// What was sent, or its beginning.
+    /// The payload, truncated to 2 KiB.
     pub payload: String,
 }
 
 impl Rejected {
-    /// The rejection of that payload.
+    /// The rejection of a payload, which is truncated.
     pub fn new(input: Sequence, turbine: &str, why: BadReadings, payload: &[u8]) -> Self {
         let BadReadings { message, faults, more_faults } = why;
         let shown = &payload[..payload.len().min(MAX_PAYLOAD)];

@@ -25,10 +25,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use turbine_core::model::Model;
 
-/// How often a cluster that cannot be used is tried again.
+/// Delay between attempts to connect.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether the streams are still there.
+/// Interval between checks of the streams.
 const CHECK: Duration = Duration::from_secs(2);
 
 /// How long a batch that is under way may take when the partition is given back.
@@ -40,7 +40,7 @@ const LEAVING: char = '-';
 /// For how many heartbeats a new worker listens before it takes partitions.
 const LISTEN: u32 = 2;
 
-/// Works until `shutdown`; from the start if the streams were made anew with another number of partitions.
+/// Works until `shutdown`; starts over if the streams were recreated with another number of partitions.
 ///
 /// # Errors
 /// If the heartbeats cannot be listened to.
@@ -57,7 +57,7 @@ pub async fn run(
             () = shutdown.begun() => break,
         };
         let mut source = Source::new(origin.clone(), cluster.clone(), streams.clone());
-        // A worker takes no partitions, and lets others have them, before it can score them.
+        // Get a model first: until then the other workers keep the partitions.
         let model = tokio::select! {
             model = source.first(&telemetry) => model,
             () = shutdown.begun() => break,
@@ -67,7 +67,7 @@ pub async fn run(
     Ok(())
 }
 
-/// Works on this worker's share until `shutdown`, or until the number of partitions is another.
+/// Works on this worker's share until `shutdown`, or until the number of partitions changes.
 async fn share(
     cluster: Cluster,
     streams: Streams,
@@ -152,7 +152,7 @@ async fn reach(flags: &ClusterFlags, telemetry: &Telemetry) -> (Cluster, Streams
     }
 }
 
-/// Looks after the streams, and ends when they have another number of partitions.
+/// Checks the streams; returns when their number of partitions changes.
 async fn other_partitions(cluster: &Cluster, partitions: u32, telemetry: &Telemetry) {
     loop {
         sleep(CHECK).await;
@@ -162,7 +162,7 @@ async fn other_partitions(cluster: &Cluster, partitions: u32, telemetry: &Teleme
                 return;
             }
             Ok(_) => _ = telemetry.set_problem(Concern::Streams, None),
-            // Whether a partition can be worked on in spite of it, the partition tells.
+            // Other errors are reported by the partitions that they affect.
             Err(StreamsError::Cluster { .. }) => {}
             Err(error) => _ = telemetry.set_problem(Concern::Streams, Some(error.to_string())),
         }

@@ -1,4 +1,4 @@
-//! The streams of the cluster: how they are made, and what differs in those that are there.
+//! Creates the streams of the cluster, and compares those that exist.
 
 use crate::config::SetupFlags;
 use crate::differences::Differences;
@@ -12,22 +12,22 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use tokio::time::timeout;
 
-/// What became of a stream or consumer.
+/// Result of the setup for a stream or consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Made {
-    /// It was made.
+    /// It was created.
     Now,
-    /// It was there, as asked for.
+    /// It existed with the requested configuration.
     Before,
-    /// It was there and takes the readings of MQTT sensors from now on.
+    /// It existed, and the source of MQTT sensors was added.
     Extended,
 }
 
-/// Makes what is not there. What is there is compared and never changed, but for the one thing that `--mqtt` asks for: the
-/// stream of readings is given the durable source if it has none.
+/// Creates missing streams. Existing ones are compared and never changed, with one exception: `--mqtt` adds the durable
+/// source to the stream of readings if it has none.
 ///
 /// # Errors
-/// With everything that differs from what was asked for, or if the cluster refuses.
+/// Lists all differences from the flags; or if the cluster refuses.
 pub async fn setup(
     cluster: &Cluster,
     connection: &ClusterFlags,
@@ -117,7 +117,7 @@ fn common(flags: &SetupFlags) -> Config {
     Config {
         storage: if flags.in_memory { StorageType::Memory } else { StorageType::File },
         num_replicas: usize::from(flags.replicas),
-        // What was not scored yet must not make room for what comes.
+        // Readings that are not scored yet must not be dropped for new ones.
         discard: DiscardPolicy::New,
         retention: RetentionPolicy::Limits,
         max_messages: -1,
@@ -127,7 +127,7 @@ fn common(flags: &SetupFlags) -> Config {
     }
 }
 
-/// Notes what differs between a stream that was asked for and the one that is there.
+/// Notes the differences between a requested stream and the existing one.
 fn compare(wanted: &Config, found: &Config, differences: &mut Differences) {
     let destination = |config: &Config| config.subject_transform.clone().map(|transform| transform.destination);
     let partitions = |config: &Config| {
@@ -147,13 +147,13 @@ fn compare(wanted: &Config, found: &Config, differences: &mut Differences) {
     note("max_age", &wanted.max_age, &found.max_age);
     note("max_bytes", &wanted.max_bytes, &found.max_bytes);
     note("allow_atomic", &wanted.allow_atomic_publish, &found.allow_atomic_publish);
-    // A source that is missing is added.
+    // A missing source is no difference: it is added.
     if found.sources.is_some() {
         note("the sources (--mqtt)", &described(wanted), &described(found));
     }
 }
 
-/// The sources of a stream, as a person wants to read them.
+/// The sources of a stream, as text.
 fn described(config: &Config) -> Vec<String> {
     let describe = |source: &Source| {
         let consumer = source.consumer.as_ref().map_or("no consumer", |consumer| &consumer.name);

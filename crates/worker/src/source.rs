@@ -1,4 +1,4 @@
-//! Where the model comes from: a file, or the cluster, where a newer one may be published at any time.
+//! The source of the model: a file, or the cluster, where a newer one may be published at any time.
 
 use crate::fit;
 use crate::interruption::Interruption;
@@ -13,13 +13,13 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use turbine_core::model::Model;
 
-/// How often it is looked for a newer model.
+/// Interval between checks for a newer model.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Where the model comes from.
 #[derive(Debug, Clone)]
 pub enum Origin {
-    /// It was read from a file and stays.
+    /// A model file, read once.
     File(Arc<Model>),
     /// The newest one that was published in the cluster.
     Store,
@@ -30,7 +30,7 @@ pub struct Source {
     origin: Origin,
     cluster: Cluster,
     streams: Streams,
-    /// The publication that was looked at last.
+    /// The publication that was checked last.
     last: Option<Looked>,
 }
 
@@ -39,13 +39,13 @@ struct Looked {
     model: Result<Arc<Model>, String>,
 }
 
-/// Why there is no model to go into service.
+/// There is no model to put into service.
 #[derive(Debug, thiserror::Error)]
 enum NoModel {
-    /// There is one, and it must not.
+    /// There is a model, but it cannot be used; a retry does not help.
     #[error("{0}")]
     Refused(String),
-    /// None is there, or it cannot be had at the moment.
+    /// No model is published, or it cannot be read now; a retry may succeed.
     #[error("{0}")]
     Unavailable(String),
 }
@@ -57,12 +57,12 @@ impl From<StreamsError> for NoModel {
 }
 
 impl Source {
-    /// Models from there for these streams.
+    /// A source of models for these streams.
     pub fn new(origin: Origin, cluster: Cluster, streams: Streams) -> Self {
         Source { origin, cluster, streams, last: None }
     }
 
-    /// The first model that fits the park, as long as that takes.
+    /// Waits for the first model with the features of the park.
     pub async fn first(&mut self, telemetry: &Telemetry) -> Arc<Model> {
         loop {
             match self.look(None).await {
@@ -76,7 +76,7 @@ impl Source {
         }
     }
 
-    /// Puts each newer model into `service`. One that is refused changes nothing.
+    /// Puts each newer model into `service`. If it is refused, the previous one stays.
     pub async fn keep_up(mut self, service: &watch::Sender<Arc<Model>>, telemetry: &Telemetry) -> Infallible {
         if matches!(self.origin, Origin::File(_)) {
             return std::future::pending().await;
@@ -101,7 +101,7 @@ impl Source {
         }
     }
 
-    /// The model that is to be in service now.
+    /// The model that should be in service now.
     async fn look(&mut self, serving: Option<&Model>) -> Result<Arc<Model>, NoModel> {
         let model = match &self.origin {
             Origin::File(model) => Arc::clone(model),
@@ -119,7 +119,7 @@ impl Source {
         Ok(model)
     }
 
-    /// The newest model that was published, read and proved once.
+    /// The newest published model; each publication is read and proved once.
     async fn published(&mut self) -> Result<Arc<Model>, NoModel> {
         let Some(published) = models::newest(&self.cluster).await? else {
             let remedy = "publish one with `worker publish-model FILE`";
@@ -144,7 +144,7 @@ impl Source {
     }
 }
 
-/// Proves a model file aside from the work on the partitions.
+/// Proves a model file on a blocking thread, so that partitions are not delayed.
 async fn prove(content: Vec<u8>) -> Result<Arc<Model>, String> {
     let proved = tokio::task::spawn_blocking(move || Model::from_bytes(&content)).await;
     match proved {

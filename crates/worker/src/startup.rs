@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use turbine_core::model::Model;
 
-/// Between two attempts to make the streams.
+/// Delay between attempts to create the streams.
 const SETUP_RETRY: Duration = Duration::from_secs(1);
 
 /// Does what the command says.
@@ -62,7 +62,7 @@ async fn setup(connection: &ClusterFlags, flags: &SetupFlags) -> Result<()> {
     }
 }
 
-/// Whether the cluster may only be on its way up.
+/// True if the error may be transient, as while the cluster starts.
 fn may_pass(error: &anyhow::Error) -> bool {
     error.downcast_ref::<StreamsError>().is_none_or(|error| matches!(error, StreamsError::Cluster { .. }))
 }

@@ -30,14 +30,14 @@ pub struct Telemetry {
     state: Mutex<State>,
 }
 
-/// What a problem of the whole worker is about.
+/// Subject of a problem of the whole worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Concern {
     /// The connection to the cluster.
     Connection,
     /// The streams.
     Streams,
-    /// The model that is to go into service; another one may be.
+    /// A model that cannot go into service; another one may still be in service.
     Model,
 }
 
@@ -64,7 +64,7 @@ pub struct Health {
     pub partitions: Vec<u32>,
     /// What is wrong and how to mend it.
     pub problems: Vec<String>,
-    /// Whether it scores the readings of its partitions.
+    /// True if it scores the readings of all its partitions.
     #[serde(skip)]
     pub is_ready: bool,
 }
@@ -128,7 +128,7 @@ impl Telemetry {
         }
     }
 
-    /// Notes a problem, or that there is none. Says so once, and whether it was news.
+    /// Sets a problem, or clears it with `None`. Logs changes only; returns whether it changed.
     pub fn set_problem(&self, concern: Concern, problem: Option<String>) -> bool {
         let mut state = self.state();
         if state.problems.get(&concern).map(|before| &**before) == problem.as_deref() {
@@ -148,7 +148,7 @@ impl Telemetry {
         true
     }
 
-    /// Notes the model in service, which is the one that is to be.
+    /// Notes the model in service, and clears the problem with the model.
     pub fn serve(&self, model: &Model) {
         let before = self.state().model_version.replace(Arc::clone(model.version()));
         self.set_problem(Concern::Model, None);
@@ -162,8 +162,8 @@ impl Telemetry {
         tracing::info!(model_version = %model.version(), "put the model into service");
     }
 
-    /// A partition was restored, and so many readings wait. What was wrong with it before is over when one of them is
-    /// scored: it may be that which interrupted the work.
+    /// A partition was restored, with `pending` readings waiting. A previous problem is cleared only once a batch is
+    /// committed, since one of these readings may have caused it.
     pub fn restored(&self, partition: u32, turbines: usize, pending: u64, took: Duration) {
         self.restores.observe(took.as_secs_f64());
         let mut state = self.state();
@@ -174,7 +174,7 @@ impl Telemetry {
         }
     }
 
-    /// A batch of a partition was committed, with so many rejected readings in it.
+    /// A batch of a partition was committed, with this number of rejected readings.
     pub fn committed(&self, partition: u32, rejected: usize) {
         self.batches.inc();
         self.rejected.inc_by(rejected as u64);

@@ -1,4 +1,4 @@
-//! Streams that are not what a worker left: made anew beneath it, or behind what it wrote.
+//! Streams that were recreated, or that lack what a worker wrote.
 
 use crate::park::{Park, trained};
 use crate::trouble::says;
@@ -9,7 +9,7 @@ use e2e::{Api, NatsCluster, eventually};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-/// Waits until the worker is ready and works on so many partitions.
+/// Waits until the worker is ready and has this number of partitions.
 fn works_on(worker: &Api, partitions: usize) {
     eventually("the worker to be ready", || {
         let ready = worker.get("/health/ready");

@@ -1,4 +1,5 @@
-//! The service in front of a cluster: it shows what one service would that scored all readings itself, and hands readings in.
+//! The service in front of a cluster: it shows the same as a service that scores all readings itself, and hands
+//! readings in.
 
 use crate::park::{Park, trained, trained_with};
 use crate::workers::Workers;
@@ -29,7 +30,7 @@ fn reasons(api: &Api) -> String {
     api.get("/health").json()["reasons"].to_string()
 }
 
-/// Waits until the service is not ready and says why.
+/// Waits until the service is not ready and gives the reason.
 fn says(api: &Api, reason: &str) {
     eventually(reason, || api.get("/health/ready").status == 503 && reasons(api).contains(reason));
 }
@@ -38,7 +39,7 @@ fn is_ready(api: &Api) -> bool {
     api.get("/health/ready").status == 200
 }
 
-/// Asserts that it shows what a service shows that scored the readings itself.
+/// Asserts that it shows the same as a service that scored the readings itself.
 fn assert_shows(front: &Api, alone: &Api) {
     let turbines = alone.get("/turbines").body;
     eventually("the same turbines", || front.get("/turbines").body == turbines);
@@ -59,7 +60,7 @@ fn assert_shows(front: &Api, alone: &Api) {
     }
 }
 
-/// Sums in another order differ in their last digits.
+/// Rounds numbers: sums in another order differ in their last digits.
 fn rounded(value: &Value) -> Value {
     match value {
         Value::Number(number) => json!(format!("{:.9}", number.as_f64().unwrap())),
@@ -159,7 +160,7 @@ fn answers_readings(front: &Api, alone: &Api) {
         (r#"{"a": 1, "b": 1}"#, "turbine_id is missing"),
         (r#"{"turbine_id": "P.1", "a": 1, "b": 1}"#, "must not contain a '.' in a cluster, got \"P.1\""),
         (r#"{"turbine_id": "P-1", "a": "x", "b": 1}"#, "a must be a number"),
-        // The workers decide what becomes of gaps: these refuse them.
+        // These workers refuse readings with missing values.
         (r#"{"turbine_id": "P-1", "a": 1}"#, "b is missing"),
     ] {
         let refused = front.post("/predict", body);
@@ -182,7 +183,7 @@ fn answers_readings(front: &Api, alone: &Api) {
     assert_eq!(each[1]["faults"], fault);
 }
 
-/// What only those can do who score.
+/// Requests that only a service that scores can serve.
 fn refuses_what_is_not_its_own(front: &Api) {
     let alarm = front.get("/alarms?limit=1").json()["alarms"][0]["id"].as_str().unwrap().to_owned();
     let act = front.post(&format!("/alarms/{alarm}/actions"), r#"{"action": "acknowledge", "by": "Ann"}"#);
@@ -236,7 +237,7 @@ fn a_turbine_whose_readings_wait_is_not_silent() {
     let sending = runtime.spawn(send(jetstream, Arc::clone(&stop), Arc::clone(&rounds)));
     eventually("readings of all turbines", || shown(&api).1.len() == TURBINES);
 
-    // One worker dies and nobody takes its partitions, for longer than a turbine may be still.
+    // The worker dies and its partitions have no owner for longer than the time after which a turbine counts as silent.
     drop(workers.running.remove(0));
     let other = &workers.running[0].0;
     other.signal("STOP");

@@ -1,4 +1,4 @@
-//! Streams that are full: what is refused is said, nothing is dropped, and all goes on when there is room.
+//! Full streams: refusals are reported, nothing is dropped, and scoring resumes when there is room.
 
 use crate::park::{Park, trained};
 use crate::trouble::says;

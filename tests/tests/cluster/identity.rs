@@ -1,4 +1,4 @@
-//! Who a worker is for the cluster, and which cluster it trusts.
+//! Users, passwords, credentials and certificates of a cluster.
 
 use crate::park::trained;
 use crate::trouble::says;

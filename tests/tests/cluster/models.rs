@@ -1,4 +1,5 @@
-//! Workers that take their model from the cluster: each newer one, whole, and none that is damaged or does not fit.
+//! Workers that take their model from the cluster: each newer one between two batches, and none that is damaged or has
+//! other features.
 
 use crate::gate::Gate;
 use crate::park::{Park, trained, trained_anew};
@@ -20,7 +21,7 @@ fn publish(cluster: &NatsCluster, file: &Path) -> Finished {
     run("worker", folder.path(), &[&["publish-model", file.to_str().unwrap()], &flags[..]].concat(), &[])
 }
 
-/// Puts bytes where `publish-model` puts a model, unproved.
+/// Publishes bytes as a model without proving them.
 async fn put(jetstream: &Context, mut bytes: &[u8]) {
     let store = jetstream.get_object_store("MODELS").await.unwrap();
     store.put("model", &mut bytes).await.unwrap();
@@ -41,7 +42,7 @@ fn all_serve(workers: &Workers, version: &str) -> bool {
     workers.running.iter().all(|(worker, _)| serves(worker).as_deref() == Some(version))
 }
 
-/// Waits until all workers tell of a problem with the published model, while the one before goes on.
+/// Waits until all workers report a problem with the published model while the previous one stays in service.
 fn all_refuse(workers: &Workers, problem: &str, going_on: &str) {
     for (worker, _) in &workers.running {
         eventually(problem, || problems(worker).contains(problem));
@@ -52,7 +53,7 @@ fn all_refuse(workers: &Workers, problem: &str, going_on: &str) {
     }
 }
 
-/// How many records each version scored; a batch is scored by one.
+/// Number of records of each model version; asserts one version per batch.
 async fn versions(jetstream: &Context) -> BTreeMap<String, usize> {
     let (mut count, mut batch) = (BTreeMap::new(), BTreeMap::<String, usize>::new());
     let output = stream::output(jetstream).await;

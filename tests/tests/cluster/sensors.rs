@@ -1,4 +1,4 @@
-//! Senders over NATS and over MQTT: what they send is scored once and in order, and nothing that was acknowledged is lost.
+//! Senders over NATS and over MQTT: readings are scored once and in order, and no acknowledged reading is lost.
 
 use crate::park::{Outcome, Park, trained};
 use crate::workers::Workers;
@@ -165,7 +165,7 @@ fn no_acknowledged_reading_of_mqtt_sensors_is_lost_with_the_leader() {
     assert_none_lost(&found, &expected, |turbine| over_mqtt.clone().any(|i| Park::name(i) == turbine));
 }
 
-/// Over MQTT a reading that is sent again is another message; all others are scored exactly once.
+/// Over MQTT a retry may be scored twice; all other readings are scored exactly once.
 fn assert_none_lost(found: &Outcome, expected: &Outcome, is_over_mqtt: impl Fn(&str) -> bool) {
     assert_eq!(found.rows.len(), expected.rows.len());
     for (turbine, rows) in &expected.rows {

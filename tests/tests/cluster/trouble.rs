@@ -67,7 +67,7 @@ fn what_is_missing_is_said_and_heals_when_it_comes() {
     train_other_features(elsewhere.path(), 3);
     let other = Workers::start(1, &cluster, &elsewhere.path().join(e2e::MODEL_PATH), &[]);
     says(&other.running[0].0, "the partition was scored with the features a, b, and the model has s0, s1, s2");
-    // It leaves all partitions to those that can score them.
+    // It leaves all partitions to the workers that can score them.
     workers.add();
     eventually("the worker to be ready", || {
         let health = workers.running[0].0.get("/health/ready");

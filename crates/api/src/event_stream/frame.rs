@@ -48,7 +48,7 @@ struct Snapshot<'a> {
     features: Vec<&'a str>,
     turbines: Vec<TurbineToday>,
     alarms: Vec<Arc<Alarm>>,
-    /// Why it may be out of date, if it may.
+    /// Reason why the snapshot may be out of date; `None` if it is current.
     #[serde(skip_serializing_if = "Option::is_none")]
     outdated: Option<Arc<str>>,
 }

@@ -1,4 +1,4 @@
-//! The messages of the stream `OUT`, put together to the batches in which they were written.
+//! Groups the messages of the stream `OUT` into the batches in which they were written.
 
 use cluster::message::{Checkpoint, RowRead, Sequence};
 use cluster::reader::{ReadError, Received};
@@ -15,9 +15,9 @@ use turbine_core::reading::TurbineId;
 /// A reading that was rejected, as a worker wrote it.
 #[derive(Deserialize)]
 pub struct RejectedRead {
-    /// The reading.
+    /// The reading's sequence in the stream `IN`.
     pub input: Sequence,
-    /// What is wrong with it.
+    /// Its faults.
     #[serde(flatten)]
     pub why: BadReadings,
 }
@@ -26,24 +26,24 @@ pub struct RejectedRead {
 pub struct End {
     /// Its partition.
     pub partition: u32,
-    /// Its sequence.
+    /// Its sequence in the stream `OUT`.
     pub sequence: Sequence,
-    /// What it says.
+    /// Its content.
     pub checkpoint: Checkpoint,
 }
 
-/// The content of a message as JSON.
+/// Parses a message as JSON.
 ///
 /// # Errors
-/// If it is another.
+/// If its content is not a `T`.
 pub fn json<T: DeserializeOwned>(received: &Received) -> Result<T, ReadError> {
     serde_json::from_slice(&received.message.payload).map_err(|error| received.unreadable(error))
 }
 
-/// A record of these features, with its turbine.
+/// Parses a record of these features; returns its turbine too.
 ///
 /// # Errors
-/// If it is another.
+/// If the message is not a record, has other features, or names no turbine.
 pub fn row(received: &Received, features: &FeatureSet) -> Result<(TurbineId, ParkRow), ReadError> {
     let RowRead { input, record, turbine } = json::<RowRead<Turbine>>(received)?;
     let record = record.into_record(features).map_err(|error| received.unreadable(error))?;
@@ -57,7 +57,8 @@ fn kind(received: &Received) -> Option<Kind> {
     Kind::ALL.into_iter().find(|kind| kind.token() == token)
 }
 
-/// Adds a message to a batch; gives the checkpoint if it ends the batch. Records that `is_known` names are left out.
+/// Adds a message to a batch; returns the checkpoint if it ends the batch. Records for which `is_known` is true are
+/// skipped.
 ///
 /// # Errors
 /// If the message cannot be read.
@@ -81,7 +82,7 @@ pub fn add(
         }
         Some(Kind::Rejected) => {
             let RejectedRead { input, why } = json(received)?;
-            // What stands for the turbine may be no id of one; then nobody here waits for it.
+            // Rejected readings may have an invalid turbine id; no request here waits for those.
             if let Some(Ok(id)) = subject::turbine(&received.message.subject).map(str::parse::<TurbineId>) {
                 batch.rejected.push((id, input, why));
             }

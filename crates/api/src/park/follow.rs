@@ -1,4 +1,4 @@
-//! Keeps the pipeline up with the stream `OUT`: everything once, then what is written, batch by batch.
+//! Feeds the stream `OUT` into the pipeline: the existing state once, then each new batch.
 
 use super::CLIENT;
 use super::batches;
@@ -15,16 +15,16 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-/// How often a cluster that cannot be used is tried again.
+/// Delay between attempts to connect.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How often it is looked for turbines that fell silent.
+/// Interval between checks for silent turbines.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// With so many messages still to come, what is shown is not out of date yet.
+/// Lag, in messages, up to which the pipeline counts as up to date.
 const CLOSE: u64 = 1_000;
 
-/// Follows the cluster, for ever.
+/// Follows the cluster; never returns.
 pub async fn follow(flags: &ClusterFlags, link: &Link, mirror: &Mirror) {
     let reached = reach(flags, mirror).await;
     link.set(reached.clone());
@@ -39,7 +39,7 @@ pub async fn follow(flags: &ClusterFlags, link: &Link, mirror: &Mirror) {
     }
 }
 
-/// Connects and finds the streams, as often as it takes.
+/// Connects and finds the streams; retries without limit.
 async fn reach(flags: &ClusterFlags, mirror: &Mirror) -> Reached {
     loop {
         let problem = match Cluster::connect(flags, CLIENT).await {
@@ -54,7 +54,7 @@ async fn reach(flags: &ClusterFlags, mirror: &Mirror) -> Reached {
     }
 }
 
-/// Goes on where `known` ends, or begins anew if that is not possible; until something that was not expected.
+/// Resumes after `known`, or reads everything again if that is not possible. Returns at the first error.
 async fn keep_up(reached: &Reached, mirror: &Mirror, known: &mut Option<Known>) -> Result<Infallible, Stop> {
     let model = mirror.model().ok_or(Stop::NoModel)?;
     let streams = &reached.streams;
@@ -94,7 +94,7 @@ async fn keep_up(reached: &Reached, mirror: &Mirror, known: &mut Option<Known>) 
     }
 }
 
-/// Whether the stream still is the one that was read, and has all that comes behind.
+/// True if the stream is still the one that was read, and has all messages after `known.applied`.
 async fn continues(reached: &Reached, known: &Known) -> Result<bool, Stop> {
     let info = timeout(TIME_LIMIT, reached.streams.output.get_info()).await.map_err(ReadError::cluster)?;
     let info = info.map_err(ReadError::cluster)?;
@@ -103,7 +103,7 @@ async fn continues(reached: &Reached, known: &Known) -> Result<bool, Stop> {
     Ok(is_same && first <= known.applied + 1 && last >= known.applied)
 }
 
-/// Takes in a message; a batch counts once its checkpoint is there.
+/// Adds a message to the batch, and applies the batch when its checkpoint arrives.
 fn take(received: &Received, mirror: &Mirror, known: &mut Known, batch: &mut ParkBatch) -> Result<(), Stop> {
     if received.message.subject.starts_with(Kind::Record.token()) {
         let (partition, id) = standing::place(received)?;

@@ -1,4 +1,4 @@
-//! The connection to the cluster, once there is one, and readings that are handed in over it.
+//! The shared connection to the cluster, and publishing readings over it.
 
 use super::records;
 use async_nats::connection::State;
@@ -19,10 +19,10 @@ use turbine_core::feature::FeatureSet;
 use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::{Reading, TurbineId};
 
-/// How long to wait until a reading that was not taken is handed in again.
+/// Delay before a reading that was not acknowledged is published again.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// A cluster that was reached, and its streams.
+/// A connected cluster and its streams.
 #[derive(Clone)]
 pub struct Reached {
     /// The connection.
@@ -31,17 +31,17 @@ pub struct Reached {
     pub streams: Streams,
 }
 
-/// The connection, once there is one; clones are the same.
+/// The connection, empty until it is made; clones share it.
 #[derive(Clone, Default)]
 pub struct Link(Arc<Mutex<Option<Reached>>>);
 
 impl Link {
-    /// There is a connection.
+    /// Stores the connection.
     pub fn set(&self, reached: Reached) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reached);
     }
 
-    /// The connection; `None` if there is none now.
+    /// The connection; `None` while disconnected.
     fn get(&self) -> Option<Reached> {
         let reached = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         reached.filter(|reached| reached.cluster.client.connection_state() == State::Connected)
@@ -80,8 +80,8 @@ impl ParkLog for Link {
     }
 }
 
-/// Publishes a reading until it is acknowledged. One that names its time has always the same message id, so that the stream
-/// recognises it when it comes again.
+/// Publishes a reading until it is acknowledged. The message id of a reading with a timestamp depends on its content
+/// only, so that the stream recognises a repeated one.
 async fn hand_in(
     link: &Link,
     reading: &Reading,
@@ -103,12 +103,12 @@ async fn hand_in(
         match timeout_at(until, publish(&cluster.jetstream, subject, message)).await {
             Err(_) => return Err(error(true, "the cluster did not acknowledge it in time")),
             Ok(Ok(taken)) => {
-                // What an attempt of this request left is no repetition.
+                // A duplicate of an earlier attempt of this request is not a repeated reading.
                 let is_repeated = taken.duplicate && !may_be_taken;
                 return Ok(HandedIn { place: taken.sequence, is_repeated });
             }
             Ok(Err(refusal)) => {
-                // Nobody listens while the stream has no leader.
+                // `StreamNotFound` means that no server received it, as while the stream has no leader.
                 let is_certain = refusal.kind() == PublishErrorKind::StreamNotFound || is_answer(&refusal);
                 may_be_taken |= !is_certain;
                 if Instant::now() + RETRY >= until {
@@ -128,12 +128,12 @@ async fn publish(
     jetstream.send_publish(subject, message).await?.await
 }
 
-/// Whether the cluster itself said no.
+/// True if the cluster answered with an error, as opposed to a timeout or a lost connection.
 fn is_answer(refusal: &PublishError) -> bool {
     refusal.source().is_some_and(|cause| cause.is::<jetstream::Error>())
 }
 
-/// The reading as sensors send it.
+/// The reading as JSON, in the form that sensors send.
 fn payload(reading: &Reading, features: &FeatureSet) -> String {
     let mut object = Map::new();
     if let Some(turbine) = reading.turbine_id() {
@@ -148,7 +148,7 @@ fn payload(reading: &Reading, features: &FeatureSet) -> String {
     Value::Object(object).to_string()
 }
 
-/// Names a reading by its turbine, its time and its values; `None` if it names no time.
+/// Message id from the turbine, the timestamp and the values; `None` without a timestamp.
 fn message_id(reading: &Reading) -> Option<String> {
     let (turbine, timestamp) = (reading.turbine_id()?, reading.timestamp()?);
     let mut hash = Sha256::new();

@@ -1,7 +1,7 @@
-//! The service in front of a cluster: it shows the turbines of all workers, and hands readings in.
+//! The service in front of a cluster: it shows the turbines of all workers, and publishes readings to the cluster.
 //!
-//! Nothing is kept here. What is known is read from the stream `OUT` and followed; readings go to the stream `IN`, and are
-//! answered with the record that comes out.
+//! It stores nothing. Its state is read from the stream `OUT`, which it then follows; readings are published to the
+//! stream `IN`, and answered with their records from `OUT`.
 
 mod batches;
 mod follow;
@@ -24,7 +24,7 @@ use turbine_core::reading::MissingValues;
 /// The name under which the cluster lists the connections of this program.
 const CLIENT: &str = "turbine-api";
 
-/// The way to a cluster, before it is taken.
+/// A cluster to follow, not connected yet.
 pub struct Park {
     flags: ClusterFlags,
     link: Link,
@@ -38,7 +38,7 @@ pub fn flags(config: &Config) -> Option<ClusterFlags> {
     (!nats.is_empty()).then(|| ClusterFlags { nats, ..config.cluster.clone() })
 }
 
-/// A pipeline in front of the cluster, which begins to show it once [`Park::follow`] runs.
+/// Opens a pipeline in front of the cluster; its state is filled by [`Park::follow`].
 ///
 /// # Errors
 /// For flags that have no meaning in front of a cluster.
@@ -53,14 +53,14 @@ pub fn open(
         bail!("--shadow and --rollback-if cannot be used with --nats: the workers score the readings of a cluster");
     }
     let link = Link::default();
-    // The workers decide what becomes of gaps.
+    // Accept missing values here: the workers decide how to handle them.
     let pipeline = PipelineConfig { missing_values: MissingValues::Carry, ..pipeline };
     let (pipeline, mirror) = Pipeline::open_park(pipeline, model, registry, Arc::new(link.clone()));
     Ok((pipeline, Park { flags, link, mirror }))
 }
 
 impl Park {
-    /// Follows the cluster, for ever.
+    /// Follows the cluster; never returns.
     pub async fn follow(self) {
         follow::follow(&self.flags, &self.link, &self.mirror).await;
     }

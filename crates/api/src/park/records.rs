@@ -1,4 +1,4 @@
-//! What the stream `OUT` says of one turbine: read when it is asked for.
+//! Records of one turbine, read from the stream `OUT` on request.
 
 use super::batches::{self, RejectedRead, json};
 use super::standing::up_to;
@@ -14,13 +14,14 @@ use turbine_core::feature::FeatureSet;
 use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::TurbineId;
 
-/// The most records of a turbine that a history reads: the newest ones.
+/// Maximum number of records that a history reads: the turbine's newest ones.
 const MAX_ROWS: u64 = 50_000;
 
-/// Among how many newest messages of a turbine the outcome of a repeated reading is looked for.
+/// Number of a turbine's newest messages that are searched for the outcome of a repeated reading.
 const MAX_LOOK: u64 = 1_000;
 
-/// Hands on the turbine's records of these seconds. If there are too many to read all, says from which second on it has them.
+/// Passes the turbine's records of these seconds to `add`. If there are too many to read all, returns the first second
+/// from which on they are complete.
 ///
 /// # Errors
 /// If they cannot be read.
@@ -35,18 +36,18 @@ pub async fn rows(
     let mut first = None;
     for received in &messages {
         let record = batches::row(received, features)?.1.record;
-        // The last whole second that is not behind its time.
+        // Rounds down, also before 1970.
         let second = record.timestamp.as_second() - i64::from(record.timestamp.subsec_nanosecond() < 0);
         first.get_or_insert(second);
         if seconds.contains(&second) {
             add(record);
         }
     }
-    // Of the second of the first one, others may be left out.
+    // The second of the first record may be incomplete.
     Ok(first.filter(|_| !is_all).map(|second| second + 1))
 }
 
-/// What became of a reading of the turbine; `None` if nothing yet.
+/// Outcome of one of the turbine's readings; `None` if it is not in the stream yet.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -81,7 +82,7 @@ async fn newest(output: &Stream, count: u64, subjects: Vec<String>) -> Result<(V
     Ok((up_to(reader, last).await?, is_all))
 }
 
-/// The turbine's subject, whatever its partition.
+/// The turbine's subject, with a wildcard for its partition.
 fn subject(kind: Kind, turbine: &TurbineId) -> String {
     format!("{}.*.{turbine}", kind.token())
 }

@@ -1,4 +1,4 @@
-//! Which turbines are silent. A clock alone cannot tell: while no worker has their partition, their readings wait.
+//! Confirms silent turbines. The clock alone is not enough: while no worker has a partition, its readings wait.
 
 use super::standing::Known;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use tokio::time::timeout;
 use turbine_core::reading::TurbineId;
 
-/// Confirms the silence of overdue turbines of whose partition no reading waits. One that cannot be asked now is asked again.
+/// Confirms the silence of overdue turbines in partitions without waiting readings. If a partition cannot be checked,
+/// the next call tries again.
 pub async fn confirm(streams: &Streams, mirror: &Mirror, known: &Known) {
     let overdue = mirror.unconfirmed_silences();
     let partition = |id: &TurbineId| known.partitions.get(id).copied();
@@ -22,7 +23,7 @@ pub async fn confirm(streams: &Streams, mirror: &Mirror, known: &Known) {
     mirror.confirm_silences(silent.collect());
 }
 
-/// Whether it is certain that no reading of the partition waits.
+/// True if it is certain that all readings of the partition are scored.
 async fn is_scored(input: &Stream, partition: u32, known: &Known) -> bool {
     let subject = subject::inputs(partition);
     let last = match timeout(TIME_LIMIT, input.get_last_raw_message_by_subject(&subject)).await {

@@ -1,5 +1,5 @@
-//! What the stream `OUT` says of all turbines: the newest record of each, the newest records of all together, and the alarms
-//! that were cleared last.
+//! Reads the state of all turbines from the stream `OUT`: the newest record of each turbine, the newest records
+//! overall, and the alarms that were cleared last.
 
 use super::batches::json;
 use super::stop::Stop;
@@ -21,38 +21,38 @@ use turbine_core::feature::FeatureSet;
 use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::TurbineId;
 
-/// Past alarms that are read: as many as the pipeline keeps.
+/// Number of past alarms to read: as many as the pipeline keeps.
 const PAST_ALARMS: u64 = 10_000;
 
 /// An alarm is written when it is raised and when it is cleared.
 const MESSAGES_OF_ALARM: u64 = 2;
 
-/// What a record says of its turbine.
+/// The turbine's state in a record.
 #[derive(Deserialize)]
 struct State {
     turbine: Option<Turbine>,
 }
 
-/// How far the stream `OUT` was read.
+/// Progress in the stream `OUT`.
 pub struct Known {
-    /// The last message that was taken in, which ends a batch.
+    /// Sequence of the last message that was applied; it ends a batch.
     pub applied: Sequence,
-    /// How far each partition was scored, by its number.
+    /// Sequence in `IN` of the last reading that was scored or rejected, by partition.
     pub inputs: HashMap<u32, Sequence>,
     /// The partition of each turbine.
     pub partitions: HashMap<TurbineId, u32>,
-    /// Turbines whose newest record that was read comes behind `applied`, with its place.
+    /// Turbines whose state is newer than `applied`, with the sequence of its record.
     pub ahead: HashMap<TurbineId, Sequence>,
-    /// When the stream was made: another of the same name is another stream.
+    /// Creation time of the stream; it changes if the stream is deleted and recreated.
     pub stream: String,
     /// The features of all records.
     pub features: FeatureSet,
 }
 
-/// Reads what there is, for a model of these features.
+/// Reads the state of all turbines, for a model of these features.
 ///
 /// # Errors
-/// If it cannot be read, or is of other features.
+/// If the stream cannot be read, or has other features.
 pub async fn read(
     streams: &Streams,
     features: &FeatureSet,
@@ -87,10 +87,10 @@ pub async fn read(
     Ok((standing, known))
 }
 
-/// Whether a checkpoint is of these features.
+/// Checks that a checkpoint has these features.
 ///
 /// # Errors
-/// If it is of others.
+/// If it has others.
 pub fn check(checkpoint: &Checkpoint, features: &FeatureSet) -> Result<(), Stop> {
     if checkpoint.features.iter().eq(features.names()) {
         return Ok(());
@@ -99,7 +99,7 @@ pub fn check(checkpoint: &Checkpoint, features: &FeatureSet) -> Result<(), Stop>
     Err(Stop::OtherFeatures { expected, found: checkpoint.features.join(", ") })
 }
 
-/// When a stream was made.
+/// Creation time of a stream.
 ///
 /// # Errors
 /// If the cluster does not answer.
@@ -108,7 +108,8 @@ pub async fn made(stream: &Stream) -> Result<String, ReadError> {
     Ok(info.map_err(ReadError::cluster)?.created.to_string())
 }
 
-/// The newest state of each turbine, the one with the oldest record first. A node that is behind has not `expected` yet.
+/// The newest state of each turbine, the one with the oldest record first. Fails if the node lags and does not have the
+/// record `expected` yet.
 async fn turbines(output: &Stream, expected: Sequence, known: &mut Known) -> Result<Vec<(TurbineId, Turbine)>, Stop> {
     let mut reader = Reader::open(output, DeliverPolicy::LastPerSubject, vec![Kind::Record.subjects()]).await?;
     let (mut left, mut found) = (reader.pending, 0);
@@ -121,7 +122,7 @@ async fn turbines(output: &Stream, expected: Sequence, known: &mut Known) -> Res
             let (partition, id) = place(&received)?;
             left = left.saturating_sub(1);
             found = received.sequence;
-            // A record that was written while this is read may not be the newest one of its turbine in its batch.
+            // Only a turbine's last record of a batch has state; records written during this read may be earlier ones.
             let State { turbine: Some(turbine) } = json(&received)? else { continue };
             if found > known.applied {
                 known.ahead.insert(id.clone(), found);
@@ -135,10 +136,10 @@ async fn turbines(output: &Stream, expected: Sequence, known: &mut Known) -> Res
     Ok(turbines.into_iter().map(|(id, (_, turbine))| (id, turbine)).collect())
 }
 
-/// The partition and the turbine of a record's subject.
+/// The partition and the turbine in a record's subject.
 ///
 /// # Errors
-/// If it names none.
+/// If the subject lacks either.
 pub fn place(received: &Received) -> Result<(u32, TurbineId), ReadError> {
     let mut tokens = received.message.subject.splitn(3, '.').skip(1);
     let partition = tokens.next().and_then(|number| number.parse().ok());
@@ -147,7 +148,7 @@ pub fn place(received: &Received) -> Result<(u32, TurbineId), ReadError> {
     Ok((partition, id))
 }
 
-/// The newest records of all turbines together, in order.
+/// The newest `count` records of all turbines, in order.
 async fn newest(
     output: &Stream,
     last: Sequence,
@@ -179,7 +180,7 @@ async fn past_alarms(output: &Stream, last: Sequence) -> Result<Vec<Alarm>, Stop
     Ok(past)
 }
 
-/// The messages that there are up to `last`.
+/// The reader's messages up to sequence `last`.
 ///
 /// # Errors
 /// If they cannot be read.

@@ -1,22 +1,22 @@
-//! Why the cluster cannot be followed at the moment.
+//! Errors that interrupt following the cluster.
 
 use cluster::reader::ReadError;
 use std::time::Duration;
 
-/// Why the cluster cannot be followed at the moment. What is known stays, and is said to be out of date.
+/// Error that interrupts following the cluster. The state stays as it is, and is marked as out of date.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
     /// The stream cannot be read.
     #[error("the records of the cluster cannot be read: {0}")]
     Read(#[from] ReadError),
-    /// The records that were read are not those of the checkpoints.
+    /// Records that the checkpoints name are missing.
     #[error(
         "the records of the cluster are not complete: the newest is at {found}, a checkpoint says {expected}; a node may be behind"
     )]
     Behind {
-        /// What the checkpoints say.
+        /// Sequence of the newest record according to the checkpoints.
         expected: u64,
-        /// What was found.
+        /// Sequence of the newest record that was found.
         found: u64,
     },
     /// The workers score with other features.
@@ -25,9 +25,9 @@ pub enum Stop {
          model file of the workers (--model)"
     )]
     OtherFeatures {
-        /// The model's.
+        /// The model's features.
         expected: String,
-        /// Those of a checkpoint.
+        /// The features in a checkpoint.
         found: String,
     },
     /// Another model went into service here.

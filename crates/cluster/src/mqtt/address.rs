@@ -1,15 +1,15 @@
-//! Where a node listens for MQTT.
+//! Address of a node's MQTT listener.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The port without another one.
+/// Default port.
 const PORT: u16 = 1883;
 
 /// Host and port of a node's MQTT listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// A name or an IP address; one of version 6 without brackets.
+    /// A name or an IP address; IPv6 without brackets.
     pub host: String,
     /// The port.
     pub port: u16,
@@ -21,7 +21,7 @@ pub struct Address {
 pub struct AddressError(String);
 
 impl Address {
-    /// That of a host, with the usual port.
+    /// The listener of a host, on the default port.
     pub fn of_host(host: &str) -> Self {
         Address { host: host.trim_matches(['[', ']']).to_owned(), port: PORT }
     }

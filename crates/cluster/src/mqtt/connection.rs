@@ -11,26 +11,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How often the server is asked whether it is there; without an answer the connection is lost with the next question.
+/// Interval of MQTT pings; the connection counts as lost if a ping is unanswered when the next is due.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
-/// Packet ids of a connection, each used again after so many messages: more than are ever unacknowledged.
+/// Number of packet ids before they repeat; larger than the number of messages that are ever unacknowledged.
 const PACKET_IDS: u16 = 20_000;
 
 /// The largest payload that a server takes, in bytes.
 const MOST_BYTES: usize = 1 << 20;
 
-/// A connection. It is never mended: once it is lost, another one is opened, so that nothing is sent twice unasked.
+/// A connection. It does not reconnect: the caller opens another one, so that no message is sent again unless the
+/// caller does so.
 #[derive(Debug)]
 pub struct Connection {
     client: AsyncClient,
     messages: Arc<Mutex<Unacknowledged>>,
 }
 
-/// Why a message has no PUBACK, or why there is no connection.
+/// Error of a connection or of a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MqttError {
-    /// Nothing answers, or not by MQTT.
+    /// No MQTT server answers at the address.
     #[error("cannot connect to {address}: {problem}; check that a node listens for MQTT there (mqtt {{ listen }})")]
     Unreachable {
         /// The listener.
@@ -53,7 +54,7 @@ pub enum MqttError {
 }
 
 impl Connection {
-    /// Connects and waits until the server has accepted the user. No two connections to a cluster may have one `id`.
+    /// Connects and waits until the server has accepted the user. `id` must be unique within the cluster.
     ///
     /// # Errors
     /// [`MqttError::Unreachable`] or [`MqttError::User`].
@@ -96,7 +97,7 @@ impl Connection {
         acknowledgement.await.map_err(|_| MqttError::Lost(lost()))
     }
 
-    /// Why the connection is lost; `None` while it is not.
+    /// Reason why the connection was lost; `None` while it is open.
     pub fn lost(&self) -> Option<String> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner).lost().map(str::to_owned)
     }
@@ -104,7 +105,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // The server notices a connection that breaks as well.
+        // Best effort: the server also detects a closed connection.
         let _ = self.client.try_disconnect();
     }
 }
@@ -123,7 +124,7 @@ async fn run(mut event_loop: EventLoop, messages: Arc<Mutex<Unacknowledged>>) {
     lock().lose(lost);
 }
 
-/// What happened, without the layers around it.
+/// The cause, without the wrapping errors.
 fn problem(error: &ConnectionError) -> String {
     match error {
         ConnectionError::Io(error) => error.to_string(),

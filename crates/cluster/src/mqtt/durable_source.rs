@@ -1,24 +1,24 @@
-//! How the stream `IN` takes the messages of MQTT sensors: by a durable consumer of the servers' own stream of them, so that
-//! each message stays there until `IN` has it. A PUBACK says no more than that it is there.
+//! The source of MQTT messages for the stream `IN`: a durable consumer of the servers' own stream of MQTT messages,
+//! which keeps each message until `IN` has stored it. A PUBACK only means that a message is in the servers' stream.
 
 use crate::subject;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
 use async_nats::jetstream::stream::{Source, StreamConsumerSource, SubjectTransform};
 use std::time::Duration;
 
-/// The stream that the servers keep messages of QoS 1 in; they make it for the first MQTT client of the account.
+/// The servers' stream of QoS 1 messages; created when the account's first MQTT client connects.
 pub const MESSAGES: &str = "$MQTT_msgs";
 
 /// The durable consumer of that stream.
 pub const CONSUMER: &str = "mq2in";
 
-/// Where it delivers to.
+/// Its delivery subject.
 pub const DELIVERY: &str = "mq2in.deliver";
 
 /// The subjects of readings in that stream.
 const READINGS: &str = "$MQTT.msgs.turbines.*.readings";
 
-/// Messages on their way from one stream to the other.
+/// Maximum number of messages in flight between the two streams.
 const MOST_PENDING: i64 = 1_000;
 
 /// The durable consumer.
@@ -29,7 +29,7 @@ pub fn consumer() -> push::Config {
         description: Some("Readings of MQTT sensors, for the stream IN".to_owned()),
         deliver_subject: DELIVERY.to_owned(),
         deliver_policy: DeliverPolicy::All,
-        // The stream that takes the messages acknowledges them when it has stored them.
+        // The sourcing stream acknowledges messages once it has stored them.
         ack_policy: AckPolicy::FlowControl,
         flow_control: true,
         idle_heartbeat: Duration::from_secs(1),
@@ -39,7 +39,7 @@ pub fn consumer() -> push::Config {
     }
 }
 
-/// The source of the stream `IN`, which moves readings into their turbines' partitions.
+/// The source of the stream `IN`; it maps readings to their turbines' partitions.
 pub fn source(partitions: u32) -> Source {
     Source {
         name: MESSAGES.to_owned(),

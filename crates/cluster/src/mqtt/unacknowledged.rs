@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 /// Resolves with the PUBACK of a message, or with an error once the connection is lost.
 pub(super) type Acknowledgement = oneshot::Receiver<()>;
 
-/// Messages in the order in which they are sent, then by packet id. `rumqttc` tells the id of a message when it is sent.
+/// Unsent messages in order, and sent ones by packet id, which `rumqttc` reports when it sends a message.
 #[derive(Debug, Default)]
 pub(super) struct Unacknowledged {
     queued: VecDeque<oneshot::Sender<()>>,
@@ -15,36 +15,36 @@ pub(super) struct Unacknowledged {
 }
 
 impl Unacknowledged {
-    /// The next message to be sent.
+    /// Adds a message to the end of the queue.
     pub(super) fn queue(&mut self) -> Acknowledgement {
         let (sender, receiver) = oneshot::channel();
         self.queued.push_back(sender);
         receiver
     }
 
-    /// The oldest queued message was sent with this id.
+    /// Notes that the oldest queued message was sent with this id.
     pub(super) fn sent(&mut self, id: u16) {
         if let Some(message) = self.queued.pop_front() {
             self.sent.insert(id, message);
         }
     }
 
-    /// The message with this id has its PUBACK.
+    /// Notes the PUBACK of the message with this id.
     pub(super) fn acknowledge(&mut self, id: u16) {
         if let Some(message) = self.sent.remove(&id) {
-            // Fails if the publisher waits no longer.
+            // Fails if the publisher no longer waits.
             let _ = message.send(());
         }
     }
 
-    /// The connection is lost: no message gets a PUBACK any more.
+    /// Notes that the connection was lost, which fails all waiting messages.
     pub(super) fn lose(&mut self, problem: String) {
         self.lost = Some(problem);
         self.queued.clear();
         self.sent.clear();
     }
 
-    /// Why the connection is lost.
+    /// Reason why the connection was lost.
     pub(super) fn lost(&self) -> Option<&str> {
         self.lost.as_deref()
     }

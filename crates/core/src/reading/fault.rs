@@ -105,7 +105,7 @@ pub enum Problem {
     Timestamp,
     /// The turbine id is too long or has invalid characters.
     TurbineId,
-    /// What another program said of it, in its words.
+    /// The message of another program.
     Told(String),
 }
 

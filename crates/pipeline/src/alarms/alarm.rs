@@ -10,7 +10,7 @@ use turbine_core::alarm_log::{AlarmEvent, AlarmId, AlarmRow, AlarmState};
 use turbine_core::model::Model;
 use turbine_core::reading::TurbineId;
 
-/// An alarm of one turbine, with the sensors behind it. Read back from JSON, it is without what people did.
+/// An alarm of one turbine, with the sensors behind it. Deserialized from JSON, it has no actions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// `{turbine}@{raised}`, with `-` for readings that name no turbine.

@@ -53,7 +53,7 @@ pub struct Fleet {
     rows: u64,
     /// The version of the newest row, shared by all rows that name it.
     model_version: Arc<str>,
-    /// The turbines whose silence was confirmed; `None` where the clock alone decides.
+    /// Turbines whose silence was confirmed; `None` if no confirmation is needed.
     confirmed: Option<HashSet<Option<TurbineId>>>,
 }
 
@@ -120,7 +120,8 @@ impl Fleet {
         }
     }
 
-    /// A fleet that forgets no turbine and knows no repeated reading. Its turbines may be put instead of folded.
+    /// A fleet that evicts no turbine and recognises no repeated readings. Turbines may be set with `put` instead of
+    /// folded.
     pub(crate) fn unbounded(drift_window: usize) -> Self {
         let (turbines, window, drift) = (LruCache::unbounded(), Window::new(0), Drift::new(drift_window));
         Fleet { turbines, window, drift, rows: 0, model_version: Arc::from(""), confirmed: None }
@@ -149,7 +150,7 @@ impl Fleet {
         Folded { step, alarms: forgotten.into_iter().chain(alarm).collect(), drift }
     }
 
-    /// Takes in one row of the log for drift only: what it says of its turbine is known.
+    /// Folds a row of the log into drift only; the state of its turbine is set separately.
     pub(crate) fn fold_drift(&mut self, record: &PredictionRecord, model: &Model) {
         let _ = self.drift.fold(record, model);
     }
@@ -164,7 +165,7 @@ impl Fleet {
         self.overdue(monitor, now).filter(|id| self.may_be_silent(id))
     }
 
-    /// How a turbine is at this time.
+    /// Status of a turbine at this time.
     pub(crate) fn status(
         &self,
         id: &Option<TurbineId>,

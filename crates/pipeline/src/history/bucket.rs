@@ -22,7 +22,7 @@ pub struct Bucket {
     start: i64,
     /// One entry a feature.
     sensors: Box<[Sum]>,
-    /// Of the smoothed surprisal; without meaning if no reading has one.
+    /// Of the smoothed surprisal; meaningless if no reading has one.
     smoothed: Sum,
     n: u32,
     n_smoothed: u32,

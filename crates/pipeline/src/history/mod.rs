@@ -102,8 +102,9 @@ impl Histories {
         })
     }
 
-    /// The same, where `older` hands on the rows within some seconds, those that memory does not reach back to. If it has not
-    /// all of them, it says from which second on it has: there the history begins.
+    /// The same, but rows older than those in memory come from `older`, which passes on the rows of a range of seconds.
+    /// If `older` does not have all of them, it returns the first second from which on it does; the history begins
+    /// there.
     ///
     /// # Errors
     /// As `older`.
@@ -129,7 +130,7 @@ impl Histories {
                 same.or_insert_with(|| Bucket::of(start, &record));
             };
             if let Some(known_from) = older(before, &mut add)? {
-                // The first whole bucket.
+                // The first complete bucket.
                 begin = begin.max(start(known_from.saturating_add(frame.width - 1), frame.width)).min(frame.to);
                 buckets = buckets.split_off(&begin);
             }

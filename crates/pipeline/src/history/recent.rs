@@ -1,7 +1,7 @@
 //! The newest readings of each turbine in memory, in buckets of a few widths, so that what a page shows most needs no file.
 //!
-//! With three sensors a full turbine takes about 125 KB, one that sends every ten minutes less; together they take no more
-//! than [`MAX_BYTES`]: from then on each turbine's memory reaches as far back as it did.
+//! With three sensors a turbine takes up to about 125 KB, less if it sends only every ten minutes. All turbines
+//! together take at most [`MAX_BYTES`]; once that is reached, no turbine's buckets reach further back than they do.
 
 use super::bucket::Bucket;
 use super::frame::{TimeFrame, floor, start};
@@ -10,9 +10,9 @@ use std::collections::{HashMap, VecDeque};
 use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::TurbineId;
 
-/// Widths of the buckets that are kept, in seconds: of 300 points, five minutes, an hour and a day are seen in them. With each
-/// the part of [`MAX_BYTES`], in percent, from which on all buckets together are too many for one more of this width: narrow
-/// ones fill first, and what they leave out is read from the log soonest.
+/// Bucket widths in seconds: 300 points of them show five minutes, an hour and a day. With each the fill limit: buckets
+/// of this width are added only while all buckets together take less than this percentage of [`MAX_BYTES`]. Narrow ones
+/// stop first, since the rows that they leave out are the quickest to read from the log.
 const WIDTHS: [(i64, usize); 3] = [(1, 40), (15, 75), (300, 100)];
 
 /// Buckets of each width that are kept: 300 points, the one that is begun, and one at the other end.
@@ -25,7 +25,7 @@ pub(super) const MAX_BYTES: usize = 128 << 20;
 #[derive(Debug)]
 struct Tier {
     width: i64,
-    /// How many bytes all tiers together may take for this one to grow.
+    /// Total bytes of all tiers up to which this one may grow.
     max_bytes: usize,
     /// By time.
     buckets: VecDeque<Bucket>,

@@ -211,7 +211,7 @@ fn memory_is_bounded_for_all_turbines_together() {
         let end = START + 120_000;
         recent.select(&of(7, 0).turbine_id, &TimeFrame::new(at(end - 300 * points), at(end), 300)).1
     };
-    // Narrow buckets give way first.
+    // Narrow buckets stop growing first.
     let (day, hour, minutes) = (known_from(300), known_from(12), known_from(1));
     assert!(day < hour && hour < minutes, "{day}, {hour}, {minutes}");
 }

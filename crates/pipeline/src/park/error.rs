@@ -1,8 +1,8 @@
-//! Why a reading that was handed in has no prediction for an answer.
+//! Errors of readings that other programs score.
 
 use crate::decode::BadReadings;
 
-/// Why a reading was not handed in.
+/// Error while handing in a reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HandInError {
     /// It was not taken, and will not be.
@@ -11,7 +11,7 @@ pub enum HandInError {
     Unknown(String),
 }
 
-/// Why readings of a park have no answer, or a bad one.
+/// Error of a request whose readings other programs score.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ParkError {
     /// The readings have faults.
@@ -32,7 +32,7 @@ pub enum ParkError {
          prediction under /turbines, or send the reading again if it names its turbine_id and timestamp"
     )]
     Pending {
-        /// How long it might have taken.
+        /// The time limit.
         seconds: f64,
     },
     /// Some of the readings of a batch are scored.
@@ -42,13 +42,13 @@ pub enum ParkError {
         scored: usize,
         /// How many there were.
         of: usize,
-        /// What is the matter with the first of the others.
+        /// The error of the first reading that is not scored.
         first: Box<ParkError>,
     },
 }
 
 impl ParkError {
-    /// Of a batch, what is the matter with the first reading that is not scored.
+    /// For a batch, the error of the first reading that is not scored.
     pub fn first(&self) -> &Self {
         match self {
             ParkError::Partly { first, .. } => first.first(),

@@ -1,5 +1,5 @@
-//! A pipeline in front of a park whose readings other programs score: its rows come from their log, and the readings that it
-//! is given go to them.
+//! A pipeline in front of a park whose readings other programs score: it hands readings in to them, and reads its rows
+//! from their log.
 
 mod error;
 mod waiting;
@@ -19,15 +19,15 @@ use turbine_core::feature::FeatureSet;
 use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::{Reading, TurbineId};
 
-/// The number of a reading among all that were handed in.
+/// Sequence number of a reading among all that were handed in.
 pub type Place = u64;
 
-/// What a [`ParkLog`] will give.
+/// A boxed future of a [`ParkLog`].
 pub type Promise<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The log of a park, and the way to those who score its readings.
+/// The log of a park, and access to the programs that score its readings.
 pub trait ParkLog: Send + Sync + 'static {
-    /// Hands in a reading that names its turbine, trying again until a moment.
+    /// Hands in a reading that names its turbine; retries until the deadline `until`.
     fn hand_in<'a>(
         &'a self,
         reading: &'a Reading,
@@ -35,7 +35,7 @@ pub trait ParkLog: Send + Sync + 'static {
         until: Instant,
     ) -> Promise<'a, Result<HandedIn, HandInError>>;
 
-    /// What became of a reading that was handed in before; `None` if nothing yet, or if it cannot be found out now.
+    /// Outcome of a reading that was handed in before; `None` if there is none yet, or if the log cannot be read now.
     fn outcome<'a>(
         &'a self,
         turbine: &'a TurbineId,
@@ -43,8 +43,8 @@ pub trait ParkLog: Send + Sync + 'static {
         features: &'a FeatureSet,
     ) -> Promise<'a, Option<Outcome>>;
 
-    /// Hands on a turbine's records of these seconds since 1970. If it has not all of them, says from which second on it has.
-    /// Blocks the thread.
+    /// Passes a turbine's records of these seconds since 1970 to `add`. If the log does not have all of them, returns
+    /// the first second from which on it does. Blocks the thread.
     ///
     /// # Errors
     /// If the log cannot be read now.
@@ -62,11 +62,11 @@ pub trait ParkLog: Send + Sync + 'static {
 pub struct HandedIn {
     /// Its place.
     pub place: Place,
-    /// It had been handed in before.
+    /// True if it had been handed in before.
     pub is_repeated: bool,
 }
 
-/// What the log of a park says of all turbines.
+/// State of all turbines according to the log of a park.
 #[derive(Debug, Default)]
 pub struct ParkStanding {
     /// The turbines, the one with the oldest record first.
@@ -84,7 +84,7 @@ pub struct ParkBatch {
     pub rows: Vec<ParkRow>,
     /// The alarms that they raised or cleared.
     pub alarms: Vec<Alarm>,
-    /// What they changed of sensors.
+    /// Events of sensors.
     pub events: Vec<Event>,
     /// Readings that were rejected.
     pub rejected: Vec<(TurbineId, Place, BadReadings)>,
@@ -97,6 +97,6 @@ pub struct ParkRow {
     pub place: Place,
     /// The record, which names its turbine.
     pub record: PredictionRecord,
-    /// What is known of the turbine after it, if the log says so.
+    /// The turbine's state after it, if the log has it.
     pub turbine: Option<Turbine>,
 }

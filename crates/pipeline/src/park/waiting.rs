@@ -1,6 +1,7 @@
-//! Requests that wait for the outcome of readings that they handed in.
+//! Requests that wait for the outcomes of their readings.
 //!
-//! They wait by turbine, and from before the reading is handed in: its outcome may come sooner than its place.
+//! A request listens to its turbine before it hands in a reading, since the outcome may arrive before the reading's
+//! place is known.
 
 use super::Place;
 use crate::decode::BadReadings;
@@ -11,29 +12,29 @@ use tokio::time::{Instant, timeout_at};
 use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::TurbineId;
 
-/// What became of a reading.
+/// Outcome of a reading.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// It was scored.
     Scored {
         /// The record in the log.
         record: PredictionRecord,
-        /// The turbine's smoothed values after it, one a feature, if they are known.
+        /// The turbine's smoothed values after it, one per feature, if known.
         smoothed: Option<Box<[f64]>>,
     },
     /// It was rejected for its faults.
     Rejected(BadReadings),
 }
 
-/// The listeners of each turbine, each with a number that no other of the turbine has.
+/// The listeners of each turbine, each with a number that is unique for the turbine.
 type Listeners = HashMap<TurbineId, Vec<(u64, UnboundedSender<(Place, Outcome)>)>>;
 
-/// Those who wait, by turbine; clones are the same.
+/// The waiting requests, by turbine; clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Waiting(Arc<Mutex<Listeners>>);
 
 impl Waiting {
-    /// Receives the outcomes of a turbine's readings from now on.
+    /// Starts to receive the outcomes of a turbine's readings.
     pub(crate) fn listen(&self, turbine: &TurbineId) -> Listener {
         let (sender, outcomes) = unbounded_channel();
         let mut all = self.all();
@@ -44,7 +45,7 @@ impl Waiting {
         Listener { waiting: self.clone(), turbine: turbine.clone(), number, outcomes, passed: HashMap::new() }
     }
 
-    /// Tells an outcome to those who wait for one of this turbine.
+    /// Sends an outcome to the turbine's listeners; `outcome` is not called if there are none.
     pub(crate) fn tell(&self, turbine: &TurbineId, place: Place, outcome: impl FnOnce() -> Outcome) {
         let all = self.all();
         let Some(listeners) = all.get(turbine) else { return };
@@ -65,12 +66,12 @@ pub(crate) struct Listener {
     turbine: TurbineId,
     number: u64,
     outcomes: UnboundedReceiver<(Place, Outcome)>,
-    /// Outcomes that came before they were asked for.
+    /// Outcomes that arrived before they were requested.
     passed: HashMap<Place, Outcome>,
 }
 
 impl Listener {
-    /// The outcome of the reading at that place; `None` if it does not come until that moment.
+    /// Waits for the outcome of the reading at that place; `None` after the deadline `until`.
     pub(crate) async fn outcome(&mut self, place: Place, until: Instant) -> Option<Outcome> {
         loop {
             if let Some(outcome) = self.passed.remove(&place) {

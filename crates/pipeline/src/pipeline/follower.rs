@@ -39,7 +39,7 @@ pub struct Overview {
     pub turbines: Vec<TurbineToday>,
     /// The alarms that are running, newest first.
     pub alarms: Vec<Arc<Alarm>>,
-    /// Why it may be out of date, if it may.
+    /// Reason why the state may be out of date; `None` if it is current.
     pub outdated: Option<Arc<str>>,
 }
 
@@ -56,7 +56,7 @@ pub struct Changes {
     /// More changed than is listed: another model is in service, or there were too many events at once. Only an
     /// [`Overview`] tells all.
     pub incomplete: bool,
-    /// Why what is known may be out of date, if it may.
+    /// Reason why the state may be out of date; `None` if it is current.
     pub outdated: Option<Arc<str>>,
 }
 

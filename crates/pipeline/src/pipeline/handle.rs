@@ -15,7 +15,7 @@ pub enum HandleError {
     /// There is no such alarm in memory.
     #[error("there is no alarm {0}; see /alarms for the running ones and the last 10,000 past ones")]
     UnknownAlarm(AlarmId),
-    /// The alarm is one of a park whose log takes no actions.
+    /// The alarm belongs to a park whose log stores no actions.
     #[error(
         "the alarms of a cluster are shown here, and nothing keeps what people do with them; silence an alarm at the \
          receivers of its notifications"

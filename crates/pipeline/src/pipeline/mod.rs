@@ -102,7 +102,7 @@ pub enum SubmitError {
     /// A model with other features went into service meanwhile. The readings are not in the log.
     #[error("a model with other features went into service meanwhile; check the reading against /model/info and retry")]
     OtherFeatures,
-    /// The readings are scored by other programs, and there is no answer of theirs, or a bad one.
+    /// The readings are scored by other programs, which returned an error or no answer.
     #[error(transparent)]
     Park(#[from] ParkError),
 }
@@ -121,7 +121,7 @@ struct Shared {
     slot: ModelSlot,
     /// Made with the first model, whose features are the log's.
     commits: OnceLock<GroupCommit<Committer>>,
-    /// There if other programs score the readings: then nothing is ever committed here.
+    /// `Some` if other programs score the readings; then nothing is committed here.
     park: Option<Park>,
     fleet: SharedFleet,
     history: SharedHistory,
@@ -225,7 +225,7 @@ impl Pipeline {
         }
     }
 
-    /// The same, where each reading has an answer of its own.
+    /// The same, with a separate result for each reading.
     pub async fn submit_each(&self, submission: Submission) -> Vec<Result<Answered, SubmitError>> {
         if let Some(park) = &self.0.park {
             let each = park.submit_each(submission, self.0.config.time_limit).await;

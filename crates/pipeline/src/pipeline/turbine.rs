@@ -28,7 +28,7 @@ pub struct TurbineDetail {
     pub why: Option<Vec<Why>>,
 }
 
-/// Why no history can be told.
+/// Error while reading a history.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// A file of the log cannot be read.
@@ -55,8 +55,8 @@ impl Pipeline {
         Some(TurbineDetail { status, handling, values: state.values().collect(), why })
     }
 
-    /// What a turbine read over time: from memory as far as that reaches, and from the log before that. `None` if there is no
-    /// reading or no model. Takes some milliseconds or more if the log is read, and is to be called on a blocking thread.
+    /// A turbine's readings over time: from memory as far back as that reaches, before that from the log. `None` if
+    /// there is no reading or no model. Reading the log takes milliseconds or more, so call it on a blocking thread.
     ///
     /// # Errors
     /// If the log cannot be read.

@@ -16,11 +16,11 @@ pub enum Verdict {
         /// Whether the turbine's alarm is on after the reading; `None` if the service has no alarms.
         in_alarm: Option<bool>,
     },
-    /// The cluster has it and will score it; what it is scored is not known here.
+    /// The cluster acknowledged it and will score it; the score is not known here.
     Acknowledged {
-        /// Its place in the stream of readings, if that was said.
+        /// Its sequence in the stream `IN`, if the acknowledgement had one.
         place: Option<u64>,
-        /// Whether the cluster had it before.
+        /// True if the cluster already had it.
         duplicate: bool,
     },
     /// The service refused it for good.
@@ -48,7 +48,7 @@ impl Verdict {
         }
     }
 
-    /// Whether the reading reached the other side and is scored or will be.
+    /// True if the reading is scored or will be.
     pub fn is_accepted(&self) -> bool {
         matches!(self, Verdict::Scored { .. } | Verdict::Acknowledged { .. })
     }
@@ -84,7 +84,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// That of a message with one reading.
+    /// The attempt of a message with one reading.
     pub(super) fn of_one(outcome: Result<Verdict, Fault>) -> Self {
         let at = Instant::now();
         match outcome {
@@ -150,7 +150,7 @@ impl Fault {
         self.transient && matches!(self.status, None | Some(408 | 429 | 502..=504))
     }
 
-    /// A fault that may be over soon.
+    /// A fault that a retry may overcome.
     pub fn transient(cause: impl Into<String>) -> Self {
         Fault { cause: cause.into(), status: None, retry_after: None, transient: true }
     }

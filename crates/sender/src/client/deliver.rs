@@ -50,8 +50,8 @@ impl Client {
     /// Sends a delivery until each of its readings has an answer or no retry is left. Once `stop` is true, nothing is
     /// sent again.
     ///
-    /// Answered readings are not sent again, so every reading has exactly one answer. `place` is given up when the readings are
-    /// acknowledged; what is said of them may follow later.
+    /// Answered readings are not sent again, so every reading has exactly one answer. `place` is dropped when the
+    /// readings are acknowledged; their results may follow later.
     pub async fn deliver(
         &self,
         delivery: Delivery,
@@ -91,14 +91,14 @@ impl Client {
         Answered { delivery, answers }
     }
 
-    /// Waits for what the cluster says of a reading that it has acknowledged.
+    /// Waits for the result of a reading that the cluster has acknowledged.
     async fn follow_up(&self, answer: &mut Answer, was_sent_before: bool, stop: &mut watch::Receiver<bool>) {
         let (Transport::Nats(nats), &Verdict::Acknowledged { place: Some(place), duplicate }) =
             (&self.transport, &answer.verdict)
         else {
             return;
         };
-        // Scored when an earlier run had sent it: nothing more comes.
+        // Sent by an earlier run: its record may precede the first one that this run reads.
         if duplicate && !was_sent_before {
             return;
         }

@@ -13,7 +13,7 @@ use std::error::Error;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Time for `/drift` to be answered: readings wait meanwhile.
+/// Timeout of `/drift`, which delays readings.
 const DRIFT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An HTTP client with the API's URLs and the format of requests.
@@ -44,7 +44,7 @@ impl Http {
         Ok(Http { http, format: WireFormat::of(config), timeout: config.timeout, endpoints })
     }
 
-    /// The service's health, in one line. That it does not answer is no error: it may come.
+    /// The service's health, in one line, also if it does not answer yet.
     pub(super) async fn greeting(&self) -> String {
         let url = &self.endpoints.health;
         match self.health().await {
@@ -76,7 +76,7 @@ impl Http {
         ModelInfo::from_json(&body).map_err(|error| Fault::permanent(error.to_string()))
     }
 
-    /// Requests `/drift`. `None` if the service knows no drift or does not answer soon: nothing depends on it.
+    /// Requests `/drift`. `None` if the service has none or does not answer in time; drift is optional.
     pub(super) async fn drift(&self) -> Option<Drift> {
         let (status, body) = timeout(DRIFT_TIMEOUT, self.get(&self.endpoints.drift)).await.ok()?.ok()?;
         (status == 200).then(|| serde_json::from_slice(&body).ok())?

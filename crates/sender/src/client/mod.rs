@@ -1,4 +1,4 @@
-//! What brings deliveries to the other side and answers back.
+//! Sends deliveries to the service or cluster and returns the answers.
 
 mod answer;
 mod attempt;
@@ -29,7 +29,7 @@ use nats::Nats;
 use tokio::sync::OwnedSemaphorePermit;
 use turns::Turns;
 
-/// Sends deliveries, whatever the way.
+/// Sends deliveries over any transport.
 #[derive(Debug)]
 pub struct Client {
     transport: Transport,
@@ -40,7 +40,7 @@ pub struct Client {
     seed: u64,
 }
 
-/// The way.
+/// The transport.
 #[derive(Debug)]
 enum Transport {
     Http(Box<Http>),
@@ -48,12 +48,12 @@ enum Transport {
     Mqtt(Box<Mqtt>),
 }
 
-/// What the other side says of its model.
+/// Model information from the service or cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Known {
     /// Its features and version.
     Model(ModelInfo),
-    /// It says nothing, and why.
+    /// There is none; the reason.
     Nothing(&'static str),
 }
 
@@ -77,7 +77,7 @@ impl Client {
         })
     }
 
-    /// Where the other side is, as it is named in errors.
+    /// The address of the service or cluster, for error messages.
     pub fn place(&self) -> String {
         match &self.transport {
             Transport::Http(http) => http.endpoints.model_info.to_string(),
@@ -86,7 +86,8 @@ impl Client {
         }
     }
 
-    /// Connects, and says in one line how the other side is. A service that does not answer yet is no error.
+    /// Connects, and returns the health of the service or cluster in one line. A service that does not answer yet is no
+    /// error.
     ///
     /// # Errors
     /// A [`Fault`], which says whether a retry may succeed.
@@ -98,7 +99,7 @@ impl Client {
         }
     }
 
-    /// Asks for the model in service.
+    /// Requests information on the model in service.
     ///
     /// # Errors
     /// A [`Fault`], which says whether a retry may succeed.
@@ -110,7 +111,7 @@ impl Client {
         }
     }
 
-    /// Asks for drift. `None` if the other side knows none or does not answer soon: nothing depends on it.
+    /// Requests drift. `None` if there is none or no answer in time; drift is optional.
     pub async fn drift(&self) -> Option<Drift> {
         match &self.transport {
             Transport::Http(http) => http.drift().await,
@@ -118,8 +119,7 @@ impl Client {
         }
     }
 
-    /// Gives a delivery its place among those to be sent; deliveries of one turbine are sent in the order of the calls. Over
-    /// HTTP they share no order.
+    /// Queues a delivery. Deliveries of one turbine are sent in the order of the calls; over HTTP there is no order.
     pub fn queue(&self, delivery: &Delivery, slot: Option<OwnedSemaphorePermit>) -> Place {
         match &self.transport {
             Transport::Http(_) => Place::free(slot),
@@ -127,7 +127,7 @@ impl Client {
         }
     }
 
-    /// Sends readings once; `again` if that was tried before.
+    /// Sends readings once; `again` is true for a retry.
     async fn attempt(&self, readings: &[&Outgoing], again: bool) -> Attempt {
         match (&self.transport, readings) {
             (Transport::Http(http), _) => http.attempt(readings).await,

@@ -1,4 +1,4 @@
-//! A cluster over MQTT: a reading counts once it has its PUBACK, and nothing more is heard of it.
+//! A cluster over MQTT: a reading counts as acknowledged with its PUBACK; results are not available.
 
 use super::answer::{Fault, Verdict};
 use crate::config::Config;
@@ -10,13 +10,13 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// The connection, opened anew when it is lost, to one listener after the other.
+/// The connection; reconnects to the listeners in turn.
 #[derive(Debug)]
 pub(super) struct Mqtt {
     listeners: Vec<Address>,
     login: LoginFlags,
     timeout: Duration,
-    /// No two connections to a cluster may have one.
+    /// MQTT client id, unique within the cluster.
     id: String,
     state: Mutex<State>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Mqtt {
 #[derive(Debug, Default)]
 struct State {
     connection: Option<Arc<Connection>>,
-    /// Which listener is tried next.
+    /// Index of the listener to try next.
     next: usize,
 }
 

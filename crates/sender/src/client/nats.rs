@@ -1,4 +1,4 @@
-//! A NATS JetStream cluster: readings go into its stream `IN`, and what is said of them comes out of `OUT`.
+//! A NATS JetStream cluster: readings are published to the stream `IN`, and results read from `OUT`.
 
 use super::Known;
 use super::answer::{Answer, Fault, Verdict};
@@ -24,10 +24,10 @@ use turbine_core::feature::FeatureSet;
 /// The name under which the cluster lists the connection.
 const CLIENT: &str = "turbine-sender";
 
-/// The most turbines whose records are asked for one by one; of more, all records of the park are read.
+/// Maximum number of turbines with a subject filter each; beyond it, the records of the whole park are read.
 const MOST_NAMED: u64 = 100;
 
-/// The connection, once there is one; it is mended by itself when it breaks.
+/// The connection, made on first use; it reconnects by itself.
 #[derive(Debug)]
 pub(super) struct Nats {
     urls: Vec<String>,
@@ -40,7 +40,7 @@ pub(super) struct Nats {
 
 struct Connected {
     cluster: Cluster,
-    /// `None` if the cluster did not say, or not to this user.
+    /// `None` if the cluster did not answer, as for a user without permission.
     streams: Option<Streams>,
     records: Records,
 }
@@ -96,17 +96,17 @@ impl Nats {
             let kind = error.downcast_ref::<async_nats::ConnectError>().map(async_nats::ConnectError::kind);
             let transient =
                 matches!(kind, Some(ConnectErrorKind::Io | ConnectErrorKind::TimedOut | ConnectErrorKind::Dns));
-            // Further layers only repeat the first one.
+            // Further causes only repeat the first one.
             let cause = error.chain().take(2).map(ToString::to_string).collect::<Vec<_>>().join(": ");
             if transient { Fault::transient(cause) } else { Fault::permanent(cause) }
         })?;
         let streams = match streams::find(&cluster).await {
             Ok(streams) => Some(streams),
-            // So it is for a user that may send readings and nothing else.
+            // Expected for a user that may only send readings.
             Err(StreamsError::Cluster { .. }) => None,
             Err(error) => return Err(Fault::permanent(error.to_string())),
         };
-        // Before the first reading is sent, so that no record is missed.
+        // Subscribe before the first reading is sent, so that no record is missed.
         let records = Records::follow(&cluster, streams.is_some(), self.subjects.clone()).await;
         Ok(Connected { cluster, streams, records })
     }
@@ -119,7 +119,7 @@ impl Nats {
         for partition in 0..streams.partitions {
             let subject = subject::checkpoint(partition);
             let read = streams.output.get_last_raw_message_by_subject(&subject);
-            // Nothing depends on a partition: another one says the same.
+            // Any partition will do: all have the same features.
             let Ok(Ok(message)) = timeout(TIME_LIMIT, read).await else { continue };
             let Ok(checkpoint) = serde_json::from_slice::<Checkpoint>(&message.payload) else { continue };
             if let Ok(features) = FeatureSet::from_names(checkpoint.features) {
@@ -129,10 +129,10 @@ impl Nats {
         Ok(Known::Nothing("the cluster has no record yet"))
     }
 
-    /// Publishes a reading and waits until the stream has it.
+    /// Publishes a reading and waits for the acknowledgement.
     ///
-    /// When it is sent `again`, the stream is asked first whether it has it: it passes over a message id that it has seen, but
-    /// not always one that it took just before its leader died.
+    /// A retry (`again`) first looks for the reading in the stream: after the stream's leader failed, the stream may
+    /// not recognise the id of a message that it stored just before.
     pub(super) async fn attempt(&self, reading: &Outgoing, again: bool) -> Result<Verdict, Fault> {
         let turbine = match reading.token() {
             Ok(turbine) => turbine,
@@ -157,15 +157,15 @@ impl Nats {
         }
     }
 
-    /// What is said of the reading at that place of the stream; `None` if nothing is for long.
+    /// The result of the reading at that sequence; `None` after a timeout.
     pub(super) async fn verdict(&self, place: u64, stop: &mut watch::Receiver<bool>) -> Option<Answer> {
         self.connected.get()?.records.verdict(place, stop).await
     }
 }
 
 impl Connected {
-    /// The place of the turbine's last reading in the stream, if it has this message id. A user that may not read the stream
-    /// is not told.
+    /// Sequence of the turbine's last reading in the stream, if it has this message id. `None` for a user without
+    /// permission to read the stream.
     ///
     /// # Errors
     /// If the stream does not answer.
@@ -185,7 +185,7 @@ impl Connected {
     }
 }
 
-/// The same for each attempt, and for another run that sends the reading again.
+/// Message id of a reading, the same in all attempts and in later runs.
 fn message_id(turbine: &str, reading: &Outgoing) -> String {
     let mut hasher = DefaultHasher::new();
     reading.json.hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! What the workers of a cluster say of readings, read from the stream `OUT`.
+//! The workers' results, read from the stream `OUT`.
 
 use super::answer::{Answer, Verdict};
 use super::wire::Scored;
@@ -14,23 +14,23 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-/// The longest time for what is said of a reading: partitions stand still for up to 9 s while a node's place is taken.
+/// Timeout for the result of a reading: partitions pause for up to 9 s after the failure of a node.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The same when the stream of readings was stopped.
+/// The same timeout after the sender was told to stop.
 const PATIENCE_AT_END: Duration = Duration::from_secs(2);
-/// Before the stream is opened again that cannot be read.
+/// Delay before the stream is opened again after an error.
 const PAUSE: Duration = Duration::from_secs(5);
-/// The most records that are kept although nobody has asked for them yet.
+/// Maximum number of results kept before they are requested.
 const MOST_UNCLAIMED: usize = 20_000;
 
-/// Records as they come, until dropped.
+/// Receives records until dropped.
 #[derive(Debug)]
 pub(super) struct Records {
     shared: Arc<Mutex<Shared>>,
     reader: JoinHandle<()>,
 }
 
-/// What is known by the places of the readings in the stream `IN`.
+/// Results and waiting requests, by the readings' sequences in the stream `IN`.
 #[derive(Debug, Default)]
 struct Shared {
     is_read: bool,
@@ -61,7 +61,7 @@ impl Shared {
         let place = message.input;
         let answer = Answer { verdict: message.verdict(), at: Instant::now() };
         if let Some(claim) = self.claims.remove(&place) {
-            // Fails if nobody waits any longer.
+            // Fails if the receiver is gone.
             let _ = claim.send(answer);
             return;
         }
@@ -73,7 +73,7 @@ impl Shared {
 }
 
 impl Records {
-    /// The records of these subjects from now on. If they can be read, they are when this returns.
+    /// Receives the records of these subjects from now on. Returns once the stream is open, or has failed to open.
     pub(super) async fn follow(cluster: &Cluster, can_be_read: bool, subjects: Vec<String>) -> Self {
         let shared = Arc::<Mutex<Shared>>::default();
         let mut reader = Reader { cluster: cluster.clone(), subjects, last: None, shared: Arc::clone(&shared) };
@@ -83,12 +83,12 @@ impl Records {
         Records { shared, reader }
     }
 
-    /// Whether they can be read at the moment.
+    /// True while the stream can be read.
     pub(super) fn are_read(&self) -> bool {
         lock(&self.shared).is_read
     }
 
-    /// What is said of the reading at that place; `None` if nothing is for long or cannot be read.
+    /// The result of the reading at that sequence; `None` after a timeout or if the stream cannot be read.
     pub(super) async fn verdict(&self, place: u64, stop: &mut watch::Receiver<bool>) -> Option<Answer> {
         let claimed = {
             let mut shared = lock(&self.shared);
@@ -124,9 +124,9 @@ impl Drop for Records {
     }
 }
 
-/// Resolves when the stream of readings is stopped.
+/// Resolves when the sender is told to stop.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // The guard of the value must not be held while another future is waited for.
+    // Drops the guard of the value, which must not be held across an await.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
@@ -137,12 +137,12 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 struct Reader {
     cluster: Cluster,
     subjects: Vec<String>,
-    /// The last message that was read or was there before.
+    /// Sequence of the last message that was read, or that existed before.
     last: Option<u64>,
     shared: Arc<Mutex<Shared>>,
 }
 
-/// Why no messages come: it is tried again in any case.
+/// Reading was interrupted; the caller retries in every case.
 struct Interrupted;
 
 impl Interrupted {
@@ -170,7 +170,7 @@ impl Reader {
         timeout(2 * TIME_LIMIT, self.consume()).await.map_err(Interrupted::by)?
     }
 
-    /// From behind the last message that was read, or from now on.
+    /// Opens the stream after the last message that was read, or from now on.
     async fn consume(&mut self) -> Result<pull::Stream, Interrupted> {
         let output = streams::get(&self.cluster, OUTPUT).await.map_err(Interrupted::by)?.ok_or(Interrupted)?;
         let last = *self.last.get_or_insert(output.cached_info().state.last_sequence);
@@ -186,7 +186,7 @@ impl Reader {
             })
             .await
             .map_err(Interrupted::by)?;
-        // Asked at once after it was made, the consumer may not be there yet for a pull.
+        // A pull right after the creation may not find the consumer yet.
         consumer.get_info().await.map_err(Interrupted::by)?;
         let messages = consumer.stream().max_messages_per_batch(1_000).expires(Duration::from_secs(5));
         messages.heartbeat(Duration::from_millis(700)).messages().await.map_err(Interrupted::by)
@@ -196,7 +196,7 @@ impl Reader {
         while let Some(Ok(message)) = messages.next().await {
             let Ok(info) = message.info() else { return Interrupted };
             self.last = Some(info.stream_sequence);
-            // One that cannot be read answers nothing; its reading counts as acknowledged.
+            // Unreadable messages are skipped; their readings count as acknowledged.
             if let Ok(message) = serde_json::from_slice(&message.payload) {
                 lock(&self.shared).take_in(message);
             }

@@ -1,4 +1,4 @@
-//! The order of a turbine's readings: over a cluster each is sent when the one before it is acknowledged.
+//! The order of a turbine's readings: to a cluster, each is sent once the one before it is acknowledged.
 
 use crate::feed::Delivery;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 #[derive(Debug, Default)]
 pub(super) struct Turns(Mutex<HashMap<usize, oneshot::Receiver<()>>>);
 
-/// The place of a delivery among those to be sent. Dropped when it is acknowledged, it lets the next one go.
+/// The place of a delivery in its turbine's queue. Dropping it, on acknowledgement, releases the next delivery.
 #[derive(Debug)]
 pub struct Place {
     /// Bounds the deliveries that are not acknowledged.
@@ -20,7 +20,7 @@ pub struct Place {
 }
 
 impl Turns {
-    /// Behind the delivery of the same turbine that was queued last.
+    /// Queues a delivery behind the last one of the same turbine.
     pub(super) fn queue(&self, delivery: &Delivery, slot: Option<OwnedSemaphorePermit>) -> Place {
         let (done, next) = oneshot::channel();
         let turbine = delivery.readings.first().map_or(0, |reading| reading.turbine);
@@ -30,15 +30,15 @@ impl Turns {
 }
 
 impl Place {
-    /// Behind no other delivery.
+    /// A place that waits for no other delivery.
     pub(super) fn free(slot: Option<OwnedSemaphorePermit>) -> Self {
         Place { _slot: slot, before: None, _done: None }
     }
 
-    /// Waits until it is its turn.
+    /// Waits until the turbine's delivery before this one is acknowledged.
     pub(super) async fn turn(&mut self) {
         if let Some(before) = self.before.take() {
-            // An error says the same: the place is dropped and nothing is ever sent through the channel.
+            // Always an error: nothing is ever sent, the sender is only dropped.
             let _ = before.await;
         }
     }
@@ -65,7 +65,7 @@ mod tests {
         };
         let (mut first, mut other, mut second, mut third) = (queue(1), queue(2), queue(1), queue(1));
         assert!(first.turn().now_or_never().is_some() && other.turn().now_or_never().is_some());
-        // Waiting is given up and taken up again as in the loop: nothing is lost.
+        // As in the loop, waiting is cancelled and resumed.
         let mut waiting = Box::pin(second.turn());
         assert!(waiting.as_mut().now_or_never().is_none());
         assert_eq!(slots.available_permits(), 0);

@@ -23,7 +23,7 @@ use tokio::time::sleep_until;
 /// Time for the requests in flight once the stream is stopped.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most deliveries under way, counting those that are acknowledged and whose verdict is awaited.
+/// Maximum number of deliveries in progress, including acknowledged ones that wait for their results.
 const MOST_AWAITED: usize = 10_000;
 
 /// Streams readings according to `config` and prints to `out`. When `shutdown` resolves, it takes no new reading, retries
@@ -84,7 +84,7 @@ pub async fn run<W: Write>(config: &Config, out: W, shutdown: impl Future<Output
                 progress.answered(done.answers.len() as u64);
                 None
             }
-            // Given back at once: only that there is one counts.
+            // The permit is dropped at once; this only waits until one is free.
             _ = slots.acquire(), if more && !is_free => None,
             () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => break,
             () = progress.due() => {

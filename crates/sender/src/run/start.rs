@@ -67,7 +67,7 @@ pub(super) struct Started {
     pub(super) resumed: bool,
 }
 
-/// Waits between the attempts of the start, as often as a delivery is tried.
+/// Back-off between the attempts at the start, with the retries of a delivery.
 struct Attempts<'a> {
     client: &'a Client,
     backoff: Backoff,
@@ -79,7 +79,8 @@ impl<'a> Attempts<'a> {
         Attempts { client, backoff: client.backoff(0), said: false }
     }
 
-    /// Waits for the next attempt at `what`; false if there is none. An outage that is waited out is said once.
+    /// Waits for the next attempt at `what`; false if none is left. An outage without a limit on retries is reported
+    /// once.
     async fn wait<W: Write>(&mut self, what: &str, fault: &Fault, lines: &mut Lines<W>) -> io::Result<bool> {
         let is_persistent = self.client.is_persistent();
         let Some(retry) = Retry::after(fault, &mut self.backoff, is_persistent) else { return Ok(false) };
@@ -95,7 +96,7 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// Connects, and says how the other side is.
+/// Connects, and prints the health of the service or cluster.
 async fn greet<W: Write>(client: &Client, lines: &mut Lines<W>) -> Result<(), SenderError> {
     let mut attempts = Attempts::new(client);
     loop {
@@ -134,7 +135,7 @@ async fn request_model<W: Write>(
     }
 }
 
-/// What is sent where nothing is known of the model.
+/// The features to send if the model is unknown.
 fn instead(config: &Config) -> &'static str {
     match config.replay {
         Some(_) => "the columns of the recording are sent (--exclude leaves some out)",
@@ -162,7 +163,7 @@ fn open(
                 let resumed = follow.is_resumed();
                 return Ok((Source::Follow(Box::new(follow)), resumed));
             }
-            // Standard input can be read once only: there each reading is looked at when it is sent.
+            // Standard input can be read only once; its ids are checked when the readings are sent.
             if config.to.is_cluster() && config.turbine.is_some() && path != Path::new("-") {
                 Replay::check_turbines(path, request.clone(), fleet.clone())?;
             }

@@ -46,10 +46,10 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// The id of its turbine, as a part of a cluster's subjects and topics.
+    /// The id of its turbine, as a token of a cluster's subjects and topics.
     ///
     /// # Errors
-    /// What is wrong with it, if it cannot be one.
+    /// The problem, if the id is not a valid token.
     pub fn token(&self) -> Result<String, String> {
         #[derive(Deserialize)]
         struct Named {
@@ -61,7 +61,7 @@ impl Outgoing {
     }
 }
 
-/// Whether an id can be a part of a cluster's subjects and topics: dots, blanks and slashes mean something else there.
+/// True if an id is a valid token of a cluster's subjects and topics, where dots, spaces and slashes are separators.
 pub fn is_token(id: &str) -> bool {
     !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }

@@ -32,8 +32,8 @@ impl Replay {
         Ok(Replay { recorded, form, rows })
     }
 
-    /// The columns of the file that may be features: those that the request does not name otherwise. Of standard input, which
-    /// can be read once only, the features that the request asks for.
+    /// The columns of the file that may be features: those without another role in the request. For standard input,
+    /// which can be read only once, the features that the request names.
     ///
     /// # Errors
     /// Those of [`Replay::open`].

@@ -17,7 +17,7 @@ use turbine_core::evaluation::Confusion;
 pub struct Tally {
     /// Readings that were scored, or will be.
     pub sent: u64,
-    /// Those of them that a cluster acknowledged, and whose score is not known here.
+    /// Those of them that a cluster acknowledged and whose scores are unknown.
     pub acknowledged: u64,
     /// Readings that were refused.
     pub failed: u64,
@@ -27,7 +27,7 @@ pub struct Tally {
     pub retries: u64,
     /// Sent readings that the service had logged before, by an earlier attempt or an earlier run.
     pub duplicates: u64,
-    /// Time from the due moment to the answer, of the sent readings; to the acknowledgement where that is all.
+    /// Time from the due moment to the answer of the sent readings, or to the acknowledgement if there is no answer.
     pub latency: LatencyHistogram,
     /// Verdicts against labels, of the scored readings with a label.
     pub confusion: Confusion,

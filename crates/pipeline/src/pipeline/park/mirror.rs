@@ -1,4 +1,4 @@
-//! Keeps a pipeline up with the log of its park.
+//! Applies the log of a park to its pipeline.
 
 use super::{Park, empty_fleet};
 use crate::alarms::Alarm;
@@ -13,10 +13,10 @@ use turbine_core::model::Model;
 use turbine_core::prediction::PredictionRecord;
 use turbine_core::reading::TurbineId;
 
-/// What the reader of the log tells the pipeline.
+/// The pipeline as the reader of the log updates it.
 pub struct Mirror(Pipeline);
 
-/// The rows are not of the features of the model that is in service now.
+/// The rows have other features than the model in service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OtherFeatures;
 
@@ -30,15 +30,15 @@ impl Mirror {
         self.0.slot().model()
     }
 
-    /// How many records of a standing are compared with the training.
+    /// Number of records that are compared with the training.
     pub fn drift_window(&self) -> usize {
         self.0.0.config.fleet.drift_window
     }
 
-    /// Puts what the log says of all turbines in the place of what was known.
+    /// Replaces the state of all turbines by that of the log.
     ///
     /// # Errors
-    /// If it is of other features than the model in service; nothing has changed then.
+    /// If the model in service has other features; then nothing is changed.
     pub fn restore(&self, standing: ParkStanding, features: &FeatureSet) -> Result<(), OtherFeatures> {
         let (shared, park) = self.parts();
         let _folding = park.folding();
@@ -62,10 +62,10 @@ impl Mirror {
         Ok(())
     }
 
-    /// Takes in a batch of the log: the turbines' state, alarms, events, counters, and those who wait for the outcome.
+    /// Applies a batch of the log: updates turbines, alarms and counters, emits events, and answers waiting requests.
     ///
     /// # Errors
-    /// If it is of other features than the model in service; nothing has changed then.
+    /// If the model in service has other features; then nothing is changed.
     pub fn take_in(&self, batch: ParkBatch, features: &FeatureSet) -> Result<(), OtherFeatures> {
         let (shared, park) = self.parts();
         let _folding = park.folding();
@@ -90,7 +90,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// Notes why what is known may be out of date, or that it is not. Says so once.
+    /// Sets the reason why the state may be out of date, or `None` if it is current. Logs changes only.
     pub fn set_problem(&self, problem: Option<String>) {
         let (_, park) = self.parts();
         let mut known = park.problem.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,14 +103,14 @@ impl Mirror {
         *known = problem.map(Into::into);
     }
 
-    /// The turbines of which no reading has been known for so long that they would be silent, if none waits to be scored.
+    /// Overdue turbines: they are silent unless readings of theirs wait to be scored.
     pub fn unconfirmed_silences(&self) -> Vec<TurbineId> {
         let (shared, _) = self.parts();
         let Some(model) = shared.slot.model() else { return Vec::new() };
         shared.fleet.write().unconfirmed(model.monitor(), Timestamp::now())
     }
 
-    /// No readings of these turbines wait to be scored, so they are silent.
+    /// Marks these turbines as silent: none of their readings waits to be scored.
     pub fn confirm_silences(&self, turbines: Vec<TurbineId>) {
         self.parts().0.fleet.write().confirm(turbines);
     }
@@ -121,20 +121,20 @@ impl Mirror {
     }
 }
 
-/// The model in service, which has these features.
+/// The model in service, if it has these features.
 fn serving(shared: &Shared, features: &FeatureSet) -> Result<Arc<Model>, OtherFeatures> {
     let model = shared.slot.model();
     model.filter(|model| model.features().names().eq(features.names())).ok_or(OtherFeatures)
 }
 
-/// Takes rows and alarms in, and tells the outcomes; gives the changes of drift.
+/// Folds rows and alarms, and sends the outcomes; returns the changes of drift.
 fn fold(shared: &Shared, park: &Park, rows: &[ParkRow], alarms: &[Arc<Alarm>], model: &Model) -> Vec<Event> {
     let mut drift = Vec::new();
     let mut history = shared.history.write();
     alarms.iter().for_each(|alarm| history.add(alarm));
     let mut fleet = shared.fleet.write();
     for ParkRow { place, record, turbine } in rows {
-        // What it changed of sensors and alarms is told by the log.
+        // Only drift is used: changes of sensors and alarms are in the log.
         let folded = fleet.fold(record, None, model);
         drift.extend(folded.drift.into_iter().map(|change| drift_event(change, model)));
         if let Some(id) = &record.turbine_id {
@@ -143,7 +143,7 @@ fn fold(shared: &Shared, park: &Park, rows: &[ParkRow], alarms: &[Arc<Alarm>], m
                 Outcome::Scored { record: record.clone(), smoothed: state }
             });
         }
-        // The log's own word, also where its model is another than this one.
+        // The log's state takes precedence: the workers may score with another model.
         if let Some(turbine) = turbine {
             fleet.put(record.turbine_id.clone(), turbine.clone());
         }

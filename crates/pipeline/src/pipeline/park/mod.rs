@@ -14,20 +14,20 @@ use prometheus::Registry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use turbine_core::model::Model;
 
-/// The other programs, and who waits for them.
+/// The other programs' log, and the requests that wait for outcomes.
 pub(super) struct Park {
     pub(super) log: Arc<dyn ParkLog>,
     waiting: Waiting,
-    /// Why what is known may be out of date.
+    /// Reason why the state may be out of date.
     problem: Mutex<Option<Arc<str>>>,
-    /// Held while rows are taken in, or while a model takes over: rows are of the features of the model in service. It is
-    /// taken before the locks of the history and the fleet.
+    /// Held while rows are applied and while the model is replaced, so that the rows and the model have the same
+    /// features. Locked before the history and the fleet.
     folding: Mutex<()>,
 }
 
 impl Pipeline {
-    /// A pipeline whose readings are scored elsewhere and whose rows come from `log`, by way of the [`Mirror`]. It writes no
-    /// files. Without a model, it shows nothing for that reason.
+    /// Opens a pipeline whose readings other programs score and whose rows come from `log`, through the [`Mirror`]. It
+    /// writes no files. Without a model it has no turbines, and reports the reason.
     ///
     /// Must be called within a tokio runtime.
     pub fn open_park(
@@ -54,7 +54,7 @@ impl Pipeline {
         (pipeline.clone(), Mirror::new(pipeline))
     }
 
-    /// Why what is known of the turbines may be out of date; `None` if it is not.
+    /// Reason why the state of the turbines may be out of date; `None` if it is current.
     pub fn outdated(&self) -> Option<Arc<str>> {
         let park = self.0.park.as_ref()?;
         park.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -62,7 +62,7 @@ impl Pipeline {
 }
 
 impl Park {
-    /// Puts a model into service. What is known of turbines of other features is forgotten.
+    /// Puts a model into service. If its features differ, discards the state of all turbines.
     pub(super) fn install(&self, shared: &Shared, model: Model) {
         let _folding = self.folding();
         let served = shared.slot.model();
@@ -80,13 +80,13 @@ impl Park {
 }
 
 impl Shared {
-    /// Refuses to change the model that scores where other programs score.
+    /// Refuses a change of the model if other programs score.
     pub(super) fn scores_itself(&self) -> Result<(), ReloadError> {
         if self.park.is_some() { Err(ReloadError::Elsewhere) } else { Ok(()) }
     }
 }
 
-/// The log has the state of every turbine, so none is forgotten.
+/// A fleet without a limit on turbines, as the log has the state of every one.
 fn empty_fleet(config: &PipelineConfig) -> Fleet {
     let fleet = Fleet::unbounded(config.fleet.drift_window);
     let before = Fleet::unbounded(1);

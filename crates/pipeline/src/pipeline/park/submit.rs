@@ -1,4 +1,4 @@
-//! Readings handed in to those who score them, and the answers that come back.
+//! Hands readings in to the programs that score them, and waits for the outcomes.
 
 use super::Park;
 use crate::decode::{BadReadings, IndexedFault};
@@ -11,17 +11,17 @@ use tokio::time::{Instant, timeout_at};
 use turbine_core::model::Model;
 use turbine_core::reading::{Reading, TurbineId};
 
-/// How many rejected readings of a batch the message spells out.
+/// Maximum number of rejected readings that an error message lists.
 const SPELT_OUT: usize = 10;
 
-/// What became of the reading at a place in its submission.
+/// The result of the reading with this index in its submission.
 type Answer = (usize, Result<Answered, ParkError>);
 
 impl Park {
     /// Hands in readings, and waits until all are scored.
     ///
     /// # Errors
-    /// If one is not. Unless one lacks its turbine, the others may be scored all the same.
+    /// If any reading is not scored; the others may be scored nevertheless, unless a reading lacks its turbine.
     pub(in crate::pipeline) async fn submit(
         &self,
         submission: Submission,
@@ -45,7 +45,7 @@ impl Park {
         }
     }
 
-    /// Hands in readings, each turbine's one after the other, and says what became of each.
+    /// Hands in readings, those of a turbine one after the other, and returns a result for each.
     pub(in crate::pipeline) async fn submit_each(
         &self,
         submission: Submission,
@@ -80,7 +80,7 @@ impl Park {
         let (mut handed_in, mut answers) = (Vec::new(), Vec::new());
         let mut failed: Option<ParkError> = None;
         for (index, reading) in readings {
-            // One behind a reading that was not taken would be the newer one, if that is sent again.
+            // Skip the rest: otherwise a retry of the failed reading would arrive after newer ones.
             if let Some(error) = &failed {
                 answers.push((*index, Err(ParkError::NotTaken(format!("one before it was not ({error})")))));
                 continue;
@@ -119,7 +119,7 @@ fn answer(outcome: Option<Outcome>, is_repeated: bool, model: &Model, limit: Dur
     }
 }
 
-/// The turbine of a reading, whose id must be a part of a subject.
+/// The turbine of a reading; its id must be valid as a token of a subject.
 fn turbine(reading: &Reading) -> Result<TurbineId, BadReadings> {
     match reading.turbine_id() {
         None => Err(BadReadings::of_text(
@@ -133,7 +133,7 @@ fn turbine(reading: &Reading) -> Result<TurbineId, BadReadings> {
     }
 }
 
-/// The rejected readings of a batch together, with their places; `None` if there are none.
+/// Combines the rejected readings of a batch, with their indices; `None` if there are none.
 fn rejections(each: &[Result<Answered, ParkError>]) -> Option<BadReadings> {
     let mut all = BadReadings::of_text("");
     let mut messages = Vec::new();
