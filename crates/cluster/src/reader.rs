@@ -124,7 +124,8 @@ impl Reader {
 
     async fn start(consumer: &Consumer<pull::Config>, pending: u64) -> Result<Self, ReadError> {
         let messages = consumer.stream().max_messages_per_batch(1_000).expires(Duration::from_secs(5));
-        let messages = messages.heartbeat(Duration::from_millis(700)).messages().await.map_err(ReadError::cluster)?;
+        let messages = timeout(TIME_LIMIT, messages.heartbeat(Duration::from_millis(700)).messages()).await;
+        let messages = messages.map_err(ReadError::cluster)?.map_err(ReadError::cluster)?;
         Ok(Reader { messages: messages.ready_chunks(CHUNK), delivered: 0, pending })
     }
 

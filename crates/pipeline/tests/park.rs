@@ -71,7 +71,7 @@ impl ParkLog for Scorers {
         _: Instant,
     ) -> Promise<'a, Result<HandedIn, HandInError>> {
         Box::pin(async move {
-            let handed_in = |place| Ok(HandedIn { place, is_repeated: false });
+            let handed_in = |place| Ok(HandedIn { place, was_taken: false, is_repeated: false });
             match TurbineId::name(reading.turbine_id()) {
                 "full" => Err(HandInError::Refused("the stream is full".to_owned())),
                 "gone" => Err(HandInError::Unknown("no answer".to_owned())),
@@ -82,7 +82,7 @@ impl ParkLog for Scorers {
                     self.mirror.get().unwrap().take_in(batch, self.model.features()).unwrap();
                     handed_in(7)
                 }
-                "again" => Ok(HandedIn { place: 3, is_repeated: true }),
+                "again" => Ok(HandedIn { place: 3, was_taken: true, is_repeated: true }),
                 _ => {
                     let mut partition = self.partition.lock().await;
                     let batch = partition.judge(&self.model, vec![reading.clone()]);
@@ -139,6 +139,7 @@ fn park(folder: &Path, model: &Arc<Model>) -> (Pipeline, Arc<Scorers>) {
     let config = PipelineConfig { time_limit: Duration::from_millis(1), ..config(folder) };
     let log: Arc<dyn ParkLog> = scorers.clone();
     let (pipeline, mirror) = Pipeline::open_park(config, Ok(Model::clone(model)), &Registry::new(), log);
+    mirror.restore(ParkStanding::default(), model.features()).unwrap();
     assert!(scorers.mirror.set(mirror).is_ok());
     (pipeline, scorers)
 }
@@ -217,7 +218,7 @@ async fn a_park_is_shown_as_by_a_pipeline_that_scores_itself() {
 async fn what_is_not_scored_is_said_with_what_became_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained();
-    let (park, _scorers) = park(folder.path(), &model);
+    let (park, scorers) = park(folder.path(), &model);
     let submit = async |turbines: &[&str]| {
         let readings = turbines.iter().map(|turbine| of(&model, turbine)).collect();
         let submission = park.score(Arc::clone(&model), readings);
@@ -237,6 +238,12 @@ async fn what_is_not_scored_is_said_with_what_became_of_it() {
         let (_, text) = submit(&[turbine]).await.unwrap_err();
         assert!(text.contains(expected), "{turbine}: {text}");
     }
+    // Without the state of the log no reading is handed in: the model may have other features than the log.
+    let mirror = scorers.mirror.get().unwrap();
+    mirror.forget();
+    let (_, text) = submit(&["full"]).await.unwrap_err();
+    assert_eq!(text, "the reading was not taken: not connected to the cluster yet; retry later");
+    mirror.restore(ParkStanding::default(), model.features()).unwrap();
     // A reading behind one that was not taken is not handed in: it would be the newer one.
     let (first, text) = submit(&["full", "T1", "full", "slow"]).await.unwrap_err();
     assert_eq!(first, ParkError::NotTaken("the stream is full".to_owned()));

@@ -109,7 +109,7 @@ pub struct SetupFlags {
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = byte_size)]
     pub in_max_bytes: ByteSize,
 
-    /// Take the readings of MQTT sensors too, by a durable source. HOST[:PORT] is a node's MQTT listener [default: the nodes of
+    /// Take the readings of MQTT sensors too, by a durable source. `HOST[:PORT]` is a node's MQTT listener [default: the nodes of
     /// --nats, port 1883].
     #[arg(long, value_name = "HOST[:PORT]", num_args = 0..=1, require_equals = true)]
     pub mqtt: Option<Option<Address>>,

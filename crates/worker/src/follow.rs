@@ -7,6 +7,7 @@ use crate::interruption::Interruption;
 use crate::output::{self, Chunk, Output};
 use crate::rejected::Rejected;
 use crate::restore::{Standing, restore};
+use crate::telemetry::Telemetry;
 use cluster::message::Sequence;
 use cluster::reader::Reader;
 use cluster::subject;
@@ -24,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Works on a partition until `stop`, which is heeded between two batches.
 pub async fn follow(mut desk: Desk, partition: u32, stop: Shutdown) {
-    desk.telemetry.owned.inc();
+    let _owned = Owned::new(Arc::clone(&desk.telemetry), partition);
     while !stop.has_begun() {
         let Err(interruption) = work(&mut desk, partition, &stop).await else { break };
         desk.telemetry.interrupted(partition, &interruption);
@@ -33,7 +34,26 @@ pub async fn follow(mut desk: Desk, partition: u32, stop: Shutdown) {
             () = stop.begun() => {}
         }
     }
-    desk.telemetry.given_back(partition);
+}
+
+/// Counts a partition as this worker's until it is dropped, also if its task is aborted.
+struct Owned {
+    telemetry: Arc<Telemetry>,
+    partition: u32,
+    take: u64,
+}
+
+impl Owned {
+    fn new(telemetry: Arc<Telemetry>, partition: u32) -> Self {
+        let take = telemetry.taken(partition);
+        Owned { telemetry, partition, take }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.telemetry.given_back(self.partition, self.take);
+    }
 }
 
 /// A partition as its last checkpoint has it, and what is behind that.

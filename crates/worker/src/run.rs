@@ -116,8 +116,9 @@ async fn share(
         let is_connected = cluster.client.connection_state() == State::Connected;
         let problem = (!is_connected).then(|| "the connection to the cluster is lost".to_owned());
         work.desk.telemetry.set_problem(Concern::Connection, problem);
-        // Without a connection it waits to be sent; that does no harm, since it is heard late as well.
-        let _ = cluster.client.publish(HEARTBEATS, worker.as_bytes().to_vec().into()).await;
+        if is_connected {
+            publish(&cluster, worker.to_string()).await;
+        }
         told += 1;
         if told > LISTEN {
             let own = roster.share(partitions, Instant::now());
@@ -125,9 +126,15 @@ async fn share(
         }
     }
     work.give_back_all().await;
-    let _ = cluster.client.publish(HEARTBEATS, format!("{LEAVING}{worker}").into()).await;
+    publish(&cluster, format!("{LEAVING}{worker}")).await;
     cluster.flush().await;
     Ok(())
+}
+
+/// Publishes a heartbeat, or gives it up: without a connection the client takes messages until its queue is full, and then
+/// waits without limit.
+async fn publish(cluster: &Cluster, heartbeat: String) {
+    let _ = timeout(HEARTBEAT, cluster.client.publish(HEARTBEATS, heartbeat.into())).await;
 }
 
 /// Connects and finds the streams, as often as it takes.

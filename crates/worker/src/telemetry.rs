@@ -51,6 +51,9 @@ struct State {
     partitions: BTreeMap<u32, Option<Arc<str>>>,
     /// The turbines of each partition, as they were looked at last.
     census: BTreeMap<u32, Census>,
+    /// How often a partition was taken, and the number of each partition's last take.
+    takes: u64,
+    taken: BTreeMap<u32, u64>,
 }
 
 /// The state of a worker at one moment.
@@ -212,10 +215,24 @@ impl Telemetry {
         }
     }
 
-    /// The partition is another worker's now.
-    pub fn given_back(&self, partition: u32) {
+    /// The partition is this worker's now. Returns the number of this take.
+    pub fn taken(&self, partition: u32) -> u64 {
+        self.owned.inc();
+        let mut state = self.state();
+        state.takes += 1;
+        let take = state.takes;
+        state.taken.insert(partition, take);
+        take
+    }
+
+    /// The partition is another worker's now, unless it was taken again since.
+    pub fn given_back(&self, partition: u32, take: u64) {
         self.owned.dec();
         let mut state = self.state();
+        if state.taken.get(&partition) != Some(&take) {
+            return;
+        }
+        state.taken.remove(&partition);
         state.partitions.remove(&partition);
         state.census.remove(&partition);
         drop(state);

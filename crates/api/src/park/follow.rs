@@ -33,6 +33,7 @@ pub async fn follow(flags: &ClusterFlags, link: &Link, mirror: &Mirror) {
         let Err(stop) = keep_up(&reached, mirror, &mut known).await;
         if let Stop::OtherModel | Stop::OtherFeatures { .. } | Stop::Read(ReadError::Unreadable { .. }) = &stop {
             known = None;
+            mirror.forget();
         }
         mirror.set_problem(Some(stop.to_string()));
         sleep(stop.back_off()).await;

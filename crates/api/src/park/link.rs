@@ -105,7 +105,7 @@ async fn hand_in(
             Ok(Ok(taken)) => {
                 // A duplicate of an earlier attempt of this request is not a repeated reading.
                 let is_repeated = taken.duplicate && !may_be_taken;
-                return Ok(HandedIn { place: taken.sequence, is_repeated });
+                return Ok(HandedIn { place: taken.sequence, was_taken: taken.duplicate, is_repeated });
             }
             Ok(Err(refusal)) => {
                 // `StreamNotFound` means that no server received it, as while the stream has no leader.

@@ -1,13 +1,14 @@
 //! Records of one turbine, read from the stream `OUT` on request.
 
 use super::batches::{self, RejectedRead, json};
-use super::standing::up_to;
+use super::standing::newest_messages;
 use async_nats::jetstream::stream::Stream;
 use cluster::TIME_LIMIT;
 use cluster::message::Sequence;
-use cluster::reader::{ReadError, Reader, Received};
+use cluster::reader::{ReadError, Received};
 use cluster::subject::Kind;
 use pipeline::park::{Outcome, Place};
+use std::collections::VecDeque;
 use std::ops::Range;
 use tokio::time::timeout;
 use turbine_core::feature::FeatureSet;
@@ -75,11 +76,10 @@ pub async fn outcome(
     Ok(None)
 }
 
-async fn newest(output: &Stream, count: u64, subjects: Vec<String>) -> Result<(Vec<Received>, bool), ReadError> {
+async fn newest(output: &Stream, count: u64, subjects: Vec<String>) -> Result<(VecDeque<Received>, bool), ReadError> {
     let info = timeout(TIME_LIMIT, output.get_info()).await.map_err(ReadError::cluster)?;
     let last: Sequence = info.map_err(ReadError::cluster)?.state.last_sequence;
-    let (reader, is_all) = Reader::newest(count, last, output, subjects).await?;
-    Ok((up_to(reader, last).await?, is_all))
+    newest_messages(output, count, last, subjects).await
 }
 
 /// The turbine's subject, with a wildcard for its partition.

@@ -15,7 +15,7 @@ use pipeline::alarms::Alarm;
 use pipeline::fleet::Turbine;
 use pipeline::park::ParkStanding;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use tokio::time::{Instant, timeout, timeout_at};
 use turbine_core::feature::FeatureSet;
 use turbine_core::prediction::PredictionRecord;
@@ -155,21 +155,18 @@ async fn newest(
     features: &FeatureSet,
     count: usize,
 ) -> Result<Vec<PredictionRecord>, Stop> {
-    let (reader, _) = Reader::newest(count as u64, last, output, vec![Kind::Record.subjects()]).await?;
-    let messages = up_to(reader, last).await?;
-    let newest = &messages[messages.len().saturating_sub(count)..];
+    let (messages, _) = newest_messages(output, count as u64, last, vec![Kind::Record.subjects()]).await?;
     let record = |received: &Received| {
         let record = json::<RecordRead>(received)?.record.into_record(features);
         record.map_err(|error| received.unreadable(error))
     };
-    Ok(newest.iter().map(record).collect::<Result<_, ReadError>>()?)
+    Ok(messages.iter().map(record).collect::<Result<_, ReadError>>()?)
 }
 
 /// The alarms that were cleared last, in order.
 async fn past_alarms(output: &Stream, last: Sequence) -> Result<Vec<Alarm>, Stop> {
     let count = MESSAGES_OF_ALARM * PAST_ALARMS;
-    let (reader, _) = Reader::newest(count, last, output, vec![Kind::Alarm.subjects()]).await?;
-    let messages = up_to(reader, last).await?;
+    let (messages, _) = newest_messages(output, count, last, vec![Kind::Alarm.subjects()]).await?;
     let mut past = Vec::new();
     for received in &messages {
         let alarm: Alarm = json(received)?;
@@ -180,20 +177,30 @@ async fn past_alarms(output: &Stream, last: Sequence) -> Result<Vec<Alarm>, Stop
     Ok(past)
 }
 
-/// The reader's messages up to sequence `last`.
+/// The newest messages of these subjects up to sequence `last`, at most `count`; true if there are no older ones.
 ///
 /// # Errors
 /// If they cannot be read.
-pub async fn up_to(mut reader: Reader, last: Sequence) -> Result<Vec<Received>, ReadError> {
-    let mut messages = Vec::new();
+pub async fn newest_messages(
+    output: &Stream,
+    count: u64,
+    last: Sequence,
+    subjects: Vec<String>,
+) -> Result<(VecDeque<Received>, bool), ReadError> {
+    let (mut reader, mut is_all) = Reader::newest(count, last, output, subjects).await?;
+    let mut messages = VecDeque::new();
     while reader.pending > 0 {
         let until = Instant::now() + TIME_LIMIT;
         let chunk = timeout_at(until, reader.next()).await.map_err(ReadError::cluster)??;
         let is_last = chunk.last().is_some_and(|newest| newest.sequence >= last);
         messages.extend(chunk.into_iter().filter(|received| received.sequence <= last));
+        while messages.len() as u64 > count {
+            messages.pop_front();
+            is_all = false;
+        }
         if is_last {
             break;
         }
     }
-    Ok(messages)
+    Ok((messages, is_all))
 }

@@ -62,7 +62,9 @@ pub trait ParkLog: Send + Sync + 'static {
 pub struct HandedIn {
     /// Its place.
     pub place: Place,
-    /// True if it had been handed in before.
+    /// True if the log had it already: its outcome may have come before.
+    pub was_taken: bool,
+    /// True if it had been handed in before, by another request.
     pub is_repeated: bool,
 }
 

@@ -7,6 +7,7 @@ use crate::events::Event;
 use crate::park::{Outcome, ParkBatch, ParkRow, ParkStanding};
 use crate::pipeline::{Pipeline, Shared};
 use jiff::Timestamp;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use turbine_core::feature::FeatureSet;
 use turbine_core::model::Model;
@@ -58,6 +59,7 @@ impl Mirror {
         *known = fleet.with_confirmed_silence(&known);
         drop(known);
         drop(history);
+        park.is_read.store(true, Relaxed);
         shared.events.tell(Event::Restored);
         Ok(())
     }
@@ -103,6 +105,11 @@ impl Mirror {
         *known = problem.map(Into::into);
     }
 
+    /// The state has to be restored again; until then no readings are handed in.
+    pub fn forget(&self) {
+        self.parts().1.is_read.store(false, Relaxed);
+    }
+
     /// Overdue turbines: they are silent unless readings of theirs wait to be scored.
     pub fn unconfirmed_silences(&self) -> Vec<TurbineId> {
         let (shared, _) = self.parts();
@@ -137,15 +144,17 @@ fn fold(shared: &Shared, park: &Park, rows: &[ParkRow], alarms: &[Arc<Alarm>], m
         // Only drift is used: changes of sensors and alarms are in the log.
         let folded = fleet.fold(record, None, model);
         drift.extend(folded.drift.into_iter().map(|change| drift_event(change, model)));
-        if let Some(id) = &record.turbine_id {
-            park.waiting.tell(id, *place, || {
-                let state = fleet.turbine(&record.turbine_id).map(|turbine| turbine.state().smoothed().collect());
-                Outcome::Scored { record: record.clone(), smoothed: state }
-            });
-        }
         // The log's state takes precedence: the workers may score with another model.
         if let Some(turbine) = turbine {
             fleet.put(record.turbine_id.clone(), turbine.clone());
+        }
+        if let Some(id) = &record.turbine_id {
+            let is_logs = turbine.is_some() || record.model_version == *model.version();
+            park.waiting.tell(id, *place, || {
+                let state = fleet.turbine(&record.turbine_id).filter(|_| is_logs);
+                let smoothed = state.map(|turbine| turbine.state().smoothed().collect());
+                Outcome::Scored { record: record.clone(), smoothed }
+            });
         }
     }
     drift

@@ -9,8 +9,10 @@ use super::{Pipeline, PipelineConfig, ReloadError, Shared, silence};
 use crate::alarms::History;
 use crate::committer::SharedFleet;
 use crate::fleet::Fleet;
-use crate::park::{ParkLog, Waiting};
+use crate::park::{ParkError, ParkLog, Waiting};
 use prometheus::Registry;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use turbine_core::model::Model;
 
@@ -20,6 +22,9 @@ pub(super) struct Park {
     waiting: Waiting,
     /// Reason why the state may be out of date.
     problem: Mutex<Option<Arc<str>>>,
+    /// Whether the state is that of the log, for a model of its features. Before, readings are refused: an answer could be
+    /// missed, and a feature that the model here does not have would be dropped.
+    is_read: AtomicBool,
     /// Held while rows are applied and while the model is replaced, so that the rows and the model have the same
     /// features. Locked before the history and the fleet.
     folding: Mutex<()>,
@@ -40,6 +45,7 @@ impl Pipeline {
             log,
             waiting: Waiting::default(),
             problem: Mutex::new(Some("not connected to the cluster yet".into())),
+            is_read: AtomicBool::new(false),
             folding: Mutex::default(),
         };
         let fleet = empty_fleet(&config);
@@ -70,8 +76,19 @@ impl Park {
             *shared.history.write() = History::default();
             shared.histories.begin_anew();
             *shared.fleet.write() = empty_fleet(&shared.config);
+            self.is_read.store(false, Relaxed);
         }
         shared.put(model);
+    }
+
+    /// Why no readings can be handed in; `None` if they can.
+    fn refusal(&self) -> Option<ParkError> {
+        if self.is_read.load(Relaxed) {
+            return None;
+        }
+        let problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let reason = problem.as_deref().unwrap_or("the records of the cluster are being read");
+        Some(ParkError::NotTaken(reason.to_owned()))
     }
 
     fn folding(&self) -> MutexGuard<'_, ()> {

@@ -32,6 +32,9 @@ impl Park {
         if let Err(why) = turbines {
             return Err(ParkError::Rejected(why));
         }
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
+        }
         let each = self.submit_each(submission, limit).await;
         let scored = each.iter().filter(|answer| answer.is_ok()).count();
         match each.iter().find_map(|answer| answer.as_ref().err()) {
@@ -51,6 +54,9 @@ impl Park {
         submission: Submission,
         limit: Duration,
     ) -> Vec<Result<Answered, ParkError>> {
+        if let Some(refusal) = self.refusal() {
+            return vec![Err(refusal); submission.len()];
+        }
         let until = Instant::now() + limit;
         let Submission { model, readings, explained, .. } = submission;
         let mut answers: Vec<Answer> = Vec::with_capacity(readings.len());
@@ -93,8 +99,8 @@ impl Park {
                 }
             }
         }
-        for (index, HandedIn { place, is_repeated }) in handed_in {
-            let known = match is_repeated {
+        for (index, HandedIn { place, was_taken, is_repeated }) in handed_in {
+            let known = match was_taken {
                 true => timeout_at(until, self.log.outcome(turbine, place, model.features())).await.ok().flatten(),
                 false => None,
             };
