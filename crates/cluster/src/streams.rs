@@ -89,6 +89,8 @@ pub async fn get(cluster: &Cluster, name: &'static str) -> Result<Option<Stream>
         Ok(Ok(stream)) => Ok(Some(stream)),
         Ok(Err(error)) => match error.kind() {
             GetStreamErrorKind::JetStream(answer) if answer.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
+            // The client's own time limit, or nobody who listens: the streams have no leader.
+            GetStreamErrorKind::Request => Err(StreamsError::no_answer(name)),
             _ => Err(StreamsError::refused(name, error)),
         },
     }
