@@ -48,7 +48,7 @@ pub struct Config {
     #[arg(long, env = "API_URL", help_heading = SERVICE, value_name = "URL", default_value = "http://localhost:5000/predict")]
     pub api_url: Endpoints,
 
-    /// A NATS JetStream cluster instead, nats://HOST[:PORT][,…], or its MQTT listeners, mqtt://HOST[:PORT][,…]
+    /// A NATS JetStream cluster instead, `nats://HOST[:PORT][,…]`, or its MQTT listeners, `mqtt://HOST[:PORT][,…]`
     #[arg(long, env = "SENDER_TO", help_heading = SERVICE, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
     pub to: Destination,
 
