@@ -25,7 +25,7 @@ RUN mkdir /skeleton \
 
 FROM rust:1.95-slim-bookworm AS build
 ENV RUSTFLAGS="-C target-feature=+crt-static" \
-    CARGO_PROFILE_RELEASE_STRIP=debuginfo
+    CARGO_PROFILE_RELEASE_STRIP=symbols
 WORKDIR /project
 COPY --from=sources /skeleton .
 RUN cargo build --release --locked --target "$(rustc --print host-tuple)" -p api -p sender -p train -p viz -p worker

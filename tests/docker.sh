@@ -10,7 +10,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 ordinary=nobody
 most_bytes_api=20000000
-most_bytes_sender=10000000
+# The sender speaks HTTP, NATS and MQTT.
+most_bytes_sender=12000000
 most_mib_at_rest=20
 
 # Independent of this shell's environment.
