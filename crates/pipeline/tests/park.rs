@@ -136,7 +136,7 @@ fn park(folder: &Path, model: &Arc<Model>) -> (Pipeline, Arc<Scorers>) {
         records: Mutex::default(),
     };
     let scorers = Arc::new(scorers);
-    let config = PipelineConfig { time_limit: Duration::from_millis(1), ..config(folder) };
+    let config = PipelineConfig { time_limit: Duration::from_millis(500), ..config(folder) };
     let log: Arc<dyn ParkLog> = scorers.clone();
     let (pipeline, mirror) = Pipeline::open_park(config, Ok(Model::clone(model)), &Registry::new(), log);
     mirror.restore(ParkStanding::default(), model.features()).unwrap();
@@ -233,7 +233,7 @@ async fn what_is_not_scored_is_said_with_what_became_of_it() {
         ("bad", "sound is missing"),
         ("full", "the reading was not taken: the stream is full; retry later"),
         ("gone", "it is unknown whether the reading was taken: no answer; sending the reading again is safe"),
-        ("slow", "the reading was taken and it will be scored, but not within 0.001 s"),
+        ("slow", "the reading was taken and it will be scored, but not within 0.5 s"),
     ] {
         let (_, text) = submit(&[turbine]).await.unwrap_err();
         assert!(text.contains(expected), "{turbine}: {text}");
@@ -252,7 +252,9 @@ async fn what_is_not_scored_is_said_with_what_became_of_it() {
     assert_eq!(text, "2 of 3 readings are scored; of the others the first: reading 1: sound is missing");
     assert_eq!(submit(&["T3", "T1"]).await.unwrap().len(), 2);
     let again = submit(&["again"]).await.unwrap().remove(0);
-    assert!(again.duplicate && again.record.turbine_id == "T2".parse().ok(), "{again:?}");
+    // Turbines are handed in side by side, so that either may be the third.
+    let third = scorers.records.lock().unwrap()[2].clone();
+    assert!(again.duplicate && again.record == third, "{again:?}");
     assert_eq!(submit(&["T1", "-"]).await.unwrap_err().0.to_string().split(':').next(), Some("turbine_id is missing"));
 
     assert_eq!(park.promote(None).await, Err(ReloadError::Elsewhere));
