@@ -68,8 +68,11 @@ fn a_full_output_holds_up_scoring_until_there_is_room() {
     assert!(stored < park.readings(), "{stored}");
     eventually("some attempts", || workers.sum("turbine_worker_interruptions_total") > 5.0);
     assert_eq!(worker.get("/health/ready").status, 503);
-    let told = worker.stderr().matches("is not scored: the stream OUT is full").count();
-    assert!((1..=2).contains(&told), "once a partition: {}", worker.stderr());
+    // A small batch may still have found room: then it is told once more.
+    let log = worker.stderr();
+    let told = log.matches("is not scored: the stream OUT is full").count();
+    let healed = log.matches("the partition is scored again").count();
+    assert!((1..=2 + healed).contains(&told), "once a partition: {log}");
     limit(-1);
     let found = runtime.block_on(stream::outcome(&jetstream, park.readings()));
     assert_eq!(found.rows.len(), park.turbines);
