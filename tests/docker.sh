@@ -8,6 +8,8 @@
 # su) and again as root; run as an ordinary user, as that user.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=tests/docker_helpers.sh
+. "$root/tests/docker_helpers.sh"
 ordinary=nobody
 most_bytes_api=20000000
 # The sender speaks HTTP, NATS and MQTT.
@@ -27,12 +29,7 @@ builder=$(awk '$1 == "FROM" {print $2; exit}' "$root/Dockerfile")
 projects=() # entries "PROJECT PERSON"; the folder is $work/PROJECT
 project='' person='' lonely=''
 
-passed() { printf 'ok      %s\n' "$*"; }
 figure() { printf 'figure  %s\n' "$*"; }
-failed() {
-    printf 'FAILED  %s\n' "$*" >&2
-    exit 1
-}
 
 # --- Projects and users --------------------------------------------------------------------------------------------------
 
@@ -69,17 +66,6 @@ container() { compose ps --all --quiet "$1"; }
 inspect() { docker inspect --format "$2" "$(container "$1")"; }
 
 # --- Observations ----------------------------------------------------------------------------------------------------------
-
-# eventually SECONDS DESCRIPTION COMMAND...: waits until the command succeeds.
-eventually() {
-    local seconds=$1 what=$2 end
-    shift 2
-    end=$((SECONDS + seconds))
-    until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || failed "$what, not within $seconds s"
-        sleep 0.2
-    done
-}
 
 log=outputs/predictions_log.csv
 rows() { tail -n +2 "$log" 2>/dev/null | wc -l | tr -d ' '; }

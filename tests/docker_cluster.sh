@@ -7,6 +7,8 @@
 # Needs curl, python3 and a running engine with compose v2.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=tests/docker_helpers.sh
+. "$root/tests/docker_helpers.sh"
 project=turbine-cluster-test-$$
 turbines=5
 
@@ -17,25 +19,9 @@ unset $(grep -oE '[A-Z]+_[A-Z_]+' "$root/docker-compose.cluster.yml" | sort -u)
 export API_BIND=127.0.0.1:0 SENDER_INTERVAL_SEC=0.02 SENDER_TURBINES=$turbines
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/turbine-docker.XXXXXX")
-passed() { printf 'ok      %s\n' "$*"; }
-failed() {
-    printf 'FAILED  %s\n' "$*" >&2
-    exit 1
-}
 compose() { docker compose --file "$root/docker-compose.cluster.yml" --project-name "$project" "$@"; }
 # container SERVICE: the first one of it.
 container() { compose ps --all --quiet "$1" | head -1; }
-
-# eventually SECONDS DESCRIPTION COMMAND...: waits until the command succeeds.
-eventually() {
-    local seconds=$1 what=$2 end
-    shift 2
-    end=$((SECONDS + seconds))
-    until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || failed "$what, not within $seconds s"
-        sleep 0.5
-    done
-}
 
 ask() { curl --silent --show-error --fail --max-time 5 "http://$(compose port api 5000)$1" 2>/dev/null; }
 # of_turbines EXPRESSION: of the list `turbines` that the service answers with.

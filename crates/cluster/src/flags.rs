@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use std::path::PathBuf;
 
-/// Where the cluster is, and as whom to speak to it.
+/// Addresses of a cluster, and the login.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct ClusterFlags {
@@ -19,12 +19,12 @@ pub struct ClusterFlags {
     )]
     pub nats: Vec<String>,
 
-    /// As whom to speak to it.
+    /// The login.
     #[command(flatten)]
     pub login: LoginFlags,
 }
 
-/// As whom to speak to a cluster.
+/// Login at a cluster.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct LoginFlags {

@@ -22,6 +22,12 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// The features of a model and those of the partition, as text, if they differ.
+    pub fn other_features(&self, features: &FeatureSet) -> Option<(String, String)> {
+        let differ = !self.features.iter().eq(features.names());
+        differ.then(|| (features.names().collect::<Vec<_>>().join(", "), self.features.join(", ")))
+    }
+
     /// The newest record of the partition, given the checkpoint's own sequence.
     pub fn newest_record(&self, own: Sequence) -> Sequence {
         self.newest_record.unwrap_or(own - 1)

@@ -294,7 +294,7 @@ async fn a_turbine_is_silent_only_once_that_is_confirmed_and_until_it_is_heard()
     park.submit(park.score(Arc::clone(&model), vec![of(&model, "T1")])).await.unwrap();
     assert_eq!((silent(), mirror.unconfirmed_silences().len()), (vec![false, false], 1));
 
-    // What is read anew takes the place of all that was known, for a model of the same features alone.
+    // A restore replaces the whole state, and needs a model of the same features.
     let others = FeatureSet::from_names(["other"]).unwrap();
     assert!(mirror.restore(ParkStanding::default(), &others).is_err());
     assert_eq!(silent().len(), 2);

@@ -114,7 +114,7 @@ pub struct SetupFlags {
     #[arg(long, value_name = "HOST[:PORT]", num_args = 0..=1, require_equals = true)]
     pub mqtt: Option<Option<Address>>,
 
-    /// Try again for so long while the cluster cannot be reached or does not answer, as while its nodes start.
+    /// Time to retry while the cluster does not answer, for instance because its nodes are starting.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub wait: Duration,
 
@@ -123,7 +123,7 @@ pub struct SetupFlags {
     pub in_memory: bool,
 }
 
-/// What is published.
+/// The model to publish.
 #[derive(Debug, Clone, Args)]
 pub struct PublishFlags {
     /// Model file, of the features that the park was scored with.

@@ -57,11 +57,8 @@ pub async fn restore(
 /// # Errors
 /// [`Interruption::OtherFeatures`].
 pub fn check_features(checkpoint: &Checkpoint, features: &FeatureSet) -> Result<(), Interruption> {
-    if checkpoint.features.iter().eq(features.names()) {
-        return Ok(());
-    }
-    let (expected, found) = (features.names().collect::<Vec<_>>().join(", "), checkpoint.features.join(", "));
-    Err(Interruption::OtherFeatures { expected, found })
+    let misfit = checkpoint.other_features(features);
+    misfit.map_or(Ok(()), |(expected, found)| Err(Interruption::OtherFeatures { expected, found }))
 }
 
 /// Reads the newest record of each turbine; gives the sequence of the newest one.

@@ -92,11 +92,8 @@ pub async fn read(
 /// # Errors
 /// If it has others.
 pub fn check(checkpoint: &Checkpoint, features: &FeatureSet) -> Result<(), Stop> {
-    if checkpoint.features.iter().eq(features.names()) {
-        return Ok(());
-    }
-    let expected = features.names().collect::<Vec<_>>().join(", ");
-    Err(Stop::OtherFeatures { expected, found: checkpoint.features.join(", ") })
+    let misfit = checkpoint.other_features(features);
+    misfit.map_or(Ok(()), |(expected, found)| Err(Stop::OtherFeatures { expected, found }))
 }
 
 /// Creation time of a stream.
