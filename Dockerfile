@@ -28,14 +28,16 @@ ENV RUSTFLAGS="-C target-feature=+crt-static" \
     CARGO_PROFILE_RELEASE_STRIP=symbols
 WORKDIR /project
 COPY --from=sources /skeleton .
-RUN cargo build --release --locked --target "$(rustc --print host-tuple)" -p api -p sender -p train -p viz -p worker
+RUN cargo build --release --locked --target "$(rustc --print host-tuple)" -p api -p train -p viz -p worker \
+ && cargo build --profile small --locked --target "$(rustc --print host-tuple)" -p sender
 COPY --from=sources /project .
 # Cargo compares times, and the empty files of the skeleton are newer than the real ones.
 RUN find crates -name '*.rs' -exec touch {} + \
- && cargo build --release --locked --target "$(rustc --print host-tuple)" -p api -p sender -p train -p viz -p worker \
+ && cargo build --release --locked --target "$(rustc --print host-tuple)" -p api -p train -p viz -p worker \
+ && cargo build --profile small --locked --target "$(rustc --print host-tuple)" -p sender \
  && mkdir -p /image/outputs \
- && for program in api sender train viz worker; do \
-        install "target/$(rustc --print host-tuple)/release/$program" "/image/$program"; \
+ && for program in release/api small/sender release/train release/viz release/worker; do \
+        install "target/$(rustc --print host-tuple)/$program" /image/; \
     done
 RUN /image/train --model /image/models/turbine_iforest.json --outputs /tmp
 

@@ -12,8 +12,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/tests/docker_helpers.sh"
 ordinary=nobody
 most_bytes_api=20000000
-# The sender speaks HTTP, NATS and MQTT.
-most_bytes_sender=12000000
+most_bytes_sender=10000000
 most_mib_at_rest=20
 
 # Independent of this shell's environment.
